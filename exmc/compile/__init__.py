@@ -1,0 +1,1 @@
+"""From a log density written in autograd.numpy to machine code."""

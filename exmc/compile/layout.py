@@ -1,0 +1,63 @@
+"""Where each free variable lies in the flat unconstrained vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.ir.check import infer_types
+from exmc.ir.model import Model
+from exmc.ir.types import Dims
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One free variable: its elements are ``position[offset : offset + size]`` in C order."""
+
+    name: str
+    shape: tuple[int, ...]
+    dims: Dims
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The free variables of a model packed into one vector of `dimension` doubles, in model order."""
+
+    entries: tuple[Entry, ...]
+    dimension: int
+
+    def unpack(self, position: Any) -> dict[str, Any]:
+        """The unconstrained value of each variable. `position` may be traced; shape (dimension,)."""
+        return {e.name: anp.reshape(position[e.offset : e.offset + e.size], e.shape) for e in self.entries}
+
+    def pack(self, values: Mapping[str, Any]) -> NDArray[np.float64]:
+        """The flat vector of the unconstrained `values`."""
+        parts = [np.broadcast_to(np.asarray(values[e.name], float), e.shape).ravel() for e in self.entries]
+        return np.concatenate(parts) if parts else np.empty(0)
+
+    def labels(self) -> list[str]:
+        """A label per element, such as ``theta[3]`` (0-based)."""
+        return [
+            e.name if not e.shape else f"{e.name}[{', '.join(map(str, index))}]"
+            for e in self.entries
+            for index in np.ndindex(*e.shape)
+        ]
+
+
+def layout_of(model: Model) -> Layout:
+    """The layout of the free variables of `model`."""
+    types = infer_types(model)
+    entries = []
+    offset = 0
+    for variable in model.free:
+        found = types[variable.name]
+        entries.append(Entry(variable.name, found.shape, found.dims, offset, found.size))
+        offset += found.size
+    return Layout(tuple(entries), offset)

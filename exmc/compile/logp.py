@@ -1,0 +1,153 @@
+"""From a model to functions of the flat unconstrained vector: log density, constrained values, pointwise terms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import autograd.numpy as anp
+
+from exmc.compile.layout import Layout, layout_of
+from exmc.distributions import DISTRIBUTIONS
+from exmc.errors import CompileError
+from exmc.ir.check import infer_types
+from exmc.ir.expressions import Reference
+from exmc.ir.model import Model, in_order
+from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
+from exmc.ir.operations import evaluate
+from exmc.transforms import TRANSFORMS, Transform
+
+Values: TypeAlias = dict[str, Any]
+Function: TypeAlias = Callable[[Any], Any]
+
+
+def log_density_function(model: Model) -> Function:
+    """The joint log density of `model` as a function of its flat unconstrained vector.
+
+    The sum of each free variable's log density and log|d constrained / d unconstrained| and each observation's
+    weighted log likelihood (Stan reference manual, "Transforms"). Every observation must hold a distribution and every
+    free variable a transform: `exmc.rewrite` sees to both.
+    """
+    plan = _Plan(model)
+
+    def log_density(position: Any) -> Any:
+        values, terms = plan.run(position)
+        for node in plan.observations:
+            terms.append(anp.sum(_log_likelihood(node, values, plan.shape(node.name))))
+        total = terms[0] if terms else 0.0 * anp.sum(position)
+        for term in terms[1:]:
+            total = total + term
+        return total
+
+    return log_density
+
+
+def constrain_function(model: Model, names: Iterable[str]) -> Function:
+    """A function from the flat vector to the tuple of the constrained values of `names`, each in its shape."""
+    plan = _Plan(model)
+    wanted = tuple(names)
+
+    def constrain(position: Any) -> tuple[Any, ...]:
+        values, _ = plan.run(position)
+        return tuple(_filled(values[name], plan.shape(name)) for name in wanted)
+
+    return constrain
+
+
+def pointwise_function(source: Model, model: Model) -> tuple[Function, tuple[str, ...], tuple[str, ...]]:
+    """A function from the flat vector to pointwise log likelihoods, then log priors, with the names of both.
+
+    `model` is what rewriting made of `source`. Log likelihoods are those of the observations of `model` (without weights,
+    zero where masked); log priors are the densities that `source` gives to its own free variables, on their natural
+    scale, without a Jacobian, so that both are the same whatever the parameterisation.
+    """
+    plan = _Plan(model)
+    priors = tuple(v for v in source.free if v.name in plan.types)
+    likelihoods = tuple(o.name for o in plan.observations)
+
+    def pointwise(position: Any) -> tuple[Any, ...]:
+        values, _ = plan.run(position)
+        found = [_pointwise(o, values, plan.shape(o.name)) for o in plan.observations]
+        for variable in priors:
+            terms = _call_log_density(variable.call, values[variable.name], values)
+            found.append(_filled(terms, plan.shape(variable.name)))
+        return tuple(found)
+
+    return pointwise, likelihoods, tuple(v.name for v in priors)
+
+
+class _Plan:
+    """What evaluating a model needs and does not depend on the position."""
+
+    def __init__(self, model: Model) -> None:
+        self.layout: Layout = layout_of(model)
+        self.types = infer_types(model)
+        self.nodes = in_order(model)
+        self.observations: tuple[Observation, ...] = model.observations
+        self.data: Values = {name: data.values for name, data in model.data.items()}
+        for node in self.observations:
+            if isinstance(node.target, Reference):
+                raise CompileError(
+                    f"{node.name!r} observes {node.target.name!r}, which has not been rewritten."
+                )
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self.types[name].shape
+
+    def run(self, position: Any) -> tuple[Values, list[Any]]:
+        """Every variable's constrained value, and the free variables' log densities with Jacobians, summed."""
+        unconstrained = self.layout.unpack(position)
+        values = dict(self.data)
+        terms = []
+        for node in self.nodes:
+            if isinstance(node, Deterministic):
+                values[node.name] = evaluate(node.expression, values)
+            elif isinstance(node, Observation):
+                values[node.name] = evaluate(node.value, values)
+            else:
+                free = unconstrained[node.name]
+                transform, bounds = _transform_of(node), _bounds(node.call, values)
+                values[node.name] = transform.constrain(free, *bounds)
+                prior = _call_log_density(node.call, values[node.name], values)
+                jacobian = transform.log_jacobian(free, *bounds)
+                terms.append(anp.sum(_filled(prior + jacobian, self.shape(node.name))))
+        return values, terms
+
+
+def _transform_of(node: RandomVariable) -> Transform:
+    if node.transform is None:
+        raise CompileError(f"{node.name!r} has no transform yet.")
+    return TRANSFORMS[node.transform]
+
+
+def _bounds(call: Call, values: Values) -> list[Any]:
+    arguments = call.arguments
+    return [evaluate(arguments[b], values) for b in DISTRIBUTIONS[call.distribution].bounds]
+
+
+def _call_log_density(call: Call, value: Any, values: Values) -> Any:
+    arguments = {name: evaluate(e, values) for name, e in call.parameters}
+    return DISTRIBUTIONS[call.distribution].log_density(value, **arguments)
+
+
+def _pointwise(node: Observation, values: Values, shape: tuple[int, ...]) -> Any:
+    """Log likelihood of each element (of the whole, for a joint observation); zero where masked."""
+    assert isinstance(node.target, Call)
+    terms = _filled(_call_log_density(node.target, values[node.name], values), shape)
+    jacobian = evaluate(node.log_jacobian, values)
+    if node.joint:
+        return anp.sum(terms) + jacobian
+    terms = terms + jacobian
+    if node.mask is not None:
+        terms = anp.where(evaluate(node.mask, values), terms, 0.0)
+    return terms
+
+
+def _log_likelihood(node: Observation, values: Values, shape: tuple[int, ...]) -> Any:
+    terms = _pointwise(node, values, shape)
+    return terms if node.weight is None else evaluate(node.weight, values) * terms
+
+
+def _filled(value: Any, shape: tuple[int, ...]) -> Any:
+    """`value` broadcast to `shape`, also where a parameterless density gives a scalar for an array."""
+    return value if anp.shape(value) == shape else value + anp.zeros(shape)

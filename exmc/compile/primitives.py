@@ -1,0 +1,261 @@
+"""The closed set of primitives a tape is made of: each one's type rule and numpy evaluation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.special import SPECIAL
+
+Array = NDArray[Any]
+Kind = Literal["elementwise", "reduction", "view", "memory", "external"]
+
+
+class ArrayType(NamedTuple):
+    """The static type of a value: its shape, and one of "float64", "int64", "bool" (or "object" for foreign results)."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return math.prod(self.shape)
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+class Primitive(NamedTuple):
+    """What a primitive means: the type of its result, and the result itself by numpy.
+
+    `infer(types, parameters)` and `evaluate(*arrays, **parameters)` agree on shapes for every legal call.
+    """
+
+    name: str
+    kind: Kind
+    infer: Callable[[tuple[ArrayType, ...], Mapping[str, Any]], ArrayType]
+    evaluate: Callable[..., Any]
+
+
+FLOAT, INTEGER, BOOLEAN = "float64", "int64", "bool"
+
+
+def promote(types: tuple[ArrayType, ...]) -> str:
+    """The widest dtype among `types`."""
+    return max((t.dtype for t in types), key=[BOOLEAN, INTEGER, FLOAT].index)
+
+
+def _broadcast_shapes(types: tuple[ArrayType, ...]) -> tuple[int, ...]:
+    return np.broadcast_shapes(*(t.shape for t in types))
+
+
+def _float(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(_broadcast_shapes(types), FLOAT)
+
+
+def _same(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(_broadcast_shapes(types), promote(types))
+
+
+def _truth(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(_broadcast_shapes(types), BOOLEAN)
+
+
+def _choice(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(_broadcast_shapes(types), promote(types[1:]))
+
+
+def _as_integer(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(types[0].shape, INTEGER)
+
+
+# One line per elementwise primitive: its type rule and its numpy function.
+_ELEMENTWISE: dict[str, tuple[Callable[..., ArrayType], Callable[..., Any]]] = {
+    "add": (_same, np.add),
+    "subtract": (_same, np.subtract),
+    "multiply": (_same, np.multiply),
+    "divide": (_float, np.divide),
+    "power": (_same, np.power),
+    "mod": (_same, np.mod),
+    "floor_divide": (_same, np.floor_divide),
+    "maximum": (_same, np.maximum),
+    "minimum": (_same, np.minimum),
+    "fmax": (_same, np.fmax),
+    "fmin": (_same, np.fmin),
+    "logaddexp": (_float, np.logaddexp),
+    "arctan2": (_float, np.arctan2),
+    "hypot": (_float, np.hypot),
+    "negative": (_same, np.negative),
+    "absolute": (_same, np.absolute),
+    "sign": (_same, np.sign),
+    "floor": (_same, np.floor),
+    "ceil": (_same, np.ceil),
+    "trunc": (_same, np.trunc),
+    "rint": (_float, np.rint),
+    "exp": (_float, np.exp),
+    "exp2": (_float, np.exp2),
+    "expm1": (_float, np.expm1),
+    "log": (_float, np.log),
+    "log2": (_float, np.log2),
+    "log10": (_float, np.log10),
+    "log1p": (_float, np.log1p),
+    "sqrt": (_float, np.sqrt),
+    "cbrt": (_float, np.cbrt),
+    "sin": (_float, np.sin),
+    "cos": (_float, np.cos),
+    "tan": (_float, np.tan),
+    "arcsin": (_float, np.arcsin),
+    "arccos": (_float, np.arccos),
+    "arctan": (_float, np.arctan),
+    "sinh": (_float, np.sinh),
+    "cosh": (_float, np.cosh),
+    "tanh": (_float, np.tanh),
+    "arcsinh": (_float, np.arcsinh),
+    "arccosh": (_float, np.arccosh),
+    "arctanh": (_float, np.arctanh),
+    "less": (_truth, np.less),
+    "less_equal": (_truth, np.less_equal),
+    "greater": (_truth, np.greater),
+    "greater_equal": (_truth, np.greater_equal),
+    "equal": (_truth, np.equal),
+    "not_equal": (_truth, np.not_equal),
+    "logical_and": (_truth, np.logical_and),
+    "logical_or": (_truth, np.logical_or),
+    "logical_xor": (_truth, np.logical_xor),
+    "logical_not": (_truth, np.logical_not),
+    "isnan": (_truth, np.isnan),
+    "isinf": (_truth, np.isinf),
+    "isfinite": (_truth, np.isfinite),
+    "where": (_choice, np.where),
+    "to_float": (_float, lambda x: np.asarray(x, dtype=np.float64)),
+    "to_integer": (_as_integer, lambda x: np.asarray(np.trunc(x), dtype=np.int64)),
+    "to_boolean": (_truth, lambda x: np.asarray(x, dtype=np.bool_)),
+}
+
+
+def _reduced(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    (operand,) = types
+    shape = tuple(n for axis, n in enumerate(operand.shape) if axis not in parameters["axes"])
+    return ArrayType(shape, operand.dtype)
+
+
+def _counted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    shape, dtype = _reduced(types, parameters)
+    return ArrayType(shape, INTEGER if dtype == BOOLEAN else dtype)
+
+
+def _reshaped(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(parameters["shape"], types[0].dtype)
+
+
+def _transposed(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(tuple(types[0].shape[axis] for axis in parameters["permutation"]), types[0].dtype)
+
+
+def _sliced(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(tuple(length for _, length, _ in parameters["bounds"]), types[0].dtype)
+
+
+def region(bounds: tuple[tuple[int, int, int], ...]) -> tuple[Any, ...]:
+    """The numpy index of a region given as (start, length, step) per axis; steps may be negative."""
+    index: list[slice] = []
+    for start, length, step in bounds:
+        stop = start + length * step
+        index.append(slice(start, None if stop < 0 else stop, step) if length else slice(0, 0))
+    return tuple(index)
+
+
+def _taken(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(types[1].shape, types[0].dtype)
+
+
+def _scattered(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(parameters["shape"], FLOAT)
+
+
+def scatter(*operands: Any, shape: tuple[int, ...], parts: tuple[Any, ...]) -> Array:
+    """Zeros of `shape` to which each part is added: at a region, or (part None) at flat indices.
+
+    `operands` are the parts' values, then the index arrays of the parts that have one, in order.
+    """
+    result = np.zeros(shape)
+    indices = iter(operands[len(parts) :])
+    for value, part in zip(operands, parts, strict=False):
+        if part is None:
+            np.add.at(result.reshape(-1), next(indices), value)
+        else:
+            result[region(part)] += value
+    return result
+
+
+def _contracted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    inputs, output = parameters["spec"].split("->")
+    sizes: dict[str, int] = {}
+    for letters, operand in zip(inputs.split(","), types, strict=True):
+        sizes.update(zip(letters, operand.shape, strict=True))
+    return ArrayType(tuple(sizes[letter] for letter in output), promote(types))
+
+
+def _foreign(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    result: ArrayType = parameters["type"]
+    return result
+
+
+class Hole(NamedTuple):
+    """Stands in an external call's arguments for the operand of this number."""
+
+    operand: int
+
+
+def call_external(*operands: Any, call: ExternalCall, **_parameters: Any) -> Any:
+    """Call the foreign function with the operands in their places."""
+    arguments = [operands[a.operand] if isinstance(a, Hole) else a for a in call.arguments]
+    return call.function(*arguments, **call.keywords)
+
+
+class ExternalCall(NamedTuple):
+    """A call of a function without a meaning here: it evaluates through itself, and has no lowering."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    keywords: dict[str, Any]
+    name: str
+    place: str
+
+
+def _axes_of(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x, axes: function(x, axis=axes)
+
+
+def _cumulative(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return types[0] if types[0].dtype != BOOLEAN else ArrayType(types[0].shape, INTEGER)
+
+
+def _table() -> dict[str, Primitive]:
+    rows = [Primitive(name, "elementwise", rule, function) for name, (rule, function) in _ELEMENTWISE.items()]
+    rows += [Primitive(name, "elementwise", _float, function.fun) for name, function in SPECIAL.items()]
+    rows += [
+        Primitive("sum", "reduction", _counted, _axes_of(np.sum)),
+        Primitive("prod", "reduction", _counted, _axes_of(np.prod)),
+        Primitive("max", "reduction", _reduced, _axes_of(np.max)),
+        Primitive("min", "reduction", _reduced, _axes_of(np.min)),
+        Primitive("broadcast", "elementwise", _reshaped, lambda x, shape: np.broadcast_to(x, shape)),
+        Primitive("reshape", "view", _reshaped, lambda x, shape: np.reshape(x, shape)),
+        Primitive("transpose", "view", _transposed, lambda x, permutation: np.transpose(x, permutation)),
+        Primitive("slice", "view", _sliced, lambda x, bounds: np.asarray(x)[region(bounds)]),
+        Primitive("take", "elementwise", _taken, lambda x, indices: np.asarray(x).reshape(-1)[indices]),
+        Primitive("scatter", "memory", _scattered, scatter),
+        Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
+        Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),
+        Primitive("external", "external", _foreign, call_external),
+    ]
+    return {row.name: row for row in rows}
+
+
+PRIMITIVES: Mapping[str, Primitive] = MappingProxyType(_table())

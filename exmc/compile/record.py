@@ -1,0 +1,292 @@
+"""Records a function of the position, with its derivative if asked, as a tape: the only user of autograd's tracer."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd import value_and_grad
+from autograd.core import VJPNode, primitive_vjps
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
+
+from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
+from exmc.compile.canonical import RULES, Traced, Unsupported, operand
+from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
+from exmc.compile.tape import Tape, TapeBuilder
+from exmc.compile.verify import points, verify_gradient, verify_outputs
+from exmc.errors import CompileError, ExmcError
+
+AUTOGRAD_LOCK = threading.RLock()
+"""Held by whoever runs autograd: its trace stack is shared by all threads."""
+
+# Shapes and kinds are static: asking for them must not become an equation.
+_STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type, anp.ndim, anp.shape)
+_OWN_PACKAGES = ("exmc.compile", "exmc.special", "autograd", "numpy")
+
+
+def record(
+    function: Callable[[Any], Any], dimension: int, *, gradient: bool, example: Array | None = None
+) -> Tape:
+    """The tape of a function of a vector.
+
+    Parameters
+    ----------
+    function
+        Written in autograd.numpy and exmc.special. With `gradient` it returns a scalar, otherwise a tuple of arrays.
+    dimension
+        The length of its argument.
+    gradient
+        Whether the tape's outputs are (value, gradient), instead of what the function returns.
+    example
+        The position at which the function is run, shape (dimension,); a random one if not given. The tape does not
+        depend on it: it is replayed at other points and compared with the function there.
+
+    Raises
+    ------
+    CompileError
+        If the function cannot be recorded, or its tape does something else elsewhere.
+    """
+    generator = np.random.default_rng(20_240_229)
+    position = generator.uniform(-1.0, 1.0, dimension) if example is None else np.array(example, dtype=np.float64)
+    with AUTOGRAD_LOCK, _recording(), np.errstate(all="ignore"):
+        try:
+            tape = _record(function, position, gradient)
+        except (ExmcError, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            raise CompileError(
+                f"Recording the function failed: {type(error).__name__}: {error}",
+                remedy="It must be written in autograd.numpy and exmc.special, and not assign into arrays.",
+            ) from error
+    _replay(tape, function, gradient, generator)
+    return tape
+
+
+def evaluate(function: Callable[[Any], Any], position: Array) -> tuple[Array, ...]:
+    """What a function of arrays returns at a position, without recording, as a tuple of float64 arrays."""
+    with AUTOGRAD_LOCK, np.errstate(all="ignore"):
+        result = function(position.copy())
+    return tuple(np.asarray(array, dtype=np.float64) for array in result)
+
+
+def autograd_value_and_gradient(function: Callable[[Any], Any], position: Array) -> tuple[Array, Array]:
+    """The value, shape (), and the gradient, shape (dimension,), by autograd itself, interpreted."""
+    with AUTOGRAD_LOCK, np.errstate(all="ignore"):
+        depth = trace_stack.top
+        try:
+            plain = function(position.copy())
+            if not np.shape(plain) == ():
+                raise CompileError(f"A log density is a scalar; this one has shape {np.shape(plain)}.")
+            # autograd warns of an output that does not depend on the input; that is a legal density here.
+            constant = _independent(function, position)
+            value, slope = (plain, np.zeros(position.shape)) if constant else value_and_grad(function)(position.copy())
+        finally:
+            trace_stack.top = depth
+    return np.asarray(value, dtype=np.float64), np.asarray(slope, dtype=np.float64)
+
+
+def _independent(function: Callable[[Any], Any], position: Array) -> bool:
+    with trace_stack.new_trace() as level:
+        result = function(new_box(position.copy(), level, VJPNode.new_root()))
+        return not (isinstance(result, Box) and result._trace == level)
+
+
+def _record(function: Callable[[Any], Any], position: Array, gradient: bool) -> Tape:
+    builder = TapeBuilder(len(position))
+    with trace_stack.new_trace() as level:
+        root = new_box(position, level, _RecordNode.root(builder, builder.position))
+        if not gradient:
+            return builder.finish(tuple(_output(builder, array) for array in function(root)))
+        # The seed is a literal in the tape, so that products with it fold away.
+        seed = new_box(np.ones(()), level, _RecordNode.root(builder, builder.literal(1.0)))
+        value, slope = _differentiate(function, root, seed)
+        if np.shape(_plain(value)) != ():
+            raise CompileError(
+                f"A log density is a scalar; this one has shape {np.shape(_plain(value))}.", remedy="Sum it."
+            )
+        return builder.finish((_output(builder, value), _output(builder, slope)))
+
+
+def _differentiate(function: Callable[[Any], Any], position: Any, seed: Any) -> tuple[Any, Any]:
+    start = _BackwardNode.new_root()
+    with trace_stack.new_trace() as level:
+        result = function(new_box(position, level, start))
+    if not (isinstance(result, Box) and result._trace == level):
+        return result, np.zeros(position.shape)
+    if np.shape(_plain(result)) != ():
+        return result._value, position
+    return result._value, backward_pass(result._node, seed)
+
+
+def _plain(value: Any) -> Any:
+    while isinstance(value, Box):
+        value = value._value
+    return value
+
+
+def _output(builder: TapeBuilder, value: Any) -> int:
+    ident = value._node.ident if isinstance(value, Box) else operand(builder, value)
+    return builder.apply("to_float", ident)
+
+
+class _RecordNode(Node):  # type: ignore[misc]
+    """A node of the outer trace: each application of a function of autograd becomes equations of a tape."""
+
+    __slots__ = ["builder", "ident"]
+
+    def __init__(self, value: Any, function: Any, args: Any, kwargs: Any, argnums: Any, parents: Any) -> None:
+        self.builder: TapeBuilder = parents[0].builder
+        traced = dict(zip(argnums, (Traced(parent.ident) for parent in parents), strict=True))
+        arguments = [traced.get(n, argument) for n, argument in enumerate(args)]
+        self.ident: int = _canonical(self.builder, function, arguments, kwargs, value)
+
+    @classmethod
+    def root(cls, builder: TapeBuilder, ident: int) -> _RecordNode:
+        node = cls.__new__(cls)
+        node.builder, node.ident = builder, ident
+        return node
+
+
+class _BackwardNode(Node):  # type: ignore[misc]
+    """A node of the inner trace: what the backward pass walks."""
+
+    __slots__ = ["parents", "vjp"]
+
+    def __init__(self, value: Any, function: Any, args: Any, kwargs: Any, argnums: Any, parents: Any) -> None:
+        self.parents = parents
+        name = getattr(function, "__name__", str(function))
+        own = VJPS.get(function)
+        vjp = own(argnums, value, args, kwargs) if own else None
+        if vjp is None:
+            if function not in primitive_vjps:
+                raise CompileError(
+                    f"{name} has no derivative.", where=_place(), remedy="Define one with autograd.extend.defvjp."
+                )
+            vjp = primitive_vjps[function](argnums, value, args, kwargs)
+
+        def cotangents(g: Any) -> list[Any]:
+            result = list(vjp(g))
+            for cotangent in result:
+                no_sparse_objects(cotangent, name)
+            return result
+
+        self.vjp = cotangents
+
+    def initialize_root(self) -> None:
+        self.parents = []
+        self.vjp = lambda g: []
+
+
+def _canonical(builder: TapeBuilder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
+    """The value id of one application, by its rule if it has one."""
+    rule = RULES.get(function)
+    if rule is not None:
+        try:
+            inspect.signature(rule).bind(builder, *arguments, **kwargs)
+            ident = rule(builder, *arguments, **kwargs)
+        except (TypeError, Unsupported):
+            return _external(builder, function, arguments, kwargs, value)
+        if builder.types[ident].shape == np.shape(_plain(value)):
+            return ident
+    return _external(builder, function, arguments, kwargs, value)
+
+
+def _external(builder: TapeBuilder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
+    operands = [a.ident for a in arguments if isinstance(a, Traced)]
+    numbers = iter(range(len(operands)))
+    template = tuple(Hole(next(numbers)) if isinstance(a, Traced) else a for a in arguments)
+    raw = getattr(function, "fun", function)
+    name = f"{getattr(raw, '__module__', None) or 'numpy'}.{getattr(raw, '__name__', raw)}"
+    call = ExternalCall(raw, template, dict(kwargs), name, ".".join(_place()))
+    return builder.apply("external", *operands, call=call, type=_type_of(_plain(value)))
+
+
+def _type_of(value: Any) -> ArrayType:
+    if isinstance(value, tuple | list | dict):
+        return ArrayType((), "object")
+    array = np.asarray(value)
+    kinds = {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}
+    return ArrayType(array.shape, kinds.get(array.dtype.kind, "object"))
+
+
+def _place() -> tuple[str, ...]:
+    """The file and line of the user's function that is being run, or nothing in a derivative."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(_OWN_PACKAGES):
+            return (f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}",)
+        if frame.f_code is _record.__code__:
+            return ()
+        frame = frame.f_back  # type: ignore[assignment]
+    return ()
+
+
+class _RecordBox(ArrayBox):  # type: ignore[misc]
+    """A value while recording: it has a shape but no number that Python code may look at."""
+
+    __slots__ = []
+
+    def _refuse(self, use: str) -> CompileError:
+        return CompileError(
+            f"The function takes {use} of a value that depends on the parameters (shape {self.shape}).",
+            where=_place(),
+            remedy="Recorded once, it would keep one branch or number for ever: use np.where, np.maximum or "
+            "another function of autograd.numpy instead.",
+        )
+
+    def __bool__(self) -> bool:
+        raise self._refuse("the truth (if, while, and, or, not)")
+
+    def __float__(self) -> float:
+        raise self._refuse("float()")
+
+    def __int__(self) -> int:
+        raise self._refuse("int()")
+
+    def __index__(self) -> int:
+        raise self._refuse("an index or range()")
+
+    def __complex__(self) -> complex:
+        raise self._refuse("complex()")
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@contextmanager
+def _recording() -> Iterator[None]:
+    """Let autograd box everything in `_RecordBox`, booleans and integers too, and put all back afterwards."""
+    mappings, depth = dict(Box.type_mappings), trace_stack.top
+    boxed = [kind for kind, box in mappings.items() if box is ArrayBox and kind is not ArrayBox]
+    scalars = [bool, int, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
+    Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, _RecordBox], _RecordBox))
+    Box.types.add(_RecordBox)
+    notrace_primitives[_RecordNode] = set(_STATIC)
+    notrace_primitives[_BackwardNode] = notrace_primitives[VJPNode] | set(_STATIC)
+    try:
+        yield
+    finally:
+        trace_stack.top = depth
+        Box.type_mappings.clear()
+        Box.type_mappings.update(mappings)
+        Box.types.discard(_RecordBox)
+        notrace_primitives.pop(_RecordNode, None)
+        notrace_primitives.pop(_BackwardNode, None)
+
+
+def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, generator: np.random.Generator) -> None:
+    """Raise CompileError unless the tape does what the function does at points where it was not recorded."""
+    for position in points(tape.dimension, generator):
+        found = tape.evaluate(position)
+        if gradient:
+            verify_gradient("tape", found, position, function, autograd_value_and_gradient)
+        else:
+            verify_outputs("tape", found, evaluate(function, position), position)

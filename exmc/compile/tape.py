@@ -1,0 +1,187 @@
+"""A recorded program as data: a straight line of primitive applications with static shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exmc.compile.primitives import BOOLEAN, FLOAT, INTEGER, PRIMITIVES, Array, ArrayType
+from exmc.errors import CompileError
+
+Number = float | int | bool
+Parameters = tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """`result = primitive(operands; parameters)`; results and operands are value ids."""
+
+    result: int
+    primitive: str
+    operands: tuple[int, ...]
+    parameters: Parameters = ()
+
+    @property
+    def static(self) -> dict[str, Any]:
+        """The parameters by name."""
+        return dict(self.parameters)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tape:
+    """A program of one vector, `position`, whose value id is 0.
+
+    Attributes
+    ----------
+    types
+        The type of each value, by id.
+    literals
+        Scalars that stand in the program's code, by id. Compiled code may specialise on them.
+    constants
+        Data, by id. Compiled code must not depend on their values.
+    equations
+        In an order in which every operand comes before its use.
+    outputs
+        The ids of the results.
+    """
+
+    types: tuple[ArrayType, ...]
+    literals: Mapping[int, Number]
+    constants: Mapping[int, Array]
+    equations: tuple[Equation, ...]
+    outputs: tuple[int, ...]
+
+    @property
+    def dimension(self) -> int:
+        """The length of the position."""
+        return self.types[0].shape[0]
+
+    @property
+    def output_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """The shapes of the outputs."""
+        return tuple(self.types[output].shape for output in self.outputs)
+
+    def check(self) -> None:
+        """Raise CompileError unless ids are defined once and before use, and every type follows from its rule."""
+        defined = {0, *self.literals, *self.constants}
+        for ident, constant in self.constants.items():
+            if constant.shape != self.types[ident].shape:
+                raise CompileError(f"Constant v{ident} has shape {constant.shape}, not {self.types[ident].shape}.")
+        for equation in self.equations:
+            if equation.result in defined or not defined.issuperset(equation.operands):
+                raise CompileError(f"Equation {self._line(equation)!r} is out of order.")
+            operands = tuple(self.types[o] for o in equation.operands)
+            expected = PRIMITIVES[equation.primitive].infer(operands, equation.static)
+            if expected != self.types[equation.result]:
+                raise CompileError(f"Equation {self._line(equation)!r} should have type {expected}.")
+            defined.add(equation.result)
+        if not defined.issuperset(self.outputs):
+            raise CompileError(f"Outputs {self.outputs} are not all defined.")
+
+    def evaluate(self, position: Array) -> tuple[Array, ...]:
+        """The outputs at `position`, by numpy, one equation after the other: the oracle of compiled code."""
+        values: dict[int, Any] = {0: position, **self.literals, **self.constants}
+        with np.errstate(all="ignore"):
+            for equation in self.equations:
+                operands = [values[o] for o in equation.operands]
+                values[equation.result] = PRIMITIVES[equation.primitive].evaluate(*operands, **equation.static)
+        return tuple(np.asarray(values[output]) for output in self.outputs)
+
+    def __str__(self) -> str:
+        lines = [f"v0: {self.types[0]} = position"]
+        lines += [f"v{ident} = {value!r}" for ident, value in self.literals.items()]
+        lines += [f"v{ident}: {self.types[ident]} = constant" for ident in self.constants]
+        lines += [self._line(equation) for equation in self.equations]
+        return "\n".join([*lines, "return " + " ".join(f"v{output}" for output in self.outputs)])
+
+    def _line(self, equation: Equation) -> str:
+        operands = " ".join(f"v{o}" for o in equation.operands)
+        static = " ".join(
+            f"{name}={value.name if name == 'call' else value}" for name, value in equation.parameters if name != "type"
+        )
+        kind = self.types[equation.result]
+        return f"v{equation.result}: {kind} = {equation.primitive} {operands} {static}".rstrip()
+
+
+class TapeBuilder:
+    """Grows a tape; asked twice for the same application it answers with the same value (hash-consing)."""
+
+    def __init__(self, dimension: int) -> None:
+        self.position = 0
+        self.types: list[ArrayType] = [ArrayType((dimension,), FLOAT)]
+        self.literals: dict[int, Number] = {}
+        self.constants: dict[int, Array] = {}
+        self.equations: dict[int, Equation] = {}
+        self._known: dict[Any, int] = {}
+        self._alive: list[Any] = []
+
+    def literal(self, value: Number) -> int:
+        """The id of a scalar that stands in the code."""
+        value = value if isinstance(value, bool | int) else float(value)
+        # repr tells -0.0 from 0.0 and one type from another, and holds NaN equal to itself.
+        key = ("literal", repr(value))
+        if key not in self._known:
+            dtype = BOOLEAN if isinstance(value, bool) else INTEGER if isinstance(value, int) else FLOAT
+            self._known[key] = self._define(ArrayType((), dtype))
+            self.literals[self._known[key]] = value
+        return self._known[key]
+
+    def constant(self, array: Array) -> int:
+        """The id of an array of data. The same object has one id; equal contents alone are no reason to share."""
+        key = ("constant", id(array))
+        if key not in self._known:
+            kind = array.dtype.kind
+            dtype = {"b": BOOLEAN, "i": INTEGER, "u": INTEGER, "f": FLOAT}.get(kind)
+            if dtype is None:
+                raise CompileError(f"A constant of dtype {array.dtype} has no place in a tape.")
+            self._alive.append(array)
+            ident = self._define(ArrayType(array.shape, dtype))
+            self.constants[ident] = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
+            self._known[key] = ident
+        return self._known[key]
+
+    def derived(self, key: tuple[Any, ...], make: Callable[[], Array]) -> int:
+        """The id of an array of data made from an object, `key[0]`, and from static facts, the rest of `key`; made once."""
+        names = ("derived", *map(id, key[:1]), *key[1:])
+        if names not in self._known:
+            self._alive.append(key)
+            self._known[names] = self.constant(make())
+        return self._known[names]
+
+    def apply(self, primitive: str, *operands: int, **parameters: Any) -> int:
+        """The id of `primitive` applied to values."""
+        static = tuple(sorted(parameters.items()))
+        # An external call's arguments need not be hashable, and each call is its own value.
+        key = (primitive, operands, static) if primitive != "external" else object()
+        if key not in self._known:
+            types = tuple(self.types[o] for o in operands)
+            ident = self._define(PRIMITIVES[primitive].infer(types, parameters))
+            self.equations[ident] = Equation(ident, primitive, operands, static)
+            self._known[key] = ident
+        return self._known[key]
+
+    def finish(self, outputs: tuple[int, ...]) -> Tape:
+        """The tape of what the outputs need, renumbered."""
+        live: set[int] = set(outputs)
+        for ident in reversed(self.equations):
+            if ident in live:
+                live.update(self.equations[ident].operands)
+        number = {old: new for new, old in enumerate([0, *sorted(live - {0})])}
+        return Tape(
+            types=tuple(self.types[old] for old in number),
+            literals={number[i]: v for i, v in self.literals.items() if i in number},
+            constants={number[i]: c for i, c in self.constants.items() if i in number},
+            equations=tuple(
+                Equation(number[i], e.primitive, tuple(number[o] for o in e.operands), e.parameters)
+                for i, e in self.equations.items()
+                if i in live
+            ),
+            outputs=tuple(number[output] for output in outputs),
+        )
+
+    def _define(self, kind: ArrayType) -> int:
+        self.types.append(kind)
+        return len(self.types) - 1

@@ -1,0 +1,45 @@
+"""The Bernoulli distribution, by its probability or by its logit."""
+
+from __future__ import annotations
+
+import autograd.numpy as np
+import numpy
+import scipy.special
+from numpy.typing import NDArray
+
+from exmc.distributions.base import Distribution, Parameter, inside, masked, valid_probability
+from exmc.special import Array, log_expit, select, softplus, xlog1py, xlogy
+from exmc.transforms import BOOLEAN, REAL, UNIT_INTERVAL
+
+
+def _log_density(value: Array, p: Array = None, logit: Array = None) -> Array:
+    outside = np.logical_and(value != 0, value != 1)
+    within = inside(outside, value, 0.0)
+    if logit is None:
+        return masked(outside, valid_probability(p, xlogy(within, p) + xlog1py(1.0 - within, -p)))
+    # One function of one argument, accurate in both tails: log expit(logit) for 1, log expit(-logit) for 0.
+    return masked(outside, -softplus((1.0 - 2.0 * within) * logit))
+
+
+def _random(
+    generator: numpy.random.Generator, shape: tuple[int, ...], p: Array = None, logit: Array = None
+) -> NDArray[numpy.int64]:
+    probability = scipy.special.expit(logit) if p is None else p
+    return numpy.asarray(generator.binomial(1, probability, size=shape), dtype=numpy.int64)
+
+
+def _log_cdf(value: Array, p: Array = None, logit: Array = None) -> Array:
+    log_failure = xlog1py(1.0, -p) if logit is None else log_expit(-logit)
+    return masked(value < 0, select(value >= 1, 0.0, log_failure))
+
+
+Bernoulli = Distribution(
+    name="Bernoulli",
+    parameters=(Parameter("p", UNIT_INTERVAL), Parameter("logit", REAL)),
+    alternatives=(("p",), ("logit",)),
+    support=BOOLEAN,
+    transform="",
+    log_density=_log_density,
+    random=_random,
+    log_cdf=_log_cdf,
+)

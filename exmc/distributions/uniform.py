@@ -1,0 +1,41 @@
+"""The uniform distribution between two bounds."""
+
+from __future__ import annotations
+
+import autograd.numpy as np
+import numpy
+from numpy.typing import NDArray
+
+from exmc.distributions.base import Distribution, Parameter, masked
+from exmc.special import Array, select
+from exmc.transforms import INTERVAL
+
+
+def _log_density(value: Array, low: Array, high: Array) -> Array:
+    outside = np.logical_or(value < low, value > high)
+    # The product carries the shape and a NaN of the value; its slope is 0.
+    return masked(outside, -np.log(high - low) + 0.0 * select(outside, low, value))
+
+
+def _random(
+    generator: numpy.random.Generator, shape: tuple[int, ...], low: Array, high: Array
+) -> NDArray[numpy.float64]:
+    return numpy.asarray(generator.uniform(low, high, size=shape))
+
+
+def _log_cdf(value: Array, low: Array, high: Array) -> Array:
+    below, above = value <= low, value >= high
+    within = select(np.logical_or(below, above), high, value)
+    return masked(below, select(above, 0.0, np.log((within - low) / (high - low))))
+
+
+Uniform = Distribution(
+    name="Uniform",
+    parameters=(Parameter("low", default=0.0), Parameter("high", default=1.0)),
+    support=INTERVAL,
+    transform="interval",
+    log_density=_log_density,
+    random=_random,
+    log_cdf=_log_cdf,
+    bounds=("low", "high"),
+)

@@ -1,0 +1,1 @@
+"""The model as data: nodes, expressions, building, checking, text and JSON."""

@@ -1,0 +1,203 @@
+"""Expressions as data: small trees of constants, references and operations of a closed set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from exmc.errors import ExpressionError
+
+Scalar: TypeAlias = bool | int | float
+
+
+class Expression:
+    """A formula over named variables and data. Python operators on expressions build larger ones."""
+
+    __slots__ = ()
+    # numpy must hand `array + expression` to our operators instead of looping over the array.
+    __array_ufunc__ = None
+
+    def __add__(self, other: Any) -> Expression:
+        return apply("add", self, other)
+
+    def __radd__(self, other: Any) -> Expression:
+        return apply("add", other, self)
+
+    def __sub__(self, other: Any) -> Expression:
+        return apply("subtract", self, other)
+
+    def __rsub__(self, other: Any) -> Expression:
+        return apply("subtract", other, self)
+
+    def __mul__(self, other: Any) -> Expression:
+        return apply("multiply", self, other)
+
+    def __rmul__(self, other: Any) -> Expression:
+        return apply("multiply", other, self)
+
+    def __truediv__(self, other: Any) -> Expression:
+        return apply("divide", self, other)
+
+    def __rtruediv__(self, other: Any) -> Expression:
+        return apply("divide", other, self)
+
+    def __pow__(self, other: Any) -> Expression:
+        return apply("power", self, other)
+
+    def __rpow__(self, other: Any) -> Expression:
+        return apply("power", other, self)
+
+    def __matmul__(self, other: Any) -> Expression:
+        return apply("matmul", self, other)
+
+    def __rmatmul__(self, other: Any) -> Expression:
+        return apply("matmul", other, self)
+
+    def __neg__(self) -> Expression:
+        return apply("negative", self)
+
+    def __pos__(self) -> Expression:
+        return self
+
+    def __abs__(self) -> Expression:
+        return apply("abs", self)
+
+    def __lt__(self, other: Any) -> Expression:
+        return apply("less", self, other)
+
+    def __le__(self, other: Any) -> Expression:
+        return apply("less_equal", self, other)
+
+    def __gt__(self, other: Any) -> Expression:
+        return apply("greater", self, other)
+
+    def __ge__(self, other: Any) -> Expression:
+        return apply("greater_equal", self, other)
+
+    def __and__(self, other: Any) -> Expression:
+        return apply("logical_and", self, other)
+
+    def __or__(self, other: Any) -> Expression:
+        return apply("logical_or", self, other)
+
+    def __invert__(self) -> Expression:
+        return apply("logical_not", self)
+
+    def __getitem__(self, key: Any) -> Expression:
+        keys = key if isinstance(key, tuple) else (key,)
+        return Apply("index", (self, *(_index_operand(k) for k in keys)))
+
+    def __iter__(self) -> Iterator[Expression]:
+        raise ExpressionError(f"{self} cannot be iterated over.", remedy="Index it, or use a reduction.")
+
+    def __bool__(self) -> bool:
+        raise ExpressionError(
+            f"The truth of {self!r} is not known while the model is built.",
+            remedy="Use where(condition, a, b) instead of a Python branch.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Expression):
+    """A literal number."""
+
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class Reference(Expression):
+    """The value of a variable or of data, by name."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Expression):
+    """``start:stop:step`` with literal bounds; stands only among the operands of an ``index``."""
+
+    start: int | None = None
+    stop: int | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Apply(Expression):
+    """An operation of the table `exmc.ir.operations.OPERATIONS`, applied to operands.
+
+    `options` are literal keyword arguments in sorted order, such as ``(("axis", 0),)``.
+    """
+
+    operation: str
+    operands: tuple[Expression, ...]
+    options: tuple[tuple[str, Any], ...] = ()
+
+
+def ref(name: str) -> Reference:
+    """A reference to the variable or data called `name`."""
+    return Reference(name)
+
+
+def apply(operation: str, *operands: Any, **options: Any) -> Expression:
+    """`operation` applied to `operands`, which may be expressions or numbers."""
+    return Apply(operation, tuple(as_operand(o) for o in operands), tuple(sorted(options.items())))
+
+
+def as_operand(value: Any) -> Expression:
+    """`value` as an expression: numbers become constants. Strings are not parsed here."""
+    if isinstance(value, Expression):
+        return value
+    if isinstance(value, bool | int | float):
+        return Constant(value)
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return as_operand(value.item())
+    raise ExpressionError(
+        f"{value!r} ({type(value).__name__}) cannot stand in an expression.",
+        remedy="Use a number or a reference; give arrays a name with Builder.data(name, values).",
+    )
+
+
+def names_in(expression: Expression) -> list[str]:
+    """Names that `expression` refers to, each once, in order of appearance."""
+    return list(dict.fromkeys(e.name for e in walk(expression) if isinstance(e, Reference)))
+
+
+def walk(expression: Expression) -> Iterator[Expression]:
+    """`expression` and all its parts, parents before children."""
+    pending = [expression]
+    while pending:
+        current = pending.pop()
+        yield current
+        if isinstance(current, Apply):
+            pending.extend(reversed(current.operands))
+
+
+def transform_bottom_up(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
+    """`expression` with `change` applied to each part, children first."""
+    if isinstance(expression, Apply):
+        operands = tuple(transform_bottom_up(o, change) for o in expression.operands)
+        if operands != expression.operands:
+            expression = replace(expression, operands=operands)
+    return change(expression)
+
+
+def substitute(expression: Expression, replacements: dict[str, Expression]) -> Expression:
+    """`expression` with each reference to a key of `replacements` replaced by its value."""
+
+    def change(part: Expression) -> Expression:
+        return replacements.get(part.name, part) if isinstance(part, Reference) else part
+
+    return transform_bottom_up(expression, change)
+
+
+def _index_operand(key: Any) -> Expression:
+    if isinstance(key, slice):
+        for bound in (key.start, key.stop, key.step):
+            if bound is not None and not isinstance(bound, int):
+                raise ExpressionError(f"The slice bound {bound!r} is not a whole number.")
+        return Slice(key.start, key.stop, key.step)
+    if isinstance(key, bool | float) or key is None or key is Ellipsis:
+        raise ExpressionError(f"{key!r} cannot be an index.", remedy="Use integers, slices or integer data.")
+    return as_operand(key)

@@ -1,0 +1,130 @@
+"""The node kinds of a model (random variable, observation, deterministic) and its data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.errors import DataError
+from exmc.ir.expressions import Constant, Expression, Reference
+from exmc.ir.types import ArrayType, Dims, Kind
+
+Centering: TypeAlias = Literal["auto", "centered", "noncentered"]
+CENTERINGS: tuple[Centering, ...] = ("auto", "centered", "noncentered")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A distribution of the table `DISTRIBUTIONS` with its parameters, each an expression."""
+
+    distribution: str
+    parameters: tuple[tuple[str, Expression], ...]
+
+    @property
+    def arguments(self) -> dict[str, Expression]:
+        """The parameters by name."""
+        return dict(self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomVariable:
+    """A variable drawn from a distribution; free (sampled) unless an observation targets it.
+
+    `dims` has one entry per axis (None: an axis without a name). `shape` None means: that of the coordinates of
+    `dims`, or, without dims, that of the parameters broadcast together. `transform` None means: not chosen yet
+    (the default-transforms pass chooses). `auxiliary` variables come from rewriting and are no user's.
+    """
+
+    name: str
+    call: Call
+    dims: Dims | None = None
+    shape: tuple[int, ...] | None = None
+    transform: str | None = None
+    centering: Centering = "auto"
+    auxiliary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Values seen of `target`: a reference to a variable of the model, or a distribution of its own.
+
+    `value` is an expression of data alone at the start; a lifting pass may make it depend on variables, and then
+    `log_jacobian` holds the log absolute derivative of that change (pointwise, or one number when `joint`, where
+    the elements are no longer independent observations). `weight` multiplies the pointwise log likelihood; entries
+    where `mask` is false are left out.
+    """
+
+    name: str
+    target: Reference | Call
+    value: Expression
+    weight: Expression | None = None
+    mask: Expression | None = None
+    log_jacobian: Expression = Constant(0.0)
+    joint: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deterministic:
+    """A named expression of other variables. `keep` False leaves it out of the posterior."""
+
+    name: str
+    expression: Expression
+    dims: Dims | None = None
+    keep: bool = True
+
+
+Node: TypeAlias = RandomVariable | Observation | Deterministic
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Data:
+    """Named constant values: a float64, int64 or bool array, read-only, with a dim (or None) per axis.
+
+    `source` says where the values were read from, for people.
+    """
+
+    name: str
+    values: NDArray[Any]
+    dims: Dims = ()
+    source: str = ""
+    kind: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        values = as_data_array(self.values, self.name)
+        dims = self.dims or (None,) * values.ndim
+        if len(dims) != values.ndim:
+            raise DataError(
+                f"the values have {values.ndim} axes {values.shape}, the dims are {list(dims)}.",
+                where=("data", self.name),
+                remedy="Give one dim per axis.",
+            )
+        kinds: dict[str, Kind] = {"f": "float", "i": "int", "b": "bool"}
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "dims", tuple(dims))
+        object.__setattr__(self, "kind", kinds[values.dtype.kind])
+
+    @property
+    def type(self) -> ArrayType:
+        """Shape, dims and kind."""
+        return ArrayType(self.values.shape, self.dims, self.kind)
+
+
+def as_data_array(values: Any, name: str) -> NDArray[Any]:
+    """`values` as a read-only float64, int64 or bool array; raises `DataError` for anything else."""
+    where = ("data", name)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise DataError("the rows have different lengths.", where=where) from None
+    if array.dtype.kind == "u":
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "fib":
+        sample = next((v for v in array.reshape(-1).tolist() if not isinstance(v, int | float)), None)
+        raise DataError(f"{sample!r} is not a number.", where=where, remedy="Data must be numeric.")
+    dtype = {"f": np.float64, "i": np.int64, "b": np.bool_}[array.dtype.kind]
+    array = np.array(array, dtype=dtype, order="C")
+    array.flags.writeable = False
+    return array

@@ -1,0 +1,298 @@
+"""The closed set of operations an expression may use: a table of how each is evaluated and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import autograd.numpy as anp
+
+from exmc import special
+from exmc.errors import ExpressionError, ModelError
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.types import ArrayType, Dims, Kind, broadcast
+
+TypeRule: TypeAlias = Callable[[list[ArrayType], dict[str, Any]], ArrayType]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One row: `evaluate` runs on arrays (or traced values), `infer` gives the result's type.
+
+    `most` is the largest number of operands (None: any number), `options` the keyword arguments allowed.
+    """
+
+    evaluate: Callable[..., Any]
+    infer: TypeRule
+    least: int
+    most: int | None
+    options: tuple[str, ...] = ()
+
+
+def _numeric_kind(types: list[ArrayType]) -> Kind:
+    return "float" if any(t.kind == "float" for t in types) else "int"
+
+
+def _elementwise(kind: Kind | None = "float") -> TypeRule:
+    """Broadcast; the result has `kind`, or the operands' common numeric kind where it is None."""
+
+    def infer(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+        return broadcast(types, kind or _numeric_kind(types))
+
+    return infer
+
+
+def _choice(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    return broadcast(types, _numeric_kind(types[1:]))
+
+
+def _axis(rank: int, options: dict[str, Any]) -> int | None:
+    axis = options.get("axis")
+    if axis is None:
+        return None
+    if not isinstance(axis, int) or not -rank <= axis < rank:
+        raise ModelError(f"axis={axis!r} does not exist in a value of {rank} axes.")
+    return axis % rank
+
+
+def _reduction(kind: Kind | None = None) -> TypeRule:
+    def infer(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+        (operand,) = types
+        axis = _axis(len(operand.shape), options)
+        keep = [] if axis is None else [i for i in range(len(operand.shape)) if i != axis]
+        result = kind or ("float" if operand.kind == "float" else "int")
+        return ArrayType(tuple(operand.shape[i] for i in keep), tuple(operand.dims[i] for i in keep), result)
+
+    return infer
+
+
+def _along_axis(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+    (operand,) = types
+    if not operand.shape:
+        raise ModelError("an operation along an axis needs at least one axis, not a scalar.")
+    if _axis(len(operand.shape), options) is None and len(operand.shape) > 1:
+        raise ModelError(f"a value {operand} has several axes.", remedy="Say which: axis=0 or dim='name'.")
+    return ArrayType(operand.shape, operand.dims, "float")
+
+
+def _matmul_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    left, right = types
+    if not left.shape or not right.shape:
+        raise ModelError("@ needs vectors or matrices, not scalars.", remedy="Use * instead.")
+    if len(left.shape) > 2 or len(right.shape) > 2:
+        raise ModelError(f"@ takes vectors and matrices, not values {left} and {right}.")
+    inner = 0 if len(right.shape) == 1 else -2
+    if left.shape[-1] != right.shape[inner]:
+        raise ModelError(f"@ cannot join values {left} and {right}.")
+    if left.dims[-1] and right.dims[inner] and left.dims[-1] != right.dims[inner]:
+        raise ModelError(f"@ would sum dim {left.dims[-1]!r} against dim {right.dims[inner]!r}.")
+    outer = right.shape[-1:] if len(right.shape) == 2 else ()
+    outer_dims = right.dims[-1:] if len(right.shape) == 2 else ()
+    return ArrayType(left.shape[:-1] + outer, left.dims[:-1] + outer_dims, "float")
+
+
+def _transpose_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    (operand,) = types
+    return ArrayType(operand.shape[::-1], operand.dims[::-1], operand.kind)
+
+
+def _concatenate_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    if any(len(t.shape) > 1 for t in types):
+        raise ModelError("concatenate joins scalars and vectors.")
+    return ArrayType((sum(t.size for t in types),), (None,), _numeric_kind(types))
+
+
+def _concatenate(*parts: Any) -> Any:
+    return anp.concatenate([anp.reshape(p, (-1,)) for p in parts])
+
+
+def _logsumexp(x: Any, axis: int | None = None) -> Any:
+    # The shift is a constant for the derivative's value, and guards against -inf - -inf.
+    top = anp.max(x, axis=axis, keepdims=True)
+    top = anp.where(anp.isfinite(top), top, 0.0)
+    total = anp.log(anp.sum(anp.exp(x - top), axis=axis))
+    return total + anp.reshape(top, anp.shape(total))
+
+
+def _softmax(x: Any, axis: int = -1) -> Any:
+    shifted = anp.exp(x - anp.max(x, axis=axis, keepdims=True))
+    return shifted / anp.sum(shifted, axis=axis, keepdims=True)
+
+
+def _unary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
+    return Operation(function, _elementwise(kind), 1, 1)
+
+
+def _binary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
+    return Operation(function, _elementwise(kind), 2, 2)
+
+
+def _reduce(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
+    return Operation(function, _reduction(kind), 1, 1, ("axis", "dim"))
+
+
+def _index_value(base: Any, *keys: Any) -> Any:
+    return base[tuple(keys)]
+
+
+def _never(_types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    raise AssertionError("index is typed by infer_type itself")
+
+
+OPERATIONS: dict[str, Operation] = {
+    "add": _binary(anp.add, None),
+    "subtract": _binary(anp.subtract, None),
+    "multiply": _binary(anp.multiply, None),
+    "divide": _binary(anp.true_divide),
+    "power": _binary(lambda a, b: anp.power(1.0 * a, b)),
+    "negative": _unary(anp.negative, None),
+    "abs": _unary(anp.abs, None),
+    "less": _binary(anp.less, "bool"),
+    "less_equal": _binary(anp.less_equal, "bool"),
+    "greater": _binary(anp.greater, "bool"),
+    "greater_equal": _binary(anp.greater_equal, "bool"),
+    "equal": _binary(anp.equal, "bool"),
+    "not_equal": _binary(anp.not_equal, "bool"),
+    "logical_and": _binary(anp.logical_and, "bool"),
+    "logical_or": _binary(anp.logical_or, "bool"),
+    "logical_not": _unary(anp.logical_not, "bool"),
+    "exp": _unary(anp.exp),
+    "log": _unary(anp.log),
+    "log1p": _unary(anp.log1p),
+    "expm1": _unary(anp.expm1),
+    "sqrt": _unary(anp.sqrt),
+    "square": _unary(anp.square, None),
+    "sin": _unary(anp.sin),
+    "cos": _unary(anp.cos),
+    "tan": _unary(anp.tan),
+    "arcsin": _unary(anp.arcsin),
+    "arccos": _unary(anp.arccos),
+    "arctan": _unary(anp.arctan),
+    "sinh": _unary(anp.sinh),
+    "cosh": _unary(anp.cosh),
+    "tanh": _unary(anp.tanh),
+    "sign": _unary(anp.sign, None),
+    "sigmoid": _unary(special.expit),
+    "logit": _unary(special.logit),
+    "log_sigmoid": _unary(special.log_expit),
+    "softplus": _unary(special.softplus),
+    "gammaln": _unary(special.gammaln),
+    "digamma": _unary(special.digamma),
+    "erf": _unary(special.erf),
+    "erfc": _unary(special.erfc),
+    "ndtr": _unary(special.ndtr),
+    "log_ndtr": _unary(special.log_ndtr),
+    "minimum": _binary(anp.minimum, None),
+    "maximum": _binary(anp.maximum, None),
+    "logaddexp": _binary(anp.logaddexp),
+    "xlogy": _binary(special.xlogy),
+    "where": Operation(anp.where, _choice, 3, 3),
+    "sum": _reduce(anp.sum, None),
+    "prod": _reduce(anp.prod),
+    "mean": _reduce(anp.mean),
+    "max": _reduce(anp.max, None),
+    "min": _reduce(anp.min, None),
+    "logsumexp": _reduce(_logsumexp),
+    "cumsum": Operation(anp.cumsum, _along_axis, 1, 1, ("axis", "dim")),
+    "softmax": Operation(_softmax, _along_axis, 1, 1, ("axis", "dim")),
+    "matmul": Operation(anp.matmul, _matmul_type, 2, 2),
+    "dot": Operation(anp.matmul, _matmul_type, 2, 2),
+    "transpose": Operation(anp.transpose, _transpose_type, 1, 1),
+    "concatenate": Operation(_concatenate, _concatenate_type, 1, None),
+    "index": Operation(_index_value, _never, 2, None),
+}
+
+
+def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
+    """The value of `expression`, names looked up in `values` (arrays or traced values)."""
+    if isinstance(expression, Constant):
+        return expression.value
+    if isinstance(expression, Reference):
+        return values[expression.name]
+    if isinstance(expression, Slice):
+        return slice(expression.start, expression.stop, expression.step)
+    assert isinstance(expression, Apply)
+    operands = [evaluate(o, values) for o in expression.operands]
+    return OPERATIONS[expression.operation].evaluate(*operands, **dict(expression.options))
+
+
+def infer_type(expression: Expression, types: Mapping[str, ArrayType]) -> ArrayType:
+    """The type of `expression` given those of the names it refers to; raises `ModelError`."""
+    if isinstance(expression, Constant):
+        kinds: dict[type, Kind] = {bool: "bool", int: "int", float: "float"}
+        return ArrayType((), (), kinds[type(expression.value)])
+    if isinstance(expression, Reference):
+        return types[expression.name]
+    if isinstance(expression, Slice):
+        raise ExpressionError("a slice can stand only inside [ ].")
+    assert isinstance(expression, Apply)
+    if expression.operation == "index":
+        return _infer_index(expression, types)
+    operation = OPERATIONS[expression.operation]
+    operands = [infer_type(o, types) for o in expression.operands]
+    return operation.infer(operands, dict(expression.options))
+
+
+def resolve_dims(expression: Apply, types: Mapping[str, ArrayType]) -> Apply:
+    """`expression` with an option ``dim='name'`` replaced by the ``axis`` it stands for."""
+    options = dict(expression.options)
+    if "dim" not in options:
+        return expression
+    dim = options.pop("dim")
+    dims = infer_type(expression.operands[0], types).dims
+    if dim not in dims:
+        present = ", ".join(repr(d) for d in dims if d) or "none"
+        raise ModelError(f"{expression.operation} over dim {dim!r}: the value has dims {present}.")
+    options["axis"] = dims.index(dim)
+    return Apply(expression.operation, expression.operands, tuple(sorted(options.items())))
+
+
+def _infer_index(expression: Apply, types: Mapping[str, ArrayType]) -> ArrayType:
+    base, *keys = expression.operands
+    operand = infer_type(base, types)
+    if len(keys) > len(operand.shape):
+        raise ModelError(f"{len(keys)} indices for a value {operand}.")
+    shape: list[int] = []
+    dims: list[str | None] = []
+    advanced: list[ArrayType] = []
+    places: list[int] = []
+    position = 0
+    for axis, key in enumerate(keys):
+        size = operand.shape[axis]
+        if isinstance(key, Slice):
+            count = len(range(*slice(key.start, key.stop, key.step).indices(size)))
+            shape.append(count)
+            dims.append(operand.dims[axis] if key == Slice() else None)
+            position += 1
+            continue
+        index = infer_type(key, types)
+        _check_index(key, index, size)
+        advanced.append(index)
+        places.append(position)
+    shape += operand.shape[len(keys) :]
+    dims += operand.dims[len(keys) :]
+    if advanced:
+        joined = broadcast(advanced, "int")
+        # numpy puts the indexed axes first when a slice separates them.
+        at = places[0] if len(set(places)) == 1 else 0
+        shape[at:at] = joined.shape
+        dims[at:at] = joined.dims
+    return ArrayType(tuple(shape), _once(tuple(dims)), operand.kind)
+
+
+def _check_index(key: Expression, index: ArrayType, size: int) -> None:
+    if index.kind != "int":
+        raise ModelError(
+            f"an index must hold whole numbers, this one holds {index.kind}s.",
+            remedy="Use integer data (0-based).",
+        )
+    if isinstance(key, Apply) and key.operation == "negative" and isinstance(key.operands[0], Constant):
+        key = Constant(-key.operands[0].value)
+    if isinstance(key, Constant) and not -size <= key.value < size:
+        raise ModelError(f"index {key.value} is out of range for an axis of size {size} (0-based).")
+
+
+def _once(dims: Dims) -> Dims:
+    """A dim that appears twice (x[i, j] with i and j over the same dim) keeps its first place only."""
+    return tuple(d if d not in dims[:i] else None for i, d in enumerate(dims))

@@ -1,0 +1,148 @@
+"""Reading an expression from a string, through a whitelist over Python's syntax tree (never `eval`)."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+from exmc.errors import ExpressionError, suggest
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, apply
+from exmc.ir.operations import OPERATIONS
+
+LONGEST = 10_000
+DEEPEST = 100
+
+_BINARY: dict[type[ast.operator], str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.MatMult: "matmul",
+    ast.BitAnd: "logical_and",
+    ast.BitOr: "logical_or",
+}
+_COMPARISON: dict[type[ast.cmpop], str] = {
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+}
+_REMEDY = "Allowed are numbers, names, + - * / ** @, comparisons, & | ~, indexing and the listed functions."
+
+
+def parse_expression(text: str) -> Expression:
+    """The expression written in `text`, such as ``"a[county] + b * floor"``.
+
+    Raises `ExpressionError` for anything outside the whitelist; nothing is ever evaluated.
+    """
+    if len(text) > LONGEST:
+        raise ExpressionError(f"an expression of {len(text)} characters is too long (limit {LONGEST}).")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        reason = getattr(error, "msg", None) or "it is nested too deeply"
+        raise ExpressionError(f"cannot read the expression {text!r}: {reason}.") from None
+    return _convert(tree, text, 0)
+
+
+def _convert(node: ast.AST, text: str, depth: int) -> Expression:
+    if depth > DEEPEST:
+        raise ExpressionError(f"an expression nested deeper than {DEEPEST} levels.", remedy="Split it.")
+
+    def below(child: ast.AST) -> Expression:
+        return _convert(child, text, depth + 1)
+
+    match node:
+        case ast.Constant(value=bool() | int() | float() as value):
+            return Constant(_finite(value, text))
+        case ast.Name(id=name):
+            return Reference(_public(name, text))
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)) if not (
+            isinstance(value, bool)
+        ):
+            return Constant(-_finite(value, text))
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return apply("negative", below(operand))
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return below(operand)
+        case ast.UnaryOp(op=ast.Invert(), operand=operand):
+            return apply("logical_not", below(operand))
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            return apply(_BINARY[type(op)], below(left), below(right))
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISON:
+            return apply(_COMPARISON[type(op)], below(left), below(right))
+        case ast.Subscript(value=value, slice=key):
+            keys = key.elts if isinstance(key, ast.Tuple) else [key]
+            return Apply("index", (below(value), *(_index(k, text, depth + 1) for k in keys)))
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
+            return _call(name, [below(a) for a in arguments], keywords, text)
+    piece = ast.get_source_segment(text.strip(), node) if hasattr(node, "lineno") else None
+    raise ExpressionError(
+        f"{piece or type(node).__name__!r} is not allowed in an expression.", remedy=_REMEDY
+    )
+
+
+def _index(node: ast.AST, text: str, depth: int) -> Expression:
+    if not isinstance(node, ast.Slice):
+        return _convert(node, text, depth)
+    bounds = []
+    for bound in (node.lower, node.upper, node.step):
+        value = None if bound is None else _convert(bound, text, depth)
+        if value is not None and not (isinstance(value, Constant) and type(value.value) is int):
+            raise ExpressionError(f"the bounds of a slice must be whole numbers, in {text!r}.")
+        bounds.append(None if value is None else int(value.value))
+    if bounds[2] == 0:
+        raise ExpressionError(f"a slice cannot have step 0, in {text!r}.")
+    return Slice(*bounds)
+
+
+def _call(name: str, operands: list[Expression], keywords: list[ast.keyword], text: str) -> Expression:
+    operation = OPERATIONS.get(name)
+    if operation is None or name == "index":
+        raise ExpressionError(
+            f"there is no function {name!r}, in {text!r}.", remedy=suggest(name, OPERATIONS)
+        )
+    if len(operands) < operation.least or (operation.most is not None and len(operands) > operation.most):
+        wanted = f"{operation.least}" if operation.most == operation.least else f"{operation.least} or more"
+        raise ExpressionError(f"{name} takes {wanted} operands, not {len(operands)}, in {text!r}.")
+    options: dict[str, Any] = {}
+    for keyword in keywords:
+        if keyword.arg is None or keyword.arg not in operation.options:
+            raise ExpressionError(
+                f"{name} has no option {keyword.arg!r}, in {text!r}.",
+                remedy=suggest(keyword.arg or "", operation.options),
+            )
+        options[keyword.arg] = _option(keyword.value, keyword.arg, text)
+    return apply(name, *operands, **options)
+
+
+def _option(node: ast.expr, name: str, text: str) -> int | str:
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        value = None
+    wanted: type = str if name == "dim" else int
+    if type(value) is not wanted:
+        kind = "a quoted name" if wanted is str else "a whole number"
+        raise ExpressionError(f"the option {name!r} must be {kind}, in {text!r}.")
+    assert isinstance(value, int | str)
+    return value
+
+
+def _public(name: str, text: str) -> str:
+    if name.startswith("__"):
+        raise ExpressionError(f"the name {name!r} is not allowed, in {text!r}.")
+    return name
+
+
+def _finite(value: bool | int | float, text: str) -> bool | int | float:
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise ExpressionError(
+            f"the number {value} is too large, in {text!r}.", remedy="Write it with a point."
+        )
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ExpressionError(f"a number in {text!r} is too large for a double.")
+    return value

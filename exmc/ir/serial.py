@@ -1,0 +1,201 @@
+"""Models as JSON, with arrays by content digest, and the digest of a model."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.errors import ModelError
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.model import Model
+from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
+
+FORMAT = 1
+
+
+def dumps(model: Model) -> str:
+    """`model` as JSON text that holds its arrays, each once, by digest. `loads` reads it back."""
+    document, arrays = to_document(model)
+    document["arrays"] = {key: _encode_array(a) for key, a in arrays.items()}
+    return json.dumps(document, indent=1, ensure_ascii=False)
+
+
+def loads(text: str) -> Model:
+    """The model that `dumps` wrote; raises `ModelError` for text of another format."""
+    try:
+        document = json.loads(text)
+        arrays = {key: _decode_array(a) for key, a in document.pop("arrays").items()}
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise ModelError(f"this is no serialised model: {error}.") from None
+    return from_document(document, arrays)
+
+
+def digest(model: Model) -> str:
+    """SHA-256 (hex) of the canonical form of `model`: equal for models that mean the same, data included.
+
+    Where data were read from does not count.
+    """
+    document, _ = to_document(model)
+    for entry in document["data"]:
+        entry.pop("source")
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def array_digest(array: NDArray[Any]) -> str:
+    """SHA-256 (hex) of dtype, shape and little-endian C-order bytes."""
+    canonical = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
+    head = f"{array.dtype.kind}{array.dtype.itemsize}{array.shape}".encode()
+    return hashlib.sha256(head + canonical.tobytes()).hexdigest()
+
+
+def to_document(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """`model` as JSON values, and its arrays by digest."""
+    arrays = {array_digest(d.values): d.values for d in model.data.values()}
+    document = {
+        "format": FORMAT,
+        "coords": {dim: list(labels) for dim, labels in model.coords.items()},
+        "data": [
+            {"name": d.name, "dims": list(d.dims), "array": array_digest(d.values), "source": d.source}
+            for d in model.data.values()
+        ],
+        "nodes": [_encode_node(n) for n in model.nodes],
+    }
+    return document, arrays
+
+
+def from_document(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Model:
+    """The model that `to_document` described; raises `ModelError` for another format."""
+    if document.get("format") != FORMAT:
+        raise ModelError(
+            f"this model was written in format {document.get('format')!r}; this version reads {FORMAT}."
+        )
+    try:
+        data = {
+            d["name"]: Data(d["name"], arrays[d["array"]], tuple(d["dims"]), d["source"])
+            for d in document["data"]
+        }
+        coords = {dim: tuple(labels) for dim, labels in document["coords"].items()}
+        return Model(tuple(_decode_node(n) for n in document["nodes"]), data, coords)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"this serialised model is damaged: {error!r}.") from None
+
+
+def _encode_node(node: Node) -> dict[str, Any]:
+    if isinstance(node, RandomVariable):
+        return {
+            "kind": "rv",
+            "name": node.name,
+            "call": _encode_call(node.call),
+            "dims": None if node.dims is None else list(node.dims),
+            "shape": None if node.shape is None else list(node.shape),
+            "transform": node.transform,
+            "centering": node.centering,
+            "auxiliary": node.auxiliary,
+        }
+    if isinstance(node, Deterministic):
+        return {
+            "kind": "det",
+            "name": node.name,
+            "expression": encode(node.expression),
+            "dims": None if node.dims is None else list(node.dims),
+            "keep": node.keep,
+        }
+    target = node.target
+    return {
+        "kind": "obs",
+        "name": node.name,
+        "target": _encode_call(target) if isinstance(target, Call) else encode(target),
+        "value": encode(node.value),
+        "weight": None if node.weight is None else encode(node.weight),
+        "mask": None if node.mask is None else encode(node.mask),
+        "log_jacobian": encode(node.log_jacobian),
+        "joint": node.joint,
+    }
+
+
+def _decode_node(item: dict[str, Any]) -> Node:
+    kind = item["kind"]
+    if kind == "rv":
+        return RandomVariable(
+            item["name"],
+            _decode_call(item["call"]),
+            None if item["dims"] is None else tuple(item["dims"]),
+            None if item["shape"] is None else tuple(item["shape"]),
+            item["transform"],
+            item["centering"],
+            item["auxiliary"],
+        )
+    if kind == "det":
+        dims = None if item["dims"] is None else tuple(item["dims"])
+        return Deterministic(item["name"], decode(item["expression"]), dims, item["keep"])
+    if kind != "obs":
+        raise ModelError(f"there is no node kind {kind!r}.")
+    target = item["target"]
+    decoded = _decode_call(target) if "distribution" in target else decode(target)
+    assert isinstance(decoded, Call | Reference)
+    return Observation(
+        item["name"],
+        decoded,
+        decode(item["value"]),
+        None if item["weight"] is None else decode(item["weight"]),
+        None if item["mask"] is None else decode(item["mask"]),
+        decode(item["log_jacobian"]),
+        item["joint"],
+    )
+
+
+def _encode_call(call: Call) -> dict[str, Any]:
+    return {"distribution": call.distribution, "parameters": [[k, encode(e)] for k, e in call.parameters]}
+
+
+def _decode_call(item: dict[str, Any]) -> Call:
+    return Call(item["distribution"], tuple((k, decode(e)) for k, e in item["parameters"]))
+
+
+def encode(expression: Expression) -> Any:
+    """`expression` as JSON values: a number, ``{"ref": name}``, ``{"slice": […]}`` or ``{"op": …}``."""
+    if isinstance(expression, Constant):
+        return expression.value
+    if isinstance(expression, Reference):
+        return {"ref": expression.name}
+    if isinstance(expression, Slice):
+        return {"slice": [expression.start, expression.stop, expression.step]}
+    assert isinstance(expression, Apply)
+    return {
+        "op": expression.operation,
+        "operands": [encode(o) for o in expression.operands],
+        "options": [[k, v] for k, v in expression.options],
+    }
+
+
+def decode(item: Any) -> Expression:
+    """The expression that `encode` wrote."""
+    if isinstance(item, bool | int | float):
+        return Constant(item)
+    if "ref" in item:
+        return Reference(item["ref"])
+    if "slice" in item:
+        return Slice(*item["slice"])
+    options = tuple((k, v) for k, v in item["options"])
+    return Apply(item["op"], tuple(decode(o) for o in item["operands"]), options)
+
+
+def _encode_array(array: NDArray[Any]) -> dict[str, Any]:
+    little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
+    return {
+        "dtype": array.dtype.kind + str(array.dtype.itemsize),
+        "shape": list(array.shape),
+        "base64": base64.b64encode(little.tobytes()).decode(),
+    }
+
+
+def _decode_array(item: dict[str, Any]) -> NDArray[Any]:
+    raw = np.frombuffer(base64.b64decode(item["base64"]), dtype=np.dtype(f"<{item['dtype']}"))
+    return raw.reshape(item["shape"]).astype(raw.dtype.newbyteorder("="), copy=False)

@@ -1,0 +1,140 @@
+"""A model as canonical text and as a Mermaid drawing."""
+
+from __future__ import annotations
+
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.model import Model, parents
+from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.types import Dims
+
+# Python's binding strengths, so that the printed text parses back to the same tree.
+_BINARY = {
+    "logical_or": ("|", 1),
+    "logical_and": ("&", 2),
+    "less": ("<", 0),
+    "less_equal": ("<=", 0),
+    "greater": (">", 0),
+    "greater_equal": (">=", 0),
+    "equal": ("==", 0),
+    "not_equal": ("!=", 0),
+    "add": ("+", 3),
+    "subtract": ("-", 3),
+    "multiply": ("*", 4),
+    "divide": ("/", 4),
+    "matmul": ("@", 4),
+    "power": ("**", 6),
+}
+_UNARY = {"negative": ("-", 5), "logical_not": ("~", 5)}
+_ATOM = 9
+
+
+def expression_text(expression: Expression) -> str:
+    """`expression` in the notation that `exmc.ir.parse.parse_expression` reads back to the same tree."""
+    return _write(expression)[0]
+
+
+def model_text(model: Model) -> str:
+    """`model` in one canonical text: coordinates, data, then one line a variable."""
+    lines = [f"{dim} in [{', '.join(map(str, labels))}]" for dim, labels in model.coords.items()]
+    lines += [_data_text(d) for d in model.data.values()]
+    lines += [node_text(n) for n in model.nodes]
+    return "\n".join(lines) + "\n"
+
+
+def node_text(node: Node) -> str:
+    """One line for `node`: ``theta[school] ~ Normal(mu=mu, sigma=tau)``."""
+    if isinstance(node, Deterministic):
+        hidden = "" if node.keep else "  (not kept)"
+        return f"{node.name}{_dims_text(node.dims)} = {expression_text(node.expression)}{hidden}"
+    if isinstance(node, RandomVariable):
+        notes = [f"shape {node.shape}"] if node.shape is not None else []
+        notes += [f"transform {node.transform}"] if node.transform is not None else []
+        notes += [node.centering] if node.centering != "auto" else []
+        tail = f"  ({', '.join(notes)})" if notes else ""
+        return f"{node.name}{_dims_text(node.dims)} ~ {call_text(node.call)}{tail}"
+    target = call_text(node.target) if isinstance(node.target, Call) else node.target.name
+    notes = [f"weight {expression_text(node.weight)}"] if node.weight is not None else []
+    notes += [f"mask {expression_text(node.mask)}"] if node.mask is not None else []
+    if node.log_jacobian != Constant(0.0):
+        notes.append(f"log Jacobian {expression_text(node.log_jacobian)}")
+    tail = f"  ({', '.join(notes)})" if notes else ""
+    return f"{node.name}: {expression_text(node.value)} ~ {target}{tail}"
+
+
+def call_text(call: Call) -> str:
+    """``Normal(mu=mu, sigma=tau)``."""
+    return f"{call.distribution}({', '.join(f'{k}={expression_text(e)}' for k, e in call.parameters)})"
+
+
+def mermaid(model: Model) -> str:
+    """`model` as a Mermaid flowchart: data are boxes, free variables round, observed ones filled."""
+    lines = ["flowchart TD"]
+    observed = model.observed_targets
+    for data in model.data.values():
+        lines.append(f'  {data.name}["{data.name}"]:::data')
+    for node in model.nodes:
+        label = _escape(node_text(node))
+        if isinstance(node, Deterministic):
+            lines.append(f'  {node.name}{{{{"{label}"}}}}')
+        else:
+            style = ":::observed" if isinstance(node, Observation) or node.name in observed else ""
+            lines.append(f'  {node.name}(["{label}"]){style}')
+    for node in model.nodes:
+        lines += [f"  {parent} --> {node.name}" for parent in parents(node)]
+    lines.append("  classDef data fill:#eee,stroke:#999")
+    lines.append("  classDef observed fill:#cde,stroke:#369")
+    return "\n".join(lines) + "\n"
+
+
+def _write(expression: Expression) -> tuple[str, int]:
+    """Text and binding strength."""
+    if isinstance(expression, Constant):
+        text = repr(expression.value)
+        return text, 5 if text.startswith("-") else _ATOM
+    if isinstance(expression, Reference):
+        return expression.name, _ATOM
+    if isinstance(expression, Slice):
+        bounds = [expression.start, expression.stop]
+        text = ":".join("" if b is None else str(b) for b in bounds)
+        return (text if expression.step is None else f"{text}:{expression.step}"), _ATOM
+    assert isinstance(expression, Apply)
+    operands = expression.operands
+    if expression.operation in _BINARY and len(operands) == 2:
+        return _write_binary(*_BINARY[expression.operation], *operands)
+    if expression.operation in _UNARY:
+        sign, strength = _UNARY[expression.operation]
+        # A literal would be folded into a negative constant: keep the two apart.
+        loosest = _ATOM + 1 if isinstance(operands[0], Constant) else strength
+        return f"{sign}{_wrapped(operands[0], loosest)}", strength
+    if expression.operation == "index":
+        keys = ", ".join(_write(k)[0] for k in operands[1:])
+        return f"{_wrapped(operands[0], _ATOM)}[{keys}]", _ATOM
+    parts = [_write(o)[0] for o in operands]
+    parts += [f"{key}={value!r}" for key, value in expression.options]
+    return f"{expression.operation}({', '.join(parts)})", _ATOM
+
+
+def _write_binary(sign: str, strength: int, left: Expression, right: Expression) -> tuple[str, int]:
+    if strength == 0:  # comparisons do not chain
+        return f"{_wrapped(left, 1)} {sign} {_wrapped(right, 1)}", 0
+    if sign == "**":
+        return f"{_wrapped(left, 7)}{sign}{_wrapped(right, 5)}", strength
+    return f"{_wrapped(left, strength)} {sign} {_wrapped(right, strength + 1)}", strength
+
+
+def _wrapped(expression: Expression, loosest: int) -> str:
+    text, strength = _write(expression)
+    return text if strength >= loosest else f"({text})"
+
+
+def _dims_text(dims: Dims | None) -> str:
+    return f"[{', '.join(d or '?' for d in dims)}]" if dims else ""
+
+
+def _data_text(data: Data) -> str:
+    source = f"  (from {data.source})" if data.source else ""
+    return f"{data.name}{_dims_text(data.dims)}: {data.kind} {data.values.shape}{source}"
+
+
+def _escape(text: str) -> str:
+    return text.replace('"', "#quot;")

@@ -1,0 +1,273 @@
+"""One chain: begun, and advanced by any number of iterations at a time with the same draws."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.density import LogDensity
+from exmc.errors import SamplingError
+from exmc.nuts import step_size as step_sizes
+from exmc.nuts import warmup
+from exmc.nuts.hamiltonian import Physics
+from exmc.nuts.kernel import Output, Progress, Task, transitions
+from exmc.nuts.metric import METRICS, code
+from exmc.nuts.outcome import Transition
+from exmc.nuts.random import STREAM_WORDS
+from exmc.nuts.stages import locate, warmup_stages
+from exmc.nuts.trajectory import workspace
+from exmc.nuts.variance import Welford
+from exmc.sampling.initial import InitialPoint, draw_initial, use_initial
+from exmc.sampling.options import SamplerOptions
+from exmc.sampling.seeds import chain_key
+from exmc.sampling.state import ChainState
+from exmc.sampling.statistics import columns
+
+FloatArray = NDArray[np.float64]
+
+# Between two calls of the kernel Python looks whether to stop; this long a wait is not noticed, and a call costs 10 µs.
+_SECONDS_PER_CALL = 0.03
+_GROWTH = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Consecutive draws of one chain, all of its warm-up or all after it.
+
+    Attributes
+    ----------
+    first : int
+        The number of the first draw, counted from the beginning of warm-up or of sampling.
+    warmup : bool
+    positions : ndarray, shape (draws, dimension)
+        On the unconstrained scale.
+    statistics : dict of str to ndarray, shape (draws,)
+        One array per row of `exmc.sampling.statistics.STATISTICS`.
+    """
+
+    first: int
+    warmup: bool
+    positions: FloatArray
+    statistics: dict[str, NDArray[np.generic]]
+
+
+def begin(density: LogDensity, options: SamplerOptions, chain: int, initial: FloatArray | None = None) -> ChainState:
+    """Chain number `chain` before its first iteration: a starting point, the unit metric, a first step size.
+
+    Parameters
+    ----------
+    initial : ndarray, shape (dimension,), optional
+        Where to start, on the unconstrained scale; drawn if not given.
+
+    Raises
+    ------
+    SamplingError
+        If there is no valid starting point or step size.
+    Exception
+        Whatever a density written in Python raises.
+    """
+    if density.dimension < 1:
+        raise SamplingError("The model has no free variables, so there is nothing to sample.")
+    key = chain_key(options.seed, chain)
+    point = use_initial(density, chain, initial) if initial is not None else draw_initial(density, options, chain, key)
+    state = _first_state(chain, key, point, options)
+    if options.step_size is not None:
+        return state
+    run = _Run(density, options, state)
+    run.search_step_size()
+    return run.state()
+
+
+def advance(
+    density: LogDensity,
+    options: SamplerOptions,
+    state: ChainState,
+    iterations: int,
+    should_stop: Callable[[], bool] | None = None,
+    on_progress: Callable[[Block], None] | None = None,
+) -> tuple[ChainState, Block]:
+    """Run up to `iterations` more iterations, and not beyond the end of warm-up or of sampling.
+
+    Draws do not depend on how a chain's iterations are divided into calls. `state` is not changed.
+
+    Parameters
+    ----------
+    should_stop
+        Asked about thirty times a second, never within an iteration; once it says yes, no further iteration is begun.
+    on_progress
+        Called as often with the iterations just finished, whose arrays it must not keep or change.
+
+    Returns
+    -------
+    The new state, and the draws, fewer than `iterations` if stopped or at an end (possibly none).
+
+    Raises
+    ------
+    SamplingError
+        If the state belongs to another model or other options, or adaptation finds no step size or metric.
+    Exception
+        Whatever a density written in Python raises.
+    """
+    _check(density, options, state, iterations)
+    in_warmup = state.iteration < options.warmup
+    end = options.warmup if in_warmup else options.warmup + options.draws
+    count = max(0, min(iterations, end - state.iteration))
+    first = state.iteration - (0 if in_warmup else options.warmup)
+    positions = np.empty((count, density.dimension))
+    table = np.empty((count, len(Transition._fields)))
+    run, done, batch = _Run(density, options, state), 0, 1
+    while done < count and not (should_stop is not None and should_stop()):
+        started = time.perf_counter()
+        size = run.iterate(Output(positions[done:], table[done:]), min(batch, count - done))
+        # The size of a batch changes when Python looks up, never what is drawn.
+        seconds = max(time.perf_counter() - started, 1e-9)
+        batch = max(1, min(_GROWTH * size, int(_SECONDS_PER_CALL * size / seconds)))
+        if on_progress is not None:
+            new = slice(done, done + size)
+            on_progress(Block(first + done, in_warmup, positions[new], columns(table[new])))
+        done += size
+    return run.state(), Block(first, in_warmup, positions[:done], columns(table[:done]))
+
+
+def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions) -> ChainState:
+    step_size = 1.0 if options.step_size is None else float(options.step_size)
+    return ChainState(
+        chain=chain,
+        key=key,
+        iteration=0,
+        position=point.position,
+        log_density=point.log_density,
+        gradient=point.gradient,
+        adaptation=warmup.init(options.metric, point.position.size, step_size),
+    )
+
+
+def _check(density: LogDensity, options: SamplerOptions, state: ChainState, iterations: int) -> None:
+    if iterations < 0:
+        raise SamplingError(f"A chain cannot be advanced by {iterations} iterations.", where=("iterations",))
+    expected = METRICS[options.metric].unit(density.dimension).shape
+    if state.position.shape != (density.dimension,) or state.inverse_mass_matrix.shape != expected:
+        raise SamplingError(
+            f"The state of chain {state.chain} has {state.position.size} coordinates and an inverse mass matrix of "
+            f"shape {state.inverse_mass_matrix.shape}; the model and options call for {density.dimension} "
+            f"and {expected}.",
+            remedy="Go on with the model and the metric that the chain was begun with.",
+        )
+    if not np.array_equal(state.key, chain_key(options.seed, state.chain)):
+        raise SamplingError(
+            f"The state of chain {state.chain} was begun with another seed than {options.seed}.",
+            where=("seed",),
+            remedy="Go on with the seed that the chain was begun with.",
+        )
+
+
+class _Run:
+    """A chain while it is being advanced: the kernel's memory, and the state in the form the kernel changes."""
+
+    def __init__(self, density: LogDensity, options: SamplerOptions, state: ChainState) -> None:
+        self._density, self._options, self._begun = density, options, state
+        self._stages = warmup_stages(options.warmup)
+        self._iteration, self._log_density = state.iteration, state.log_density
+        self._adaptation = _writable(state.adaptation)
+        self._key = state.key.copy()
+        self._stream = np.zeros(STREAM_WORDS, dtype=np.uint64)
+        self._memory = workspace(density.dimension, options.max_treedepth)
+        self._memory.sample[0], self._memory.sample[1] = state.position, state.gradient
+        self._scratch = np.zeros(max(density.workspace_size, 1))
+        self._pointers = np.array(density.pointers, dtype=np.int64)
+        self._physics = self._make_physics()
+
+    def state(self) -> ChainState:
+        """A copy of where the chain stands."""
+        return ChainState(
+            chain=self._begun.chain,
+            key=self._key.copy(),
+            iteration=self._iteration,
+            position=self._memory.sample[0].copy(),
+            log_density=self._log_density,
+            gradient=self._memory.sample[1].copy(),
+            adaptation=_writable(self._adaptation),
+        )
+
+    def iterate(self, output: Output, most: int) -> int:
+        """Run `most` iterations, or those to the end of the warm-up stage if fewer; returns how many."""
+        place = locate(self._stages, self._iteration)
+        stage, left = place if place is not None else (None, most)
+        count = min(most, left)
+        in_slow_stage = stage is not None and stage.adapt_metric
+        self._call(output, count=count, adapt_step_size=stage is not None, adapt_metric=in_slow_stage)
+        self._iteration += count
+        if stage is not None and count == left:
+            if warmup.replaces_metric(stage, self._adaptation):
+                self._replace_metric()
+            if self._iteration == self._options.warmup:
+                self._adaptation = warmup.final(self._adaptation)
+        return count
+
+    def search_step_size(self) -> None:
+        """Replace the step size by one of about the right magnitude, and begin to average anew."""
+        nothing = Output(np.empty((0, self._density.dimension)), np.empty((0, len(Transition._fields))))
+        self._call(nothing, count=0, search=True)
+        step_size = self._adaptation.step_size
+        if not step_sizes.SMALLEST <= step_size <= step_sizes.LARGEST:
+            raise _no_step_size(self._begun.chain, step_size)
+        self._adaptation = warmup.restart_averaging(self._adaptation, step_size)
+
+    def _replace_metric(self) -> None:
+        self._adaptation = warmup.replace_metric(self._options.metric, self._adaptation)
+        try:
+            self._physics = self._make_physics()
+        except SamplingError as error:
+            raise error.within(f"chain {self._begun.chain}") from None
+        self.search_step_size()
+
+    def _make_physics(self) -> Physics:
+        metric, density = self._options.metric, self._density
+        factor = METRICS[metric].factorise(self._adaptation.inverse_mass_matrix)
+        return Physics(density.address, self._pointers, self._scratch, code(metric), factor)
+
+    def _call(
+        self, output: Output, count: int, *, search: bool = False, adapt_step_size: bool = False,
+        adapt_metric: bool = False,
+    ) -> None:  # fmt: skip
+        options, tuning = self._options, self._adaptation
+        task = Task(
+            self._iteration, count, search, adapt_step_size, adapt_metric, float(options.target_accept),
+            options.max_treedepth,
+        )  # fmt: skip
+        before = Progress(self._log_density, tuning.step_size, tuning.averaging, tuning.window.draws)
+        after = transitions()(
+            self._physics, self._stream, self._key, task, before, tuning.window.mean, tuning.window.squares,
+            self._memory, output,
+        )  # fmt: skip
+        self._density.raise_failure()
+        self._log_density = after.log_density
+        self._adaptation = tuning._replace(
+            step_size=after.step_size,
+            averaging=after.averaging,
+            window=tuning.window._replace(draws=after.window_draws),
+        )
+
+
+def _writable(adaptation: warmup.Adaptation) -> warmup.Adaptation:
+    """A copy whose arrays the kernel may change."""
+    window = adaptation.window
+    return adaptation._replace(
+        inverse_mass_matrix=adaptation.inverse_mass_matrix.copy(),
+        window=Welford(window.draws, window.mean.copy(), window.squares.copy()),
+    )
+
+
+def _no_step_size(chain: int, step_size: float) -> SamplingError:
+    if step_size > step_sizes.LARGEST:
+        found = f"even a step size of {step_sizes.LARGEST:g} is always accepted: the posterior is flat or improper"
+        remedy = "Check that every parameter has a proper prior and that the data enter the model."
+    else:
+        found = f"no step size down to {step_sizes.SMALLEST:g} is accepted: the density or its gradient is undefined "
+        found += "or discontinuous next to the chain's position"
+        remedy = "Check the gradient of any function of your own, and the supports of the distributions."
+    return SamplingError(f"Chain {chain} found no step size; {found}.", where=("step_size",), remedy=remedy)

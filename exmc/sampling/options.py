@@ -1,0 +1,92 @@
+"""What a user may decide about sampling."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from exmc.errors import SamplingError, suggest
+
+METRIC_NAMES = ("diagonal", "dense")
+_MAX_SEED = 2**128 - 1
+_MAX_TREEDEPTH = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplerOptions:
+    """The options of a run of NUTS, checked once.
+
+    Attributes
+    ----------
+    seed : int
+        Together with a chain's number it decides every random number of the run. At most 128 bits.
+    draws, warmup, chains : int
+        Counts; `draws` and `warmup` are per chain.
+    target_accept : float
+        The mean acceptance rate that warm-up tunes the step size for, in (0, 1).
+    max_treedepth : int
+        A trajectory has at most ``2 ** max_treedepth`` points.
+    metric : str
+        ``"diagonal"`` or ``"dense"``.
+    initial_radius : float
+        Initial points are uniform on (-radius, radius) in each unconstrained coordinate.
+    initial_attempts : int
+        How many initial points are tried before the chain gives up.
+    step_size : float or None
+        Where adaptation starts, or, without warm-up, the step size itself. None: searched.
+
+    Raises
+    ------
+    SamplingError
+        Naming the option, its value and what is allowed.
+    """
+
+    seed: int
+    draws: int = 1000
+    warmup: int = 1000
+    chains: int = 4
+    target_accept: float = 0.8
+    max_treedepth: int = 10
+    metric: str = "diagonal"
+    initial_radius: float = 2.0
+    initial_attempts: int = 100
+    step_size: float | None = None
+
+    def __post_init__(self) -> None:
+        _integer("seed", self.seed, 0, _MAX_SEED)
+        _integer("draws", self.draws, 1)
+        _integer("warmup", self.warmup, 0)
+        _integer("chains", self.chains, 1)
+        _between("target_accept", self.target_accept, 0.0, 1.0)
+        _integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
+        if self.metric not in METRIC_NAMES:
+            raise SamplingError(
+                f"There is no metric {self.metric!r}.",
+                where=("metric",),
+                remedy=suggest(str(self.metric), METRIC_NAMES),
+            )
+        _between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
+        _integer("initial_attempts", self.initial_attempts, 1)
+        if self.step_size is not None:
+            _between("step_size", self.step_size, 0.0, math.inf)
+
+
+def _integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:
+    integer = isinstance(value, int) and not isinstance(value, bool)
+    if integer and value >= lowest and (highest is None or value <= highest):
+        return
+    allowed = f"at least {lowest}" if highest is None else f"from {lowest} to {highest}"
+    raise SamplingError(f"{value!r} is not an integer {allowed}.", where=(name,), remedy=f"Set {name} to one.")
+
+
+def _between(name: str, value: Any, low: float, high: float, *, lower_allowed: bool = False) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and (low < value or (lower_allowed and low == value)) and value < high:
+        return
+    bound = "at least" if lower_allowed else "above"
+    raise SamplingError(
+        f"{value!r} is not a number {bound} {low:g} and below {high:g}.",
+        where=(name,),
+        remedy=f"Set {name} to one.",
+    )

@@ -1,0 +1,291 @@
+"""Elementwise special functions as autograd primitives whose derivatives hold at the edges and in the tails.
+
+autograd lacks some of these and differentiates others badly (``0 * inf`` is NaN, ``1 - expit(x)`` is 0 beyond 37,
+the derivative of ``where`` keeps the broadcast shape). Here every derivative is itself made of primitives, so that it
+can be recorded and differentiated again, and sums over broadcast axes. None of them warns, at poles either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import autograd.numpy as np
+import autograd.scipy.special
+import numpy
+import scipy.special
+from autograd.extend import defvjp, primitive
+from autograd.numpy.numpy_vjps import unbroadcast_f
+
+Array = Any
+"""A number, a numpy array or an autograd box around one."""
+
+Elementwise = Callable[..., Array]
+_Adjoint = Callable[..., Array]
+
+_SQRT_2 = 1.4142135623730951
+_TWO_OVER_SQRT_PI = 1.1283791670955126
+_SQRT_2_OVER_PI = 0.7978845608028654
+_INV_SQRT_2_PI = 0.3989422804014327
+_LOG_2 = 0.6931471805599453
+
+
+def _define(name: str, description: str, evaluate: Elementwise, *adjoints: _Adjoint | None) -> Elementwise:
+    """A primitive called `name`; ``adjoints[i](g, ans, *args)`` is its cotangent for argument i, if it has one."""
+
+    def raw(*args: Array) -> Array:
+        return evaluate(*args)
+
+    function: Any = primitive(raw)
+    # The names are those of the module's attribute, so that the function pickles by reference.
+    function.__name__ = function.__qualname__ = name
+    function.__module__ = __name__
+    function.__doc__ = description
+    defvjp(function, *(_unbroadcast(adjoint, i) for i, adjoint in enumerate(adjoints)))
+    return cast(Elementwise, function)
+
+
+def _unbroadcast(adjoint: _Adjoint | None, argument: int) -> Elementwise | None:
+    if adjoint is None:
+        return None
+
+    def vjp(ans: Array, *args: Array) -> Array:
+        return unbroadcast_f(args[argument], lambda g: adjoint(g, ans, *args))
+
+    return vjp
+
+
+def _unavailable(function: str, argument: str) -> _Adjoint:
+    def adjoint(g: Array, ans: Array, *args: Array) -> Array:
+        raise NotImplementedError(
+            f"{function} has no derivative with respect to its shape argument {argument!r}; hold it constant."
+        )
+
+    return adjoint
+
+
+# --- Selection and quotients -------------------------------------------------------------------------------------
+
+
+def _xdivy(x: Array, y: Array) -> Array:
+    with numpy.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return numpy.where(numpy.equal(x, 0), 0.0, numpy.divide(x, y))
+
+
+select: Elementwise = _define(
+    "select",
+    "`x` where `condition`, else `y`; unlike that of ``where``, its gradient has the argument's own shape.",
+    numpy.where,
+    None,
+    lambda g, ans, condition, x, y: select(condition, g, 0.0),
+    lambda g, ans, condition, x, y: select(condition, 0.0, g),
+)
+
+xdivy: Elementwise = _define(
+    "xdivy",
+    "``x / y``, and 0 where x is 0, whatever y is: the product of a cotangent of zero and an infinite slope.",
+    _xdivy,
+    lambda g, ans, x, y: xdivy(g, y),
+    lambda g, ans, x, y: -xdivy(g * ans, y),
+)
+
+xlogy: Elementwise = _define(
+    "xlogy",
+    "``x * log(y)``, and 0 where x is 0.",
+    scipy.special.xlogy,
+    lambda g, ans, x, y: xlogy(g, y),
+    lambda g, ans, x, y: xdivy(g * x, y),
+)
+
+xlog1py: Elementwise = _define(
+    "xlog1py",
+    "``x * log1p(y)``, and 0 where x is 0.",
+    scipy.special.xlog1py,
+    lambda g, ans, x, y: xlog1py(g, y),
+    lambda g, ans, x, y: xdivy(g * x, 1.0 + y),
+)
+
+
+# --- The logistic family -----------------------------------------------------------------------------------------
+
+
+def _log1mexp(x: Array) -> Array:
+    with numpy.errstate(divide="ignore", invalid="ignore"):
+        near = x > -_LOG_2
+        # Maechler (2012), "Accurately computing log(1 - exp(-|a|))": which form keeps the digits.
+        return numpy.where(
+            near,
+            numpy.log(-numpy.expm1(numpy.where(near, x, -1.0))),
+            numpy.log1p(-numpy.exp(numpy.where(near, -1.0, x))),
+        )
+
+
+expit: Elementwise = _define(
+    "expit",
+    "The logistic function ``1 / (1 + exp(-x))``.",
+    scipy.special.expit,
+    # ans * (1 - ans) would be 0 beyond x = 37.
+    lambda g, ans, x: g * (ans * expit(-x)),
+)
+
+logit: Elementwise = _define(
+    "logit",
+    "``log(x / (1 - x))`` for x in [0, 1].",
+    scipy.special.logit,
+    lambda g, ans, x: xdivy(g, x * (1.0 - x)),
+)
+
+softplus: Elementwise = _define(
+    "softplus",
+    "``log(1 + exp(x))`` without overflow.",
+    lambda x: numpy.logaddexp(0.0, x),
+    lambda g, ans, x: g * expit(x),
+)
+
+log_expit: Elementwise = _define(
+    "log_expit",
+    "``log(expit(x))`` without underflow.",
+    scipy.special.log_expit,
+    lambda g, ans, x: g * expit(-x),
+)
+
+log1mexp: Elementwise = _define(
+    "log1mexp",
+    "``log(1 - exp(x))`` for x <= 0.",
+    _log1mexp,
+    # 1 - exp(x) is exp(ans); the quotient is -inf at x = 0 and -0.0 at -inf, never inf / inf.
+    lambda g, ans, x: -xdivy(g * np.exp(x), np.exp(ans)),
+)
+
+
+# --- Gamma and beta functions ------------------------------------------------------------------------------------
+
+gammaln: Elementwise = _define(
+    "gammaln",
+    "The logarithm of the absolute value of the gamma function.",
+    scipy.special.gammaln,
+    lambda g, ans, x: g * digamma(x),
+)
+
+digamma: Elementwise = _define(
+    "digamma",
+    "The derivative of `gammaln`.",
+    scipy.special.digamma,
+    lambda g, ans, x: g * trigamma(x),
+)
+
+trigamma: Elementwise = _define(
+    "trigamma",
+    "The derivative of `digamma`.",
+    lambda x: scipy.special.polygamma(1, x),
+    lambda g, ans, x: g * autograd.scipy.special.polygamma(2, x),
+)
+
+
+def betaln(a: Array, b: Array) -> Array:
+    """The logarithm of the beta function for positive a and b, composed of `gammaln`."""
+    return gammaln(a) + gammaln(b) - gammaln(a + b)
+
+
+gammainc: Elementwise = _define(
+    "gammainc",
+    "The regularised lower incomplete gamma function P(a, x); differentiable in x.",
+    scipy.special.gammainc,
+    _unavailable("gammainc", "a"),
+    lambda g, ans, a, x: g * np.exp(xlogy(a - 1.0, x) - x - gammaln(a)),
+)
+
+gammaincc: Elementwise = _define(
+    "gammaincc",
+    "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x); differentiable in x.",
+    scipy.special.gammaincc,
+    _unavailable("gammaincc", "a"),
+    lambda g, ans, a, x: -g * np.exp(xlogy(a - 1.0, x) - x - gammaln(a)),
+)
+
+betainc: Elementwise = _define(
+    "betainc",
+    "The regularised incomplete beta function I_x(a, b); differentiable in x.",
+    scipy.special.betainc,
+    _unavailable("betainc", "a"),
+    _unavailable("betainc", "b"),
+    lambda g, ans, a, b, x: g * np.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b)),
+)
+
+
+# --- Error functions and the cumulative distribution functions built on them -----------------------------------------
+
+erf: Elementwise = _define(
+    "erf",
+    "The error function.",
+    scipy.special.erf,
+    lambda g, ans, x: g * (_TWO_OVER_SQRT_PI * np.exp(-x * x)),
+)
+
+erfc: Elementwise = _define(
+    "erfc",
+    "``1 - erf(x)`` without cancellation.",
+    scipy.special.erfc,
+    lambda g, ans, x: g * (-_TWO_OVER_SQRT_PI * np.exp(-x * x)),
+)
+
+erfcx: Elementwise = _define(
+    "erfcx",
+    "``exp(x**2) * erfc(x)`` without underflow for large x; its own derivative cancels there.",
+    scipy.special.erfcx,
+    lambda g, ans, x: g * (2.0 * x * ans - _TWO_OVER_SQRT_PI),
+)
+
+ndtr: Elementwise = _define(
+    "ndtr",
+    "The standard normal distribution function.",
+    scipy.special.ndtr,
+    lambda g, ans, x: g * (_INV_SQRT_2_PI * np.exp(-0.5 * x * x)),
+)
+
+log_ndtr: Elementwise = _define(
+    "log_ndtr",
+    "The logarithm of `ndtr`, finite far into the left tail.",
+    scipy.special.log_ndtr,
+    # Density over probability as one scaled function: exp(log density - ans) loses x**2 ulps in the left tail.
+    lambda g, ans, x: g * xdivy(_SQRT_2_OVER_PI, erfcx(x * (-1.0 / _SQRT_2))),
+)
+
+stdtr: Elementwise = _define(
+    "stdtr",
+    "The standard Student t distribution function with `nu` degrees of freedom at t; differentiable in t.",
+    scipy.special.stdtr,
+    _unavailable("stdtr", "nu"),
+    lambda g, ans, nu, t: (
+        g * np.exp(-0.5 * (nu + 1.0) * np.log1p(t * t / nu) - 0.5 * np.log(nu) - betaln(0.5 * nu, 0.5))
+    ),
+)
+
+
+SPECIAL: dict[str, Elementwise] = {
+    function.__name__: function
+    for function in (
+        select,
+        xdivy,
+        xlogy,
+        xlog1py,
+        expit,
+        logit,
+        softplus,
+        log_expit,
+        log1mexp,
+        gammaln,
+        digamma,
+        trigamma,
+        gammainc,
+        gammaincc,
+        betainc,
+        erf,
+        erfc,
+        erfcx,
+        ndtr,
+        log_ndtr,
+        stdtr,
+    )
+}
+"""Every primitive of this module by name; the compiler has one lowering per row."""

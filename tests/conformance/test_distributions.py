@@ -1,0 +1,599 @@
+"""Every row of DISTRIBUTIONS against scipy: densities, gradients, draws, cumulative probabilities, transforms."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+import scipy.special
+import scipy.stats
+from autograd import elementwise_grad, grad
+
+from exmc import distributions
+from exmc.distributions import DISTRIBUTIONS
+from exmc.errors import ModelError
+from exmc.transforms import TRANSFORMS
+from tests.distributions.finite_differences import assert_derivative
+
+EPSILON = np.finfo(float).eps
+DRAWS = 20_000
+# Two-sided, for about 200 independent claims: a false alarm of the whole suite has probability 1 %.
+Z_LIMIT = scipy.stats.norm.isf(0.01 / 200 / 2)
+P_LIMIT = 0.01 / 200
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the suite needs to know of a distribution.
+
+    `reference` maps parameters to a frozen scipy distribution (None if improper); `parameters` are the sets to try;
+    `magnitude` gives the size of the largest terms that cancel in the density's textbook formula, which both sides
+    evaluate in floating point; `no_cdf_gradient` names shape parameters in which `log_cdf` has no derivative.
+    """
+
+    reference: Callable[..., Any] | None
+    parameters: tuple[dict[str, float], ...]
+    magnitude: Callable[..., Any] = field(default=lambda value, **_: 0.0)
+    no_cdf_gradient: frozenset[str] = frozenset()
+
+
+def _gamma_terms(value, alpha, beta):
+    return np.abs(scipy.special.gammaln(alpha)) + np.abs(alpha * np.log(beta)) + np.abs(alpha - 1) * _log(value)
+
+
+def _inverse_gamma_terms(value, alpha, beta):
+    return _gamma_terms(value, alpha, beta) + 2 * _log(value) + beta / np.maximum(np.abs(value), 1e-300)
+
+
+def _beta_terms(value, alpha, beta):
+    return scipy.special.gammaln(alpha + beta + 1) + (alpha + beta) * (_log(value) + _log(1 - value))
+
+
+def _student_terms(value, nu, **_):
+    return scipy.special.gammaln(0.5 * nu + 2)
+
+
+def _poisson_terms(value, mu):
+    return scipy.special.gammaln(np.abs(value) + 2) + np.abs(value) * _log(mu) + mu
+
+
+def _binomial_terms(value, n, p=None, logit=None):
+    return scipy.special.gammaln(n + 2) + np.abs(value) + n * 20.0
+
+
+def _log(value):
+    return np.abs(np.log(np.clip(np.abs(value), 1e-300, 1e300)))
+
+
+def _by_logit(family):
+    def reference(logit, **others):
+        return family(p=scipy.special.expit(logit), **others)
+
+    return reference
+
+
+def _bernoulli(p=None, logit=None):
+    return scipy.stats.bernoulli(scipy.special.expit(logit) if p is None else p)
+
+
+def _binomial(n, p=None, logit=None):
+    return scipy.stats.binom(n, scipy.special.expit(logit) if p is None else p)
+
+
+CASES: dict[str, Case] = {
+    "Normal": Case(
+        lambda mu, sigma: scipy.stats.norm(mu, sigma),
+        ({"mu": 0.0, "sigma": 1.0}, {"mu": -3.0, "sigma": 1e-3}, {"mu": 40.0, "sigma": 2e3}),
+    ),
+    "HalfNormal": Case(
+        lambda sigma: scipy.stats.halfnorm(scale=sigma), ({"sigma": 1.0}, {"sigma": 1e-3}, {"sigma": 2e3})
+    ),
+    "LogNormal": Case(
+        lambda mu, sigma: scipy.stats.lognorm(s=sigma, scale=np.exp(mu)),
+        ({"mu": 0.0, "sigma": 1.0}, {"mu": -2.0, "sigma": 0.05}, {"mu": 1.5, "sigma": 3.0}),
+        # scipy takes exp(mu), whose logarithm it then forms: an ulp of it is divided by sigma**2.
+        magnitude=lambda value, mu, sigma: (np.abs(mu) + _log(value)) ** 2 / sigma**2,
+    ),
+    "StudentT": Case(
+        lambda nu, mu, sigma: scipy.stats.t(nu, mu, sigma),
+        (
+            {"nu": 3.0, "mu": 0.0, "sigma": 1.0},
+            {"nu": 0.7, "mu": -2.0, "sigma": 1e-2},
+            {"nu": 250.0, "mu": 5.0, "sigma": 30.0},
+        ),
+        magnitude=_student_terms,
+        no_cdf_gradient=frozenset({"nu"}),
+    ),
+    "HalfStudentT": Case(
+        lambda nu, sigma: _Folded(scipy.stats.t(nu, 0.0, sigma)),
+        ({"nu": 3.0, "sigma": 1.0}, {"nu": 0.7, "sigma": 1e-2}, {"nu": 250.0, "sigma": 30.0}),
+        magnitude=_student_terms,
+        no_cdf_gradient=frozenset({"nu"}),
+    ),
+    "Cauchy": Case(
+        lambda alpha, beta: scipy.stats.cauchy(alpha, beta),
+        ({"alpha": 0.0, "beta": 1.0}, {"alpha": -3.0, "beta": 1e-2}, {"alpha": 10.0, "beta": 300.0}),
+    ),
+    "HalfCauchy": Case(
+        lambda beta: scipy.stats.halfcauchy(scale=beta), ({"beta": 1.0}, {"beta": 1e-2}, {"beta": 300.0})
+    ),
+    "Laplace": Case(
+        lambda mu, b: scipy.stats.laplace(mu, b),
+        ({"mu": 0.0, "b": 1.0}, {"mu": -3.0, "b": 1e-2}, {"mu": 10.0, "b": 300.0}),
+    ),
+    "Gamma": Case(
+        lambda alpha, beta: scipy.stats.gamma(alpha, scale=1.0 / beta),
+        (
+            {"alpha": 2.0, "beta": 3.0},
+            {"alpha": 1.0, "beta": 0.5},
+            {"alpha": 0.1, "beta": 1e-2},
+            {"alpha": 800.0, "beta": 200.0},
+        ),
+        magnitude=_gamma_terms,
+        no_cdf_gradient=frozenset({"alpha"}),
+    ),
+    "InverseGamma": Case(
+        lambda alpha, beta: scipy.stats.invgamma(alpha, scale=beta),
+        ({"alpha": 3.0, "beta": 2.0}, {"alpha": 0.5, "beta": 1e-2}, {"alpha": 200.0, "beta": 900.0}),
+        magnitude=_inverse_gamma_terms,
+        no_cdf_gradient=frozenset({"alpha"}),
+    ),
+    "Exponential": Case(
+        lambda rate: scipy.stats.expon(scale=1.0 / rate), ({"rate": 1.0}, {"rate": 1e-3}, {"rate": 500.0})
+    ),
+    "Beta": Case(
+        lambda alpha, beta: scipy.stats.beta(alpha, beta),
+        (
+            {"alpha": 2.0, "beta": 3.0},
+            {"alpha": 1.0, "beta": 1.0},
+            {"alpha": 0.2, "beta": 0.5},
+            {"alpha": 400.0, "beta": 30.0},
+        ),
+        magnitude=_beta_terms,
+        no_cdf_gradient=frozenset({"alpha", "beta"}),
+    ),
+    "Uniform": Case(
+        lambda low, high: scipy.stats.uniform(low, high - low),
+        ({"low": 0.0, "high": 1.0}, {"low": -3.0, "high": 1e-2}, {"low": 5.0, "high": 5e3}),
+    ),
+    "Flat": Case(None, ({},)),
+    "HalfFlat": Case(None, ({},)),
+    "Bernoulli": Case(
+        _bernoulli, ({"p": 0.3}, {"p": 1e-3}, {"p": 0.999}, {"logit": 0.4}, {"logit": -6.0}, {"logit": 7.0})
+    ),
+    "Binomial": Case(
+        _binomial,
+        (
+            {"n": 10.0, "p": 0.3},
+            {"n": 1.0, "p": 0.9},
+            {"n": 2000.0, "p": 0.01},
+            {"n": 10.0, "logit": 0.4},
+            {"n": 300.0, "logit": -3.0},
+        ),
+        magnitude=_binomial_terms,
+    ),
+    "Poisson": Case(
+        lambda mu: scipy.stats.poisson(mu), ({"mu": 3.0}, {"mu": 1e-2}, {"mu": 1500.0}), magnitude=_poisson_terms
+    ),
+}
+
+
+class _Folded:
+    """|X| of a distribution symmetric about zero: scipy has no half Student t."""
+
+    def __init__(self, whole):
+        self.whole = whole
+
+    def logpdf(self, value):
+        return np.where(value >= 0, np.log(2.0) + self.whole.logpdf(value), -np.inf)
+
+    def cdf(self, value):
+        # 2 * cdf - 1 cancels near zero: the beta probability of t**2 / (nu + t**2) does not.
+        nu = self.whole.args[0]
+        z = np.maximum(value, 0.0) / self.whole.args[2]
+        return scipy.special.betainc(0.5, nu / 2, z**2 / (nu + z**2))
+
+    def sf(self, value):
+        return np.where(value > 0, 2.0 * self.whole.sf(value), 1.0)
+
+    def ppf(self, q):
+        return self.whole.ppf(0.5 + 0.5 * np.asarray(q))
+
+    def isf(self, q):
+        return self.whole.isf(0.5 * np.asarray(q))
+
+    def support(self):
+        return 0.0, np.inf
+
+    def stats(self, moments):
+        return tuple(np.nan for _ in moments)
+
+
+def case_of(name: str) -> Case:
+    if name not in CASES:
+        pytest.fail(
+            f"{name} has no row in CASES of tests/conformance/test_distributions.py: add its scipy counterpart."
+        )
+    return CASES[name]
+
+
+def parameter_sets(proper_only: bool = True):
+    rows = []
+    for name, distribution in DISTRIBUTIONS.items():
+        case = CASES.get(name)
+        if case is None:  # one row that fails by `case_of`, with the remedy
+            rows.append(pytest.param(distribution, {}, id=name))
+            continue
+        if proper_only and case.reference is None:
+            continue
+        for parameters in case.parameters:
+            label = ",".join(f"{key}={value:g}" for key, value in parameters.items())
+            rows.append(pytest.param(distribution, parameters, id=f"{name}({label})"))
+    return rows
+
+
+def reference_of(distribution, parameters):
+    case = case_of(distribution.name)
+    assert case.reference is not None
+    return case.reference(**parameters)
+
+
+def interior(distribution, parameters):
+    """Points strictly inside the support, from one far tail to the other."""
+    reference = reference_of(distribution, parameters)
+    tails = np.array([1e-200, 1e-30, 1e-8, 1e-3, 0.05, 0.2, 0.45])
+    points = np.concatenate([reference.ppf(tails), reference.isf(tails)])
+    low, high = reference.support()
+    if distribution.discrete:
+        beyond = points.max() + np.array([1.0, 2.0, 10.0, 300.0])
+        points = np.concatenate([points, beyond, [max(low, 0.0), high if np.isfinite(high) else 5.0]])
+        return np.unique(points[(points >= low) & (points <= high)])
+    middle, spread = reference.ppf(0.5), reference.ppf(0.75) - reference.ppf(0.25)
+    far = np.concatenate([middle + spread * np.array([-1e6, -300.0, 300.0, 1e6]), middle * np.array([1e-6, 1e4])])
+    points = np.concatenate([points, far[np.isfinite(far)]])
+    return np.unique(points[(points > low) & (points < high) & (np.abs(points) > 1e-100) & (np.abs(points) < 1e100)])
+
+
+def edges(distribution, parameters):
+    low, high = reference_of(distribution, parameters).support()
+    return np.array([edge for edge in (low, high) if np.isfinite(edge)])
+
+
+def outside(distribution, parameters):
+    low, high = reference_of(distribution, parameters).support()
+    points = [low - 1e-3, low - 1.0, low - 1e10, high + 1e-3, high + 1.0, high + 1e10]
+    if distribution.discrete:
+        points += [0.5, 1.0 + 1e-9, -0.5, np.inf, -np.inf]
+    if distribution.support.name in ("positive", "nonnegative"):
+        points.append(-np.inf)
+    return np.array(
+        [point for point in points if not (point == np.inf and not distribution.discrete) and point == point]
+    )
+
+
+def outside_only(distribution, parameters):
+    points = outside(distribution, parameters)
+    bounds = [parameters[name] for name in distribution.bounds]
+    return points[~distribution.support.contains(points, *bounds)]
+
+
+def reference_log_density(distribution, parameters, value):
+    reference = reference_of(distribution, parameters)
+    return reference.logpmf(value) if distribution.discrete else reference.logpdf(value)
+
+
+def differentiable(distribution, parameters):
+    return [name for name in parameters if not distribution.parameter(name).support.discrete]
+
+
+def partial(function, value, parameters, name):
+    """The derivative of an elementwise function in parameter `name`, and that function of the parameter alone."""
+
+    def along(x):
+        return function(value, **{**parameters, name: x})
+
+    return elementwise_grad(along)(np.full(np.shape(value), parameters[name])), along
+
+
+# --- The row itself ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_row(name):
+    distribution = DISTRIBUTIONS[name]
+    case = case_of(name)
+    assert distribution.name == name
+    assert getattr(distributions, name) is distribution
+    assert name in distributions.__all__
+    assert pickle.loads(pickle.dumps(distribution)) == distribution
+    assert {frozenset(parameters) for parameters in case.parameters} == set(map(frozenset, distribution.alternatives))
+    for parameters in case.parameters:
+        distribution.check_parameters(**parameters)
+    for parameter in distribution.parameters:
+        if parameter.default is not None:
+            assert parameter.support.contains(parameter.default)
+
+
+@pytest.mark.parametrize("name", DISTRIBUTIONS)
+def test_default_transform_maps_the_reals_into_the_support(name):
+    distribution = DISTRIBUTIONS[name]
+    if distribution.discrete:
+        assert distribution.transform == ""
+        return
+    transform = TRANSFORMS[distribution.transform]
+    assert distribution.support in transform.supports
+    position = np.linspace(-15.0, 15.0, 61)
+    for parameters in case_of(name).parameters:
+        bounds = [parameters[bound] for bound in distribution.bounds]
+        value = transform.constrain(position, *bounds)
+        assert np.all(distribution.support.contains(value, *bounds))
+        density = distribution.log_density(value, **parameters) + transform.log_jacobian(position, *bounds)
+        assert np.all(np.isfinite(density))
+        recovered = transform.constrain(transform.unconstrain(value, *bounds), *bounds)
+        np.testing.assert_allclose(recovered, value, rtol=1e-12, atol=1e-13)
+
+
+def test_the_unconstrained_density_integrates_to_one():
+    # Independent of scipy's densities, and of how the transform's Jacobian was derived.
+    position = np.linspace(-60.0, 60.0, 24_001)
+    for name, parameters in (
+        ("Gamma", {"alpha": 2.0, "beta": 3.0}),
+        ("Beta", {"alpha": 2.0, "beta": 3.0}),
+        ("Uniform", {"low": -3.0, "high": 1e-2}),
+        ("HalfStudentT", {"nu": 3.0, "sigma": 1.0}),
+        ("InverseGamma", {"alpha": 3.0, "beta": 2.0}),
+    ):
+        distribution = DISTRIBUTIONS[name]
+        transform = TRANSFORMS[distribution.transform]
+        bounds = [parameters[bound] for bound in distribution.bounds]
+        value = transform.constrain(position, *bounds)
+        density = np.exp(distribution.log_density(value, **parameters) + transform.log_jacobian(position, *bounds))
+        # The trapezoidal rule converges geometrically for analytic functions that vanish at both ends.
+        np.testing.assert_allclose(np.trapezoid(density, position), 1.0, rtol=1e-10)
+
+
+# --- Densities -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("distribution", "parameters"), parameter_sets())
+class TestDensity:
+    def test_agrees_with_scipy(self, distribution, parameters):
+        value = np.concatenate([interior(distribution, parameters), edges(distribution, parameters)])
+        actual = distribution.log_density(value, **parameters)
+        expected = reference_log_density(distribution, parameters, value)
+        finite = np.isfinite(expected)
+        np.testing.assert_array_equal(actual[~finite], expected[~finite])
+        scale = np.maximum(1.0, np.abs(expected))
+        # Both sides round the terms of the formula: an ulp or two of the largest cannot be blamed on either.
+        terms = case_of(distribution.name).magnitude(value, **parameters)
+        allowed = 1e-12 * scale + 4 * EPSILON * np.broadcast_to(terms, value.shape)
+        error = np.abs(actual - expected)
+        assert np.all(error[finite] <= allowed[finite]), (value[finite], error[finite] / allowed[finite])
+
+    def test_is_minus_infinity_outside(self, distribution, parameters):
+        value = outside_only(distribution, parameters)
+        np.testing.assert_array_equal(distribution.log_density(value, **parameters), -np.inf)
+
+    def test_gradients_are_zero_outside_and_no_nan_on_edges(self, distribution, parameters):
+        beyond = outside_only(distribution, parameters)
+        names = differentiable(distribution, parameters)
+        for value, is_zero in ((beyond, True), (edges(distribution, parameters), False)):
+            slopes = [partial(distribution.log_density, value, parameters, name)[0] for name in names]
+            if not distribution.discrete:
+                slopes.append(elementwise_grad(lambda v: distribution.log_density(v, **parameters) + 0.0 * v)(value))
+            for slope in slopes:
+                assert not np.any(np.isnan(slope))
+                if is_zero:
+                    np.testing.assert_array_equal(slope[np.isfinite(value)], 0.0)
+
+    def test_gradient_in_the_value(self, distribution, parameters):
+        if distribution.discrete:
+            pytest.skip("is discrete")
+        value = interior(distribution, parameters)
+
+        def along(v):
+            return distribution.log_density(v, **parameters) + 0.0 * v
+
+        assert_derivative(elementwise_grad(along)(value), along, value, sharpness=1e-5)
+
+    def test_gradient_in_each_parameter(self, distribution, parameters):
+        value = interior(distribution, parameters)
+        for name in differentiable(distribution, parameters):
+            slope, along = partial(distribution.log_density, value, parameters, name)
+            at = np.full(value.shape, parameters[name])
+            assert_derivative(slope, along, at, sharpness=1e-4)
+
+    def test_broadcasts_and_sums_gradients(self, distribution, parameters):
+        value = interior(distribution, parameters)[:4].reshape(-1, 1)
+        wide = {name: np.full(3, number) for name, number in parameters.items()}
+        full = distribution.log_density(np.repeat(value, 3, axis=1), **parameters)
+        np.testing.assert_array_equal(distribution.log_density(value, **wide), full)
+        assert np.shape(distribution.log_density(value[0, 0], **parameters)) == ()
+        for name in differentiable(distribution, parameters):
+
+            def total(x, name=name):
+                return anp.sum(distribution.log_density(value, **{**parameters, name: x}))
+
+            each = partial(distribution.log_density, value, parameters, name)[0]
+            np.testing.assert_allclose(grad(total)(wide[name]), np.full(3, each.sum()), rtol=1e-12, atol=1e-12)
+            scalar = grad(total)(parameters[name])
+            assert np.shape(scalar) == ()
+            np.testing.assert_allclose(scalar, each.sum(), rtol=1e-12, atol=1e-12)
+
+    def test_nan_stays_nan(self, distribution, parameters):
+        if distribution.name != "Bernoulli":
+            assert np.isnan(distribution.log_density(np.nan, **parameters))
+        value = interior(distribution, parameters)[0]
+        for name in parameters:
+            with np.errstate(invalid="ignore"):
+                assert np.isnan(distribution.log_density(value, **{**parameters, name: np.nan}))
+
+    def test_a_parameter_outside_its_support_gives_no_number(self, distribution, parameters):
+        value = interior(distribution, parameters)
+        for name in parameters:
+            support = distribution.parameter(name).support
+            for illegal in (-0.5, -3.0, 1.5, 0.0):
+                if support.contains(illegal):
+                    continue
+                with np.errstate(all="ignore"):
+                    density = distribution.log_density(value, **{**parameters, name: illegal})
+                assert not np.any(np.isfinite(density) | (density == np.inf)), (name, illegal)
+                with pytest.raises(ModelError, match=name):
+                    distribution.check_parameters(**{name: illegal})
+
+
+# --- Draws ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("distribution", "parameters"), parameter_sets())
+class TestDraws:
+    def test_follow_the_density(self, distribution, parameters):
+        reference = reference_of(distribution, parameters)
+        draws = distribution.random(np.random.default_rng(20250101), (DRAWS,), **parameters)
+        bounds = [parameters[name] for name in distribution.bounds]
+        assert np.all(distribution.support.contains(draws, *bounds))
+        if distribution.discrete:
+            assert _chi_square(draws, reference) > P_LIMIT
+        else:
+            assert scipy.stats.kstest(draws, reference.cdf).pvalue > P_LIMIT
+
+    def test_have_the_moments(self, distribution, parameters):
+        mean, variance, kurtosis = reference_of(distribution, parameters).stats(moments="mvk")
+        if not np.isfinite(mean + variance + kurtosis) or kurtosis > 100:
+            pytest.skip("has no fourth moment that a sample could show")
+        draws = distribution.random(np.random.default_rng(7), (DRAWS,), **parameters).astype(float)
+        assert abs(draws.mean() - mean) / np.sqrt(variance / DRAWS) < Z_LIMIT
+        error = variance * np.sqrt((kurtosis + 2.0) / DRAWS)
+        assert abs(((draws - mean) ** 2).mean() - variance) / error < Z_LIMIT
+
+    @pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+    def test_have_the_shape_and_depend_on_the_seed_alone(self, distribution, parameters, shape):
+        first = distribution.random(np.random.default_rng(1), shape, **parameters)
+        assert isinstance(first, np.ndarray)
+        assert first.shape == shape
+        assert first.dtype == (np.int64 if distribution.discrete else np.float64)
+        np.testing.assert_array_equal(first, distribution.random(np.random.default_rng(1), shape, **parameters))
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.reference is not None])
+def test_draws_broadcast_their_parameters(name):
+    distribution, case = DISTRIBUTIONS[name], CASES[name]
+    for names in distribution.alternatives:
+        sets = [parameters for parameters in case.parameters if set(parameters) == set(names)]
+        columns = {key: np.array([parameters[key] for parameters in sets]) for key in names}
+        draws = distribution.random(np.random.default_rng(3), (5000, len(sets)), **columns)
+        assert draws.shape == (5000, len(sets))
+        for column, parameters in zip(draws.T, sets, strict=True):
+            reference = case.reference(**parameters)
+            p_value = (
+                _chi_square(column, reference)
+                if distribution.discrete
+                else scipy.stats.kstest(column, reference.cdf).pvalue
+            )
+            assert p_value > P_LIMIT
+
+
+def _chi_square(draws, reference) -> float:
+    """The p-value of a chi-square test in cells of at least about ten expected draws."""
+    probabilities = np.linspace(0.0, 1.0, 21)[1:-1]
+    cuts = np.unique(reference.ppf(probabilities))
+    chances = np.diff(np.concatenate([[0.0], reference.cdf(cuts), [1.0]]))
+    counts = np.bincount(np.searchsorted(cuts, draws, side="left"), minlength=len(cuts) + 1)
+    expected = len(draws) * chances
+    possible = expected > 1e-9
+    assert counts[~possible].sum() == 0
+    if possible.sum() == 1:
+        return 1.0
+    return float(scipy.stats.chisquare(counts[possible], expected[possible]).pvalue)
+
+
+# --- Cumulative probabilities ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("distribution", "parameters"), [row for row in parameter_sets() if row.values[0].log_cdf is not None]
+)
+class TestLogCdf:
+    def test_agrees_with_scipy(self, distribution, parameters):
+        reference = reference_of(distribution, parameters)
+        value = interior(distribution, parameters)
+        if distribution.discrete:
+            value = np.concatenate([value, value + 0.5])
+        lower, upper = reference.cdf(value), reference.sf(value)
+        # scipy's logcdf is log(cdf), which has no digits left near 1, where its sf has them.
+        with np.errstate(divide="ignore"):
+            expected = np.where(lower < 0.5, np.log(lower), np.log1p(-np.where(lower < 0.5, 0.0, upper)))
+        actual = distribution.log_cdf(value, **parameters)
+        # Normal tails below the smallest float have a logarithm all the same.
+        seen = np.isfinite(expected) & (lower > 1e-290)
+        np.testing.assert_allclose(actual[seen], expected[seen], rtol=2e-11, atol=1e-280)
+        assert np.all(actual[lower <= 1e-290] < np.log(1e-289))
+
+    def test_is_minus_infinity_below_and_zero_above(self, distribution, parameters):
+        low, high = reference_of(distribution, parameters).support()
+        for value, expected in ((low - 0.5, -np.inf), (high, 0.0), (high + 0.5, 0.0)):
+            if np.isfinite(value):
+                assert distribution.log_cdf(value, **parameters) == expected
+                for name in differentiable(distribution, parameters):
+                    if name not in case_of(distribution.name).no_cdf_gradient:
+                        assert not np.isnan(partial(distribution.log_cdf, np.array([value]), parameters, name)[0])
+
+    def test_its_slope_is_density_over_probability(self, distribution, parameters):
+        if distribution.discrete:
+            pytest.skip("is discrete")
+        reference = reference_of(distribution, parameters)
+        value = reference.ppf([1e-8, 1e-3, 0.1, 0.4, 0.6, 0.9, 0.99])
+        slope = elementwise_grad(lambda v: distribution.log_cdf(v, **parameters))(value)
+        density = distribution.log_density(value, **parameters)
+        expected = np.exp(density - distribution.log_cdf(value, **parameters))
+        terms = case_of(distribution.name).magnitude(value, **parameters)
+        allowed = 1e-10 + 8 * EPSILON * np.broadcast_to(terms, value.shape)
+        assert np.all(np.abs(slope - expected) <= allowed * expected)
+
+    def test_gradient_in_each_parameter(self, distribution, parameters):
+        reference = reference_of(distribution, parameters)
+        value = reference.ppf([1e-3, 0.1, 0.4, 0.6, 0.9, 0.99])
+        value = value[value < reference.support()[1]]
+        for name in differentiable(distribution, parameters):
+            if name in case_of(distribution.name).no_cdf_gradient:
+                with pytest.raises(NotImplementedError, match="derivative"):
+                    partial(distribution.log_cdf, value, parameters, name)
+                continue
+            slope, along = partial(distribution.log_cdf, value, parameters, name)
+            assert_derivative(slope, along, np.full(value.shape, parameters[name]), sharpness=1e-4)
+
+
+# --- Improper distributions -----------------------------------------------------------------------------------------
+
+
+def test_flat_is_flat():
+    np.testing.assert_array_equal(distributions.Flat.log_density(np.array([-3.0, 0.0, 1e300])), 0.0)
+    np.testing.assert_array_equal(distributions.HalfFlat.log_density(np.array([-3.0, 0.0, 1e300])), [-np.inf, 0.0, 0.0])
+
+
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.reference is None])
+def test_improper_distributions_refuse_to_draw(name):
+    with pytest.raises(ModelError, match=f"{name} is improper") as caught:
+        DISTRIBUTIONS[name].random(np.random.default_rng(1), (2,))
+    assert caught.value.remedy
+
+
+# --- Figures that scipy does not reach -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "parameters", "expected"),
+    [
+        # By 60-digit arithmetic.
+        ("Bernoulli", 1.0, {"logit": 40.0}, -4.248354255291589e-18),
+        ("Binomial", 10.0, {"n": 10.0, "logit": 30.0}, -9.357622968839862e-13),
+        ("Bernoulli", 0.0, {"p": 1e-20}, -1e-20),
+    ],
+)
+def test_nothing_cancels_in_the_tails(name, value, parameters, expected):
+    np.testing.assert_allclose(DISTRIBUTIONS[name].log_density(value, **parameters), expected, rtol=1e-13)
