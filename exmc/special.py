@@ -138,7 +138,8 @@ logit: Elementwise = _define(
 softplus: Elementwise = _define(
     "softplus",
     "``log(1 + exp(x))`` without overflow.",
-    lambda x: numpy.logaddexp(0.0, x),
+    # numpy's logaddexp, but quiet at NaN.
+    lambda x: numpy.maximum(x, 0.0) + numpy.log1p(numpy.exp(-numpy.abs(x))),
     lambda g, ans, x: g * expit(x),
 )
 
@@ -187,12 +188,17 @@ def betaln(a: Array, b: Array) -> Array:
     return gammaln(a) + gammaln(b) - gammaln(a + b)
 
 
+def _times(g: Array, slope: Array) -> Array:
+    """``g * slope``, and 0 where g is 0: a density may be infinite on the edge of its support."""
+    return g * select(np.equal(g, 0.0), 0.0, slope)
+
+
 gammainc: Elementwise = _define(
     "gammainc",
     "The regularised lower incomplete gamma function P(a, x); differentiable in x.",
     scipy.special.gammainc,
     _unavailable("gammainc", "a"),
-    lambda g, ans, a, x: g * np.exp(xlogy(a - 1.0, x) - x - gammaln(a)),
+    lambda g, ans, a, x: _times(g, np.exp(xlogy(a - 1.0, x) - x - gammaln(a))),
 )
 
 gammaincc: Elementwise = _define(
@@ -200,7 +206,7 @@ gammaincc: Elementwise = _define(
     "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x); differentiable in x.",
     scipy.special.gammaincc,
     _unavailable("gammaincc", "a"),
-    lambda g, ans, a, x: -g * np.exp(xlogy(a - 1.0, x) - x - gammaln(a)),
+    lambda g, ans, a, x: _times(-g, np.exp(xlogy(a - 1.0, x) - x - gammaln(a))),
 )
 
 betainc: Elementwise = _define(
@@ -209,7 +215,7 @@ betainc: Elementwise = _define(
     scipy.special.betainc,
     _unavailable("betainc", "a"),
     _unavailable("betainc", "b"),
-    lambda g, ans, a, b, x: g * np.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b)),
+    lambda g, ans, a, b, x: _times(g, np.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b))),
 )
 
 

@@ -104,6 +104,13 @@ class TestTransform:
         assert pickle.loads(pickle.dumps(transform)) == transform
 
 
+def test_the_inverse_of_softplus_neither_overflows_nor_cancels():
+    values = np.array([1e-300, 1e-20, 1e-3, 1.0, 40.0, 800.0, 1e5])
+    # log(exp(y) - 1), of which only one term matters far from 1.
+    expected = [np.log(1e-300), np.log(1e-20), np.log(np.expm1(1e-3)), np.log(np.expm1(1.0)), 40.0, 800.0, 1e5]
+    np.testing.assert_allclose(TRANSFORMS["softplus"].unconstrain(values), expected, rtol=1e-15)
+
+
 def test_the_table_is_keyed_by_name():
     assert {name: transform.name for name, transform in TRANSFORMS.items()} == {name: name for name in TRANSFORMS}
     assert {"identity", "log", "softplus", "logit", "interval"} <= set(TRANSFORMS)

@@ -23,7 +23,9 @@ Value = Any
 """A number, an array or an autograd box around one."""
 
 Cotangent = Callable[[Value], Value]
-VJPMaker = Callable[[tuple[int, ...], Value, tuple[Any, ...], Mapping[str, Any]], Callable[[Value], Iterable[Value]] | None]
+VJPMaker = Callable[
+    [tuple[int, ...], Value, tuple[Any, ...], Mapping[str, Any]], Callable[[Value], Iterable[Value]] | None
+]
 
 
 class FlatIndex(NamedTuple):
@@ -212,9 +214,7 @@ VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
             lambda ans, c, x, y: unbroadcast_f(x, lambda g: anp.where(c, g, 0.0)),
             lambda ans, c, x, y: unbroadcast_f(y, lambda g: anp.where(c, 0.0, g)),
         ),
-        anp.maximum: _each(
-            lambda ans, x, y: _larger(x, y, anp.greater), lambda ans, x, y: _larger(y, x, anp.greater)
-        ),
+        anp.maximum: _each(lambda ans, x, y: _larger(x, y, anp.greater), lambda ans, x, y: _larger(y, x, anp.greater)),
         anp.minimum: _each(lambda ans, x, y: _larger(x, y, anp.less), lambda ans, x, y: _larger(y, x, anp.less)),
         anp.clip: _each(_clip),
         anp.divide: _DIVIDE,

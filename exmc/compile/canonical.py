@@ -105,7 +105,9 @@ def _clip(builder: TapeBuilder, x: Any, a_min: Any = None, a_max: Any = None) ->
 
 
 def _reduction(name: str) -> Rule:
-    def rule(builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None, out: None = None, keepdims: Any = False) -> int:
+    def rule(
+        builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None, out: None = None, keepdims: Any = False
+    ) -> int:
         if dtype is not None or out is not None:
             raise Unsupported
         return reduced(builder, name, operand(builder, x), axis, bool(keepdims))
@@ -126,7 +128,9 @@ def reduced(builder: TapeBuilder, name: str, x: int, axis: Any, keepdims: bool) 
     return builder.apply("reshape", result, shape=kept_shape(shape, axes)) if keepdims else result
 
 
-def _mean(builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None, out: None = None, keepdims: Any = False) -> int:
+def _mean(
+    builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None, out: None = None, keepdims: Any = False
+) -> int:
     if dtype is not None or out is not None:
         raise Unsupported
     value = operand(builder, x)
@@ -136,7 +140,15 @@ def _mean(builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None, ou
     return builder.apply("divide", total, builder.literal(float(count)))
 
 
-def _variance(builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None, out: None = None, ddof: int = 0, keepdims: Any = False) -> int:
+def _variance(
+    builder: TapeBuilder,
+    x: Any,
+    axis: Any = None,
+    dtype: None = None,
+    out: None = None,
+    ddof: int = 0,
+    keepdims: Any = False,
+) -> int:
     if dtype is not None or out is not None:
         raise Unsupported
     value = operand(builder, x)
@@ -148,7 +160,15 @@ def _variance(builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None
     return builder.apply("divide", total, builder.literal(float(max(count - ddof, 0))))
 
 
-def _deviation(builder: TapeBuilder, x: Any, axis: Any = None, dtype: None = None, out: None = None, ddof: int = 0, keepdims: Any = False) -> int:
+def _deviation(
+    builder: TapeBuilder,
+    x: Any,
+    axis: Any = None,
+    dtype: None = None,
+    out: None = None,
+    ddof: int = 0,
+    keepdims: Any = False,
+) -> int:
     return builder.apply("sqrt", _variance(builder, x, axis, dtype, out, ddof, keepdims))
 
 
@@ -381,10 +401,62 @@ def _full_like(value: float) -> Rule:
 
 
 def _table() -> dict[Any, Rule]:
-    names = """subtract multiply divide mod floor_divide maximum minimum fmax fmin logaddexp arctan2 hypot negative
-        absolute sign floor ceil trunc rint exp exp2 expm1 log log2 log10 log1p sqrt cbrt sin cos tan arcsin arccos
-        arctan sinh cosh tanh arcsinh arccosh arctanh less less_equal greater greater_equal equal not_equal add
-        logical_and logical_or logical_xor logical_not isnan isinf isfinite""".split()
+    names = [
+        "subtract",
+        "multiply",
+        "divide",
+        "mod",
+        "floor_divide",
+        "maximum",
+        "minimum",
+        "fmax",
+        "fmin",
+        "logaddexp",
+        "arctan2",
+        "hypot",
+        "negative",
+        "absolute",
+        "sign",
+        "floor",
+        "ceil",
+        "trunc",
+        "rint",
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sqrt",
+        "cbrt",
+        "sin",
+        "cos",
+        "tan",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "sinh",
+        "cosh",
+        "tanh",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "equal",
+        "not_equal",
+        "add",
+        "logical_and",
+        "logical_or",
+        "logical_xor",
+        "logical_not",
+        "isnan",
+        "isinf",
+        "isfinite",
+    ]
     table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in names}
     table |= {function: _elementwise(name) for name, function in SPECIAL.items() if name != "select"}
     foreign = {"gammaln": "gammaln", "digamma": "psi", "erf": "erf", "erfc": "erfc", "expit": "expit", "logit": "logit"}

@@ -31,9 +31,7 @@ _STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type
 _OWN_PACKAGES = ("exmc.compile", "exmc.special", "autograd", "numpy")
 
 
-def record(
-    function: Callable[[Any], Any], dimension: int, *, gradient: bool, example: Array | None = None
-) -> Tape:
+def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, example: Array | None = None) -> Tape:
     """The tape of a function of a vector.
 
     Parameters

@@ -20,8 +20,27 @@ Role = Literal["scalar", "loop", "reduction", "scatter", "block", "view"]
 
 # Cheaper to compute twice than to store and load.
 _CHEAP = frozenset(
-    "add subtract multiply negative absolute less less_equal greater greater_equal equal not_equal to_float "
-    "logical_and logical_or logical_not where broadcast maximum minimum".split()
+    [
+        "add",
+        "subtract",
+        "multiply",
+        "negative",
+        "absolute",
+        "less",
+        "less_equal",
+        "greater",
+        "greater_equal",
+        "equal",
+        "not_equal",
+        "to_float",
+        "logical_and",
+        "logical_or",
+        "logical_not",
+        "where",
+        "broadcast",
+        "maximum",
+        "minimum",
+    ]
 )
 _CHEAP_OPERATIONS = 4
 
@@ -101,7 +120,8 @@ class _Scheduler:
         stored = {
             v
             for v, role in self.roles.items()
-            if (role in ("loop", "scalar") and v in self.pinned) or (role == "loop" and self._escapes(v, repeated))
+            if (role in ("loop", "scalar", "reduction") and v in self.pinned)
+            or (role == "loop" and self._escapes(v, repeated))
         }
         return Schedule(self._steps(), self.roles, frozenset(stored), frozenset(repeated - stored))
 
@@ -142,7 +162,7 @@ class _Scheduler:
             in_memory = role in ("view", "block") or (equation.primitive == "take" and number == 0)
             if in_memory:
                 self.pinned.add(value)
-        if role == "loop" and equation.primitive == "reshape":
+        if role == "loop" and self._result_domain(result) is None:
             self.pinned.add(result)
 
     def _ready(self, value: int, domain: Domain | None) -> int:

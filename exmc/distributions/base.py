@@ -44,11 +44,10 @@ class Distribution:
     log_density
         ``log_density(value, **parameters)`` -> natural logarithm of the density (or probability), of the broadcast
         shape. It is -inf outside the support, there with a gradient of zero; on an edge it is the limit from
-        inside. It is NaN where a parameter is outside its own support or anything is NaN. No branch depends on
-        a value, so that it can be recorded.
-    random
-        ``random(generator, shape, **parameters)`` -> independent draws of exactly that shape (float64, or int64 if
-        discrete); parameters broadcast to it.
+        inside. It is NaN or -inf, never a number, where a parameter is outside its own support, and NaN where
+        anything it depends on is NaN. No branch depends on a value, so that it can be recorded.
+    draw
+        ``draw(generator, shape, **parameters)``: what `random` does, given legal parameters.
     alternatives
         The legal sets of parameter names, by default one set of them all. The functions take one set by keyword.
     bounds
@@ -65,7 +64,7 @@ class Distribution:
     support: Support
     transform: str
     log_density: Callable[..., Array]
-    random: Callable[..., NDArray[numpy.generic]]
+    draw: Callable[..., NDArray[numpy.generic]]
     alternatives: tuple[tuple[str, ...], ...] = ()
     bounds: tuple[str, ...] = ()
     log_cdf: Callable[..., Array] | None = None
@@ -105,6 +104,23 @@ class Distribution:
                     where=(name,),
                     remedy="Give it a legal value, or a prior or an expression that can take no other.",
                 )
+
+    def random(
+        self, generator: numpy.random.Generator, shape: tuple[int, ...], **parameters: Array
+    ) -> NDArray[numpy.generic]:
+        """Independent draws of exactly `shape`, float64, or int64 if discrete; `parameters` broadcast to it.
+
+        Raises
+        ------
+        ModelError
+            If the distribution is improper, if a parameter is outside its support, or if no float or integer of the
+            machine could hold the draws.
+        """
+        self.check_parameters(**parameters)
+        try:
+            return self.draw(generator, shape, **parameters)
+        except ValueError as error:
+            raise ModelError(f"{self.name} cannot be drawn with these parameters: {error}.") from error
 
 
 def masked(outside: Array, log_density: Array) -> Array:

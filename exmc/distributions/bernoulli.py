@@ -7,13 +7,13 @@ import numpy
 import scipy.special
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, inside, masked, valid_probability
+from exmc.distributions.base import Distribution, Parameter, inside, masked, not_integer, valid_probability
 from exmc.special import Array, log_expit, select, softplus, xlog1py, xlogy
 from exmc.transforms import BOOLEAN, REAL, UNIT_INTERVAL
 
 
 def _log_density(value: Array, p: Array = None, logit: Array = None) -> Array:
-    outside = np.logical_and(value != 0, value != 1)
+    outside = np.logical_or(np.logical_or(value < 0, value > 1), not_integer(value))
     within = inside(outside, value, 0.0)
     if logit is None:
         return masked(outside, valid_probability(p, xlogy(within, p) + xlog1py(1.0 - within, -p)))
@@ -21,7 +21,7 @@ def _log_density(value: Array, p: Array = None, logit: Array = None) -> Array:
     return masked(outside, -softplus((1.0 - 2.0 * within) * logit))
 
 
-def _random(
+def _draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], p: Array = None, logit: Array = None
 ) -> NDArray[numpy.int64]:
     probability = scipy.special.expit(logit) if p is None else p
@@ -40,6 +40,6 @@ Bernoulli = Distribution(
     support=BOOLEAN,
     transform="",
     log_density=_log_density,
-    random=_random,
+    draw=_draw,
     log_cdf=_log_cdf,
 )

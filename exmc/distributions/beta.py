@@ -18,7 +18,7 @@ def _log_density(value: Array, alpha: Array, beta: Array) -> Array:
     return masked(outside, xlogy(alpha - 1.0, within) + xlog1py(beta - 1.0, -within) - scale)
 
 
-def _random(
+def _draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], alpha: Array, beta: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(generator.beta(alpha, beta, size=shape))
@@ -37,6 +37,6 @@ Beta = Distribution(
     support=UNIT_INTERVAL,
     transform="logit",
     log_density=_log_density,
-    random=_random,
+    draw=_draw,
     log_cdf=_log_cdf,
 )

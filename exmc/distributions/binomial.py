@@ -24,9 +24,8 @@ from exmc.transforms import INTEGER_INTERVAL, NONNEGATIVE_INTEGER, REAL, UNIT_IN
 def _log_density(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
     outside = np.logical_or(np.logical_or(value < 0, value > n), not_integer(value))
     successes = inside(outside, value, 0.0)
-    # An n below zero has no value inside; keep gammaln off its poles.
-    failures = select(outside, 0.0, n - successes)
-    count = gammaln(successes + failures + 1.0) - gammaln(successes + 1.0) - gammaln(failures + 1.0)
+    failures = n - successes
+    count = gammaln(n + 1.0) - gammaln(successes + 1.0) - gammaln(failures + 1.0)
     if logit is None:
         terms = valid_probability(p, xlogy(successes, p) + xlog1py(failures, -p))
     else:
@@ -35,7 +34,7 @@ def _log_density(value: Array, n: Array, p: Array = None, logit: Array = None) -
     return masked(outside, valid(np.logical_not(not_integer(n)), count + terms))
 
 
-def _random(
+def _draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], n: Array, p: Array = None, logit: Array = None
 ) -> NDArray[numpy.int64]:
     probability = scipy.special.expit(logit) if p is None else p
@@ -60,7 +59,7 @@ Binomial = Distribution(
     support=INTEGER_INTERVAL,
     transform="",
     log_density=_log_density,
-    random=_random,
+    draw=_draw,
     log_cdf=_log_cdf,
     bounds=("n",),
 )

@@ -23,7 +23,7 @@ def _flat_log_density(value: Array) -> Array:
     return np.zeros(np.shape(value))
 
 
-def _flat_random(generator: numpy.random.Generator, shape: tuple[int, ...]) -> NDArray[numpy.float64]:
+def _flat_draw(generator: numpy.random.Generator, shape: tuple[int, ...]) -> NDArray[numpy.float64]:
     raise _no_draws("Flat")
 
 
@@ -31,7 +31,7 @@ def _half_flat_log_density(value: Array) -> Array:
     return masked(value < 0.0, np.zeros(np.shape(value)))
 
 
-def _half_flat_random(generator: numpy.random.Generator, shape: tuple[int, ...]) -> NDArray[numpy.float64]:
+def _half_flat_draw(generator: numpy.random.Generator, shape: tuple[int, ...]) -> NDArray[numpy.float64]:
     raise _no_draws("HalfFlat")
 
 
@@ -41,7 +41,7 @@ Flat = Distribution(
     support=REAL,
     transform="identity",
     log_density=_flat_log_density,
-    random=_flat_random,
+    draw=_flat_draw,
 )
 
 HalfFlat = Distribution(
@@ -50,5 +50,5 @@ HalfFlat = Distribution(
     support=NONNEGATIVE,
     transform="log",
     log_density=_half_flat_log_density,
-    random=_half_flat_random,
+    draw=_half_flat_draw,
 )

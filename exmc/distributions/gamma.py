@@ -19,7 +19,7 @@ def _gamma_log_density(value: Array, alpha: Array, beta: Array) -> Array:
     return masked(outside, scale + xlogy(alpha - 1.0, within) - beta * within)
 
 
-def _gamma_random(
+def _gamma_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], alpha: Array, beta: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(generator.standard_gamma(alpha, size=shape) / beta)
@@ -38,7 +38,7 @@ def _inverse_gamma_log_density(value: Array, alpha: Array, beta: Array) -> Array
     return masked(outside, scale - (alpha + 1.0) * np.log(within) - beta / within)
 
 
-def _inverse_gamma_random(
+def _inverse_gamma_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], alpha: Array, beta: Array
 ) -> NDArray[numpy.float64]:
     # A gamma draw of a small shape may underflow to 0: then the draw is beyond the largest float.
@@ -57,9 +57,7 @@ def _exponential_log_density(value: Array, rate: Array) -> Array:
     return masked(outside, np.log(rate) - rate * inside(outside, value, 1.0))
 
 
-def _exponential_random(
-    generator: numpy.random.Generator, shape: tuple[int, ...], rate: Array
-) -> NDArray[numpy.float64]:
+def _exponential_draw(generator: numpy.random.Generator, shape: tuple[int, ...], rate: Array) -> NDArray[numpy.float64]:
     return numpy.asarray(generator.standard_exponential(size=shape) / rate)
 
 
@@ -74,7 +72,7 @@ Gamma = Distribution(
     support=NONNEGATIVE,
     transform="softplus",
     log_density=_gamma_log_density,
-    random=_gamma_random,
+    draw=_gamma_draw,
     log_cdf=_gamma_log_cdf,
 )
 
@@ -84,7 +82,7 @@ InverseGamma = Distribution(
     support=POSITIVE,
     transform="log",
     log_density=_inverse_gamma_log_density,
-    random=_inverse_gamma_random,
+    draw=_inverse_gamma_draw,
     log_cdf=_inverse_gamma_log_cdf,
 )
 
@@ -94,6 +92,6 @@ Exponential = Distribution(
     support=NONNEGATIVE,
     transform="log",
     log_density=_exponential_log_density,
-    random=_exponential_random,
+    draw=_exponential_draw,
     log_cdf=_exponential_log_cdf,
 )

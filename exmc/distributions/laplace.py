@@ -15,7 +15,7 @@ def _log_density(value: Array, mu: Array, b: Array) -> Array:
     return -LOG_TWO - np.log(b) - np.abs((value - mu) / b)
 
 
-def _random(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, b: Array) -> NDArray[numpy.float64]:
+def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, b: Array) -> NDArray[numpy.float64]:
     return numpy.asarray(generator.laplace(mu, b, size=shape))
 
 
@@ -32,7 +32,7 @@ Laplace = Distribution(
     support=REAL,
     transform="identity",
     log_density=_log_density,
-    random=_random,
+    draw=_draw,
     log_cdf=_log_cdf,
     location_scale=("mu", "b"),
 )

@@ -26,7 +26,7 @@ def _normal_log_density(value: Array, mu: Array, sigma: Array) -> Array:
     return -0.5 * z * z - np.log(sigma) - HALF_LOG_TWO_PI
 
 
-def _normal_random(
+def _normal_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, sigma: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(generator.normal(mu, sigma, size=shape))
@@ -42,7 +42,7 @@ def _half_normal_log_density(value: Array, sigma: Array) -> Array:
     return masked(outside, -0.5 * z * z - np.log(sigma) - (HALF_LOG_TWO_PI - LOG_TWO))
 
 
-def _half_normal_random(
+def _half_normal_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], sigma: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(numpy.abs(generator.normal(0.0, sigma, size=shape)))
@@ -60,7 +60,7 @@ def _log_normal_log_density(value: Array, mu: Array, sigma: Array) -> Array:
     return masked(outside, _normal_log_density(log_value, mu, sigma) - log_value)
 
 
-def _log_normal_random(
+def _log_normal_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, sigma: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(generator.lognormal(mu, sigma, size=shape))
@@ -77,7 +77,7 @@ Normal = Distribution(
     support=REAL,
     transform="identity",
     log_density=_normal_log_density,
-    random=_normal_random,
+    draw=_normal_draw,
     log_cdf=_normal_log_cdf,
     location_scale=("mu", "sigma"),
 )
@@ -88,7 +88,7 @@ HalfNormal = Distribution(
     support=NONNEGATIVE,
     transform="log",
     log_density=_half_normal_log_density,
-    random=_half_normal_random,
+    draw=_half_normal_draw,
     log_cdf=_half_normal_log_cdf,
 )
 
@@ -98,6 +98,6 @@ LogNormal = Distribution(
     support=POSITIVE,
     transform="log",
     log_density=_log_normal_log_density,
-    random=_log_normal_random,
+    draw=_log_normal_draw,
     log_cdf=_log_normal_log_cdf,
 )

@@ -25,7 +25,7 @@ def _log_density(value: Array, mu: Array) -> Array:
     return masked(outside, valid(mu >= 0.0, xlogy(count, mu) - mu) - gammaln(count + 1.0))
 
 
-def _random(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array) -> NDArray[numpy.int64]:
+def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array) -> NDArray[numpy.int64]:
     return numpy.asarray(generator.poisson(mu, size=shape), dtype=numpy.int64)
 
 
@@ -41,6 +41,6 @@ Poisson = Distribution(
     support=NONNEGATIVE_INTEGER,
     transform="",
     log_density=_log_density,
-    random=_random,
+    draw=_draw,
     log_cdf=_log_cdf,
 )

@@ -27,7 +27,7 @@ def _student_t_log_density(value: Array, nu: Array, mu: Array, sigma: Array) -> 
     return scale - 0.5 * (nu + 1.0) * np.log1p(z * z / nu)
 
 
-def _student_t_random(
+def _student_t_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], nu: Array, mu: Array, sigma: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(mu + sigma * generator.standard_t(nu, size=shape))
@@ -44,7 +44,7 @@ def _half_student_t_log_density(value: Array, nu: Array, sigma: Array) -> Array:
     return masked(outside, LOG_TWO + _student_t_log_density(within, nu, 0.0, sigma))
 
 
-def _half_student_t_random(
+def _half_student_t_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], nu: Array, sigma: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(numpy.abs(sigma * generator.standard_t(nu, size=shape)))
@@ -65,7 +65,7 @@ def _cauchy_log_density(value: Array, alpha: Array, beta: Array) -> Array:
     return -LOG_PI - np.log(beta) - np.log1p(z * z)
 
 
-def _cauchy_random(
+def _cauchy_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], alpha: Array, beta: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(alpha + beta * generator.standard_cauchy(size=shape))
@@ -82,9 +82,7 @@ def _half_cauchy_log_density(value: Array, beta: Array) -> Array:
     return masked(outside, LOG_TWO + _cauchy_log_density(inside(outside, value, 1.0), 0.0, beta))
 
 
-def _half_cauchy_random(
-    generator: numpy.random.Generator, shape: tuple[int, ...], beta: Array
-) -> NDArray[numpy.float64]:
+def _half_cauchy_draw(generator: numpy.random.Generator, shape: tuple[int, ...], beta: Array) -> NDArray[numpy.float64]:
     return numpy.asarray(numpy.abs(beta * generator.standard_cauchy(size=shape)))
 
 
@@ -106,7 +104,7 @@ StudentT = Distribution(
     support=REAL,
     transform="identity",
     log_density=_student_t_log_density,
-    random=_student_t_random,
+    draw=_student_t_draw,
     log_cdf=_student_t_log_cdf,
     location_scale=("mu", "sigma"),
 )
@@ -117,7 +115,7 @@ HalfStudentT = Distribution(
     support=NONNEGATIVE,
     transform="log",
     log_density=_half_student_t_log_density,
-    random=_half_student_t_random,
+    draw=_half_student_t_draw,
     log_cdf=_half_student_t_log_cdf,
 )
 
@@ -127,7 +125,7 @@ Cauchy = Distribution(
     support=REAL,
     transform="identity",
     log_density=_cauchy_log_density,
-    random=_cauchy_random,
+    draw=_cauchy_draw,
     log_cdf=_cauchy_log_cdf,
     location_scale=("alpha", "beta"),
 )
@@ -138,6 +136,6 @@ HalfCauchy = Distribution(
     support=NONNEGATIVE,
     transform="log",
     log_density=_half_cauchy_log_density,
-    random=_half_cauchy_random,
+    draw=_half_cauchy_draw,
     log_cdf=_half_cauchy_log_cdf,
 )

@@ -6,7 +6,8 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, masked
+from exmc.distributions.base import Distribution, Parameter, masked, valid
+from exmc.errors import ModelError
 from exmc.special import Array, select
 from exmc.transforms import INTERVAL
 
@@ -14,12 +15,16 @@ from exmc.transforms import INTERVAL
 def _log_density(value: Array, low: Array, high: Array) -> Array:
     outside = np.logical_or(value < low, value > high)
     # The product carries the shape and a NaN of the value; its slope is 0.
-    return masked(outside, -np.log(high - low) + 0.0 * select(outside, low, value))
+    density = -np.log(high - low) + 0.0 * select(outside, low, value)
+    return masked(outside, valid(low < high, density))
 
 
-def _random(
-    generator: numpy.random.Generator, shape: tuple[int, ...], low: Array, high: Array
-) -> NDArray[numpy.float64]:
+def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], low: Array, high: Array) -> NDArray[numpy.float64]:
+    if not numpy.all(numpy.less(low, high)):
+        raise ModelError(
+            f"Uniform needs low < high, not low={low} and high={high}.",
+            remedy="Swap the bounds, or let priors and expressions keep them apart.",
+        )
     return numpy.asarray(generator.uniform(low, high, size=shape))
 
 
@@ -35,7 +40,7 @@ Uniform = Distribution(
     support=INTERVAL,
     transform="interval",
     log_density=_log_density,
-    random=_random,
+    draw=_draw,
     log_cdf=_log_cdf,
     bounds=("low", "high"),
 )

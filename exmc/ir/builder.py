@@ -10,8 +10,9 @@ import numpy as np
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Distribution
 from exmc.errors import ExpressionError, ModelError
-from exmc.ir.check import check, resolve_expressions
+from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Expression, Reference, as_operand
+from exmc.ir.infer import resolve_expressions
 from exmc.ir.model import Label, Model
 from exmc.ir.nodes import Call, Centering, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.parse import parse_expression
@@ -65,6 +66,9 @@ class Builder:
         """
         call = self._call(name, distribution, parameters)
         if observed is not None:
+            for key, unused in (("transform", transform is None), ("centering", centering == "auto")):
+                if not unused:
+                    raise ModelError(f"{key} is for free variables, not observed ones.", where=("variables", name, key))
             value = self._expression(name, "observed", observed, as_dims(dims))
             self._nodes.append(
                 Observation(
@@ -107,9 +111,7 @@ class Builder:
 
     def det(self, name: str, expression: Argument, *, dims: DimsLike = None, keep: bool = True) -> Builder:
         """A named expression; stored with the posterior if `keep`."""
-        self._nodes.append(
-            Deterministic(name, self._expression(name, "expr", expression), as_dims(dims), keep)
-        )
+        self._nodes.append(Deterministic(name, self._expression(name, "expr", expression), as_dims(dims), keep))
         return self
 
     def build(self) -> Model:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from exmc.distributions import DISTRIBUTIONS
-from exmc.distributions.base import Distribution
-from exmc.errors import DataError, ModelError, suggest
-from exmc.ir.expressions import Apply, Constant, Expression, Reference, names_in, transform_bottom_up
-from exmc.ir.model import Model, expressions_of, in_order, parents
-from exmc.ir.nodes import CENTERINGS, Call, Deterministic, Node, Observation, RandomVariable
-from exmc.ir.operations import evaluate, infer_type, resolve_dims
-from exmc.ir.types import ArrayType, Dims, broadcast
+from exmc.errors import DataError, ExpressionError, ModelError, suggest
+from exmc.ir.expressions import Apply, Reference, Slice, extent, names_in, walk
+from exmc.ir.infer import (
+    dim_sizes,
+    distribution_of,
+    infer_types,
+    map_expressions,
+    resolve_expressions,
+)
+from exmc.ir.model import Model, expressions_of, parents
+from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.operations import evaluate, infer_type
+from exmc.ir.types import ArrayType
 from exmc.transforms import TRANSFORMS
 
+__all__ = ["RESERVED", "check", "dim_sizes", "distribution_of", "infer_types", "map_expressions", "resolve_expressions"]
+
+DEEPEST = 200
+LARGEST = 100_000
 RESERVED = frozenset({"chain", "draw", "sample"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -30,80 +39,15 @@ def check(model: Model) -> dict[str, ArrayType]:
     """
     _check_names(model)
     _check_coords(model)
+    _check_extents(model)
     _check_references(model)
     _check_cycles(model)
     types = infer_types(model)
-    for node in model.nodes:
-        _check_values(node, model, types)
+    resolved = resolve_expressions(model)
+    for node in resolved.nodes:
+        _check_indices(node, resolved, types)
+        _check_values(node, resolved)
     return types
-
-
-def dim_sizes(model: Model) -> dict[str, int]:
-    """The size of each dim: that of its coordinates, else that of the data that run over it."""
-    sizes = {dim: len(labels) for dim, labels in model.coords.items()}
-    for data in model.data.values():
-        for dim, size in zip(data.dims, data.values.shape, strict=True):
-            if dim is not None:
-                sizes.setdefault(dim, size)
-    return sizes
-
-
-def infer_types(model: Model) -> dict[str, ArrayType]:
-    """The type of every variable and datum; raises `ModelError` where shapes or dims do not fit."""
-    sizes = dim_sizes(model)
-    types = {name: data.type for name, data in model.data.items()}
-    values = {o.target.name: o for o in model.observations if isinstance(o.target, Reference)}
-    for node in in_order(model):
-        if isinstance(node, RandomVariable) and node.name in values:
-            types[node.name] = _at(values[node.name], "observed", types)
-            _check_parameters(node.name, node.call, types[node.name], types)
-        else:
-            types[node.name] = _infer_node(node, types, sizes)
-    return types
-
-
-def resolve_expressions(model: Model) -> Model:
-    """`model` with every ``dim='name'`` option replaced by the axis it stands for."""
-    types = {name: data.type for name, data in model.data.items()}
-    sizes = dim_sizes(model)
-    by_name: dict[str, Node] = {}
-    for node in in_order(model):
-        resolved = map_expressions(node, lambda e: transform_bottom_up(e, _axis_of(types)))
-        by_name[node.name] = resolved
-        types[node.name] = _infer_node(resolved, types, sizes)
-    return model.with_nodes(tuple(by_name[n.name] for n in model.nodes))
-
-
-def map_expressions(node: Node, change: Any) -> Node:
-    """`node` with `change` applied to each of its expressions; an error is placed at the expression's key."""
-
-    def at(key: str, expression: Expression) -> Expression:
-        try:
-            changed: Expression = change(expression)
-        except ModelError as error:
-            raise error.within("variables", node.name, key) from None
-        return changed
-
-    if isinstance(node, Deterministic):
-        return replace(node, expression=at("expr", node.expression))
-    if isinstance(node, RandomVariable):
-        return replace(node, call=_map_call(node.call, at))
-    return replace(
-        node,
-        target=_map_call(node.target, at) if isinstance(node.target, Call) else node.target,
-        value=at("observed", node.value),
-        weight=None if node.weight is None else at("weight", node.weight),
-        mask=None if node.mask is None else at("mask", node.mask),
-        log_jacobian=at("log_jacobian", node.log_jacobian),
-    )
-
-
-def _map_call(call: Call, at: Any) -> Call:
-    return Call(call.distribution, tuple((name, at(name, e)) for name, e in call.parameters))
-
-
-def _axis_of(types: Mapping[str, ArrayType]) -> Any:
-    return lambda e: resolve_dims(e, types) if isinstance(e, Apply) else e
 
 
 def _check_names(model: Model) -> None:
@@ -112,21 +56,20 @@ def _check_names(model: Model) -> None:
         for name in names:
             where = (section, name)
             if not _NAME.match(name):
+                raise ModelError(f"{name!r} is not a name.", where=where, remedy="Use letters, digits and underscores.")
+            if keyword.iskeyword(name) or name.startswith("__"):
                 raise ModelError(
-                    f"{name!r} is not a name.", where=where, remedy="Use letters, digits and underscores."
+                    f"the name {name!r} cannot stand in an expression.",
+                    where=where,
+                    remedy=f"Call it {name.strip('_')}_, for instance.",
                 )
             if name in RESERVED:
                 raise ModelError(f"the name {name!r} is reserved for the sample dimensions.", where=where)
             if name in seen:
-                raise ModelError(
-                    f"the name {name!r} is used twice.", where=where, remedy="Rename one of them."
-                )
+                raise ModelError(f"the name {name!r} is used twice.", where=where, remedy="Rename one of them.")
             if name in model.coords:
-                raise ModelError(
-                    f"the name {name!r} is also that of a dim.",
-                    where=where,
-                    remedy="Rename one: they meet in the results.",
-                )
+                remedy = "Rename one: they meet in the results."
+                raise ModelError(f"the name {name!r} is also that of a dim.", where=where, remedy=remedy)
             seen.add(name)
 
 
@@ -140,12 +83,12 @@ def _check_coords(model: Model) -> None:
             raise ModelError(f"the label {twice!r} appears twice in dim {dim!r}.", where=where)
     sizes = dim_sizes(model)
     for data in model.data.values():
-        for dim, size in zip(data.dims, data.values.shape, strict=True):
-            if dim is not None and sizes[dim] != size:
+        for axis, size in zip(data.dims, data.values.shape, strict=True):
+            if axis is not None and sizes[axis] != size:
                 raise DataError(
-                    f"{size} values along dim {dim!r}, which has size {sizes[dim]}.",
+                    f"{size} values along dim {axis!r}, which has size {sizes[axis]}.",
                     where=("data", data.name),
-                    remedy=f"Give as many values as {dim!r} has labels.",
+                    remedy=f"Give as many values as {axis!r} has labels.",
                 )
         if data.values.dtype.kind == "f" and not np.isfinite(data.values).all():
             at = np.argwhere(~np.isfinite(data.values))[0]
@@ -153,13 +96,27 @@ def _check_coords(model: Model) -> None:
             raise DataError(
                 f"the value at [{place}] is {data.values[tuple(at)]}.",
                 where=("data", data.name),
-                remedy="Drop or mask missing values; data must be finite.",
+                remedy="Drop missing values, or put any legal number in their place and mask them.",
             )
 
 
+def _check_extents(model: Model) -> None:
+    """Everything that reads expressions is recursive: one that is too deep would exhaust the interpreter's stack."""
+    for node in model.nodes:
+        for key, expression in expressions_of(node).items():
+            depth, parts = extent(expression, DEEPEST, LARGEST)
+            if depth > DEEPEST or parts > LARGEST:
+                limit = f"{DEEPEST} levels" if depth > DEEPEST else f"{LARGEST} parts"
+                raise ExpressionError(
+                    f"the expression has more than {limit}.",
+                    where=("variables", node.name, key),
+                    remedy="Use vectors and reductions instead of a loop, or split it into deterministics.",
+                )
+
+
 def _check_references(model: Model) -> None:
-    variables = {n.name for n in model.nodes}
-    known = [*variables, *model.data]
+    known = {n.name for n in model.nodes} | set(model.data)
+    observed: set[str] = set()
     for node in model.nodes:
         for key, expression in expressions_of(node).items():
             for name in names_in(expression):
@@ -171,15 +128,23 @@ def _check_references(model: Model) -> None:
                     )
         if isinstance(node, Observation):
             _check_observation_references(node, model)
+            if isinstance(node.target, Reference):
+                if node.target.name in observed:
+                    raise ModelError(
+                        f"{node.target.name!r} is observed twice.",
+                        where=("variables", node.name, "observed"),
+                        remedy="A variable has one value: give each set of values a variable of its own.",
+                    )
+                observed.add(node.target.name)
 
 
 def _check_observation_references(node: Observation, model: Model) -> None:
     where = ("variables", node.name, "observed")
     if isinstance(node.target, Reference):
-        target = model[node.target.name] if node.target.name in model else None
-        if target is None or isinstance(target, Observation):
+        targets = [n for n in model.nodes if n.name == node.target.name and not isinstance(n, Observation)]
+        if not targets:
             raise ModelError(f"{node.target.name!r} is no variable that could be observed.", where=where)
-    if isinstance(node.target, Reference) or isinstance(node.log_jacobian, Constant):
+    if isinstance(node.target, Reference) or node.log_jacobian == NO_JACOBIAN:
         loose = [n for n in names_in(node.value) if n not in model.data]
         if loose:
             raise ModelError(
@@ -190,7 +155,8 @@ def _check_observation_references(node: Observation, model: Model) -> None:
 
 
 def _check_cycles(model: Model) -> None:
-    above = {n.name: [p for p in parents(n) if p in model] for n in model.nodes}
+    names_of_nodes = {n.name for n in model.nodes}
+    above = {n.name: [p for p in parents(n) if p in names_of_nodes] for n in model.nodes}
     state: dict[str, int] = {}
     for root in above:
         path: list[tuple[str, int]] = [(root, 0)]
@@ -215,153 +181,48 @@ def _check_cycles(model: Model) -> None:
             path.append((following, 0))
 
 
-def _at(node: Node, key: str, types: Mapping[str, ArrayType]) -> ArrayType:
-    """The type of the expression that `node` holds under `key`."""
-    try:
-        return infer_type(expressions_of(node)[key], types)
-    except ModelError as error:
-        raise error.within("variables", node.name, key) from None
+def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> None:
+    """Indices that are data lie within the axis they index."""
+    for key, expression in expressions_of(node).items():
+        for part in walk(expression):
+            if not (isinstance(part, Apply) and part.operation == "index"):
+                continue
+            base, *indices = part.operands
+            sizes = infer_type(base, types).shape
+            for size, index in zip(sizes, indices, strict=False):
+                if isinstance(index, Slice) or any(n not in model.data for n in names_in(index)):
+                    continue
+                values = np.asarray(_evaluate(index, model))
+                outside = values[(values < -size) | (values >= size)]
+                if outside.size:
+                    raise ModelError(
+                        f"index {outside.flat[0]} is out of range for an axis of size {size}.",
+                        where=("variables", node.name, key),
+                        remedy="Indices start at 0.",
+                    )
 
 
-def _infer_node(node: Node, types: Mapping[str, ArrayType], sizes: Mapping[str, int]) -> ArrayType:
-    if isinstance(node, Deterministic):
-        return _named(_at(node, "expr", types), node.dims, node.name, sizes)
-    if isinstance(node, Observation):
-        return _infer_observation(node, types)
-    distribution = distribution_of(node.call, node.name)
-    parameters = [_at(node, name, types) for name, _ in node.call.parameters]
-    declared = _declared_type(node, sizes)
-    try:
-        joined = broadcast(parameters) if declared is None else declared
-    except ModelError as error:
-        raise error.within("variables", node.name) from None
-    result = ArrayType(joined.shape, joined.dims, "int" if distribution.discrete else "float")
-    _check_parameters(node.name, node.call, result, types)
-    return result
+def _evaluate(expression: Any, model: Model) -> Any:
+    """The value of an expression of data alone; what is not defined becomes NaN or infinite in silence."""
+    with np.errstate(all="ignore"):
+        return evaluate(expression, {name: data.values for name, data in model.data.items()})
 
 
-def _infer_observation(node: Observation, types: Mapping[str, ArrayType]) -> ArrayType:
-    value = _at(node, "observed", types)
-    if isinstance(node.target, Call):
-        distribution_of(node.target, node.name)
-        _check_parameters(node.name, node.target, value, types)
-    for key in ("weight", "mask"):
-        if getattr(node, key) is not None:
-            _check_fits(_at(node, key, types), value, node.name, key)
-    return value
-
-
-def _declared_type(node: RandomVariable, sizes: Mapping[str, int]) -> ArrayType | None:
-    if node.dims is None and node.shape is None:
-        return None
-    dims = node.dims if node.dims is not None else (None,) * len(node.shape or ())
-    where = ("variables", node.name, "dims")
-    if node.shape is not None and len(node.shape) != len(dims):
-        raise ModelError(f"dims {list(dims)} do not match the shape {node.shape}.", where=where)
-    shape = []
-    for axis, dim in enumerate(dims):
-        size = _dim_size(dim, sizes, where) if dim is not None else None
-        given = node.shape[axis] if node.shape is not None else size
-        if given is None or (size is not None and given != size):
-            raise ModelError(
-                f"the size of axis {axis} (dim {dim!r}) is not known or not {size}.", where=where
-            )
-        shape.append(given)
-    return ArrayType(tuple(shape), dims)
-
-
-def _dim_size(dim: str, sizes: Mapping[str, int], where: tuple[str, ...]) -> int:
-    if dim not in sizes:
-        near = suggest(dim, sizes)
-        raise ModelError(
-            f"the dim {dim!r} has no coordinates and no data.",
-            where=where,
-            remedy=f"{near} Or give its labels under coords.".strip(),
-        )
-    return sizes[dim]
-
-
-def _named(found: ArrayType, dims: Dims | None, name: str, sizes: Mapping[str, int]) -> ArrayType:
-    if dims is None:
-        return found
-    where = ("variables", name, "dims")
-    wanted = tuple(None if d is None else _dim_size(d, sizes, where) for d in dims)
-    fits = len(dims) == len(found.shape) and all(
-        w in (None, n) for w, n in zip(wanted, found.shape, strict=True)
-    )
-    clash = fits and any(a and b and a != b for a, b in zip(dims, found.dims, strict=True))
-    if not fits or clash:
-        raise ModelError(f"dims {list(dims)} do not fit a value {found}.", where=where)
-    return ArrayType(found.shape, dims, found.kind)
-
-
-def _check_parameters(name: str, call: Call, target: ArrayType, types: Mapping[str, ArrayType]) -> None:
-    for key, expression in call.parameters:
-        try:
-            found = infer_type(expression, types)
-        except ModelError as error:
-            raise error.within("variables", name, key) from None
-        _check_fits(found, target, name, key)
-
-
-def _check_fits(found: ArrayType, target: ArrayType, name: str, key: str) -> None:
-    where = ("variables", name, key)
-    try:
-        joined = broadcast([found, target])
-    except ModelError as error:
-        raise error.within(*where) from None
-    if joined.shape != target.shape:
-        raise ModelError(
-            f"a value {found} does not fit the variable, which is {target}.",
-            where=where,
-            remedy="Give the variable the dims it should have, or index the value.",
-        )
-
-
-def distribution_of(call: Call, name: str) -> Distribution:
-    """The row of `DISTRIBUTIONS` that `call` names; raises `ModelError` for a wrong name or parameters."""
-    distribution = DISTRIBUTIONS.get(call.distribution)
-    where = ("variables", name)
-    if distribution is None:
-        raise ModelError(
-            f"there is no distribution {call.distribution!r}.",
-            where=(*where, "dist"),
-            remedy=suggest(call.distribution, DISTRIBUTIONS),
-        )
-    given = [n for n, _ in call.parameters]
-    known = [p.name for p in distribution.parameters]
-    for key in given:
-        if key not in known:
-            raise ModelError(
-                f"{call.distribution} has no parameter {key!r}.",
-                where=(*where, key),
-                remedy=suggest(key, known),
-            )
-    if not any(sorted(given) == sorted(legal) for legal in distribution.alternatives):
-        legal = " or ".join("(" + ", ".join(a) + ")" for a in distribution.alternatives)
-        raise ModelError(
-            f"{call.distribution} is given ({', '.join(given)}).", where=where, remedy=f"It takes {legal}."
-        )
-    return distribution
-
-
-def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> None:
+def _check_values(node: Node, model: Model) -> None:
+    """Parameters and observed values that are data lie in their supports."""
     if isinstance(node, Deterministic):
         return
     if isinstance(node, RandomVariable):
-        call, value = node.call, None
         _check_variable(node, model)
-    else:
-        call, value = _observed_call(node, model), node.value
-        if call is None:
-            return
+    call = node.call if isinstance(node, RandomVariable) else _observed_call(node, model)
+    if call is None:
+        return
     distribution = distribution_of(call, node.name)
     constants = _constant_arguments(call, model)
     for parameter in distribution.parameters:
         if parameter.name in constants:
-            _check_inside(
-                constants[parameter.name], parameter.support, (), ("variables", node.name, parameter.name)
-            )
+            where = ("variables", node.name, parameter.name)
+            _check_inside(constants[parameter.name], parameter.support, (), where)
     bounds = [constants[b] for b in distribution.bounds if b in constants]
     if len(bounds) != len(distribution.bounds):
         return
@@ -371,9 +232,21 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> N
             f"{low} = {_shown(bounds[0])} is not below {high} = {_shown(bounds[1])}.",
             where=("variables", node.name, low),
         )
-    if value is not None and all(n in model.data for n in names_in(value)):
-        seen = np.asarray(evaluate(value, {n: d.values for n, d in model.data.items()}))
-        _check_inside(seen, distribution.support, tuple(bounds), ("variables", node.name, "observed"))
+    if isinstance(node, Observation) and all(n in model.data for n in names_in(node.value)):
+        _check_seen(node, model, distribution.support, bounds)
+
+
+def _check_seen(node: Observation, model: Model, support: Any, bounds: list[Any]) -> None:
+    seen = np.asarray(_evaluate(node.value, model))
+    mask: Any = True
+    if node.mask is not None and all(n in model.data for n in names_in(node.mask)):
+        mask = np.asarray(_evaluate(node.mask, model), bool)
+    # What is masked out may be anything: its place is taken by a value that is there.
+    kept = np.broadcast_to(mask, seen.shape)
+    if kept.any():
+        places = np.where(kept, np.arange(seen.size).reshape(seen.shape), np.flatnonzero(kept)[0])
+        limits = [np.broadcast_to(b, seen.shape).ravel()[places] for b in bounds]
+        _check_inside(seen.ravel()[places], support, tuple(limits), ("variables", node.name, "observed"))
 
 
 def _check_variable(node: RandomVariable, model: Model) -> None:
@@ -406,11 +279,10 @@ def _observed_call(node: Observation, model: Model) -> Call | None:
 
 
 def _constant_arguments(call: Call, model: Model) -> dict[str, Any]:
-    values = {name: data.values for name, data in model.data.items()}
     return {
-        name: evaluate(expression, values)
+        name: _evaluate(expression, model)
         for name, expression in call.parameters
-        if all(n in values for n in names_in(expression))
+        if all(n in model.data for n in names_in(expression))
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -88,10 +89,12 @@ class Expression:
 
     def __getitem__(self, key: Any) -> Expression:
         keys = key if isinstance(key, tuple) else (key,)
+        if not keys:
+            raise ExpressionError("an index is missing between [ and ].")
         return Apply("index", (self, *(_index_operand(k) for k in keys)))
 
     def __iter__(self) -> Iterator[Expression]:
-        raise ExpressionError(f"{self} cannot be iterated over.", remedy="Index it, or use a reduction.")
+        raise ExpressionError(f"{self!r} cannot be iterated over.", remedy="Index it, or use a reduction.")
 
     def __bool__(self) -> bool:
         raise ExpressionError(
@@ -102,9 +105,15 @@ class Expression:
 
 @dataclass(frozen=True, slots=True)
 class Constant(Expression):
-    """A literal number."""
+    """A literal number; raises `ExpressionError` for one that is not finite or beyond 64 bits."""
 
     value: Scalar
+
+    def __post_init__(self) -> None:
+        if isinstance(self.value, int) and abs(self.value) >= 2**63:
+            raise ExpressionError("a whole number beyond 64 bits.", remedy="Write it with a point.")
+        if not math.isfinite(self.value):
+            raise ExpressionError(f"{self.value} is no finite number.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,11 +183,24 @@ def walk(expression: Expression) -> Iterator[Expression]:
             pending.extend(reversed(current.operands))
 
 
+def extent(expression: Expression, deepest: int, largest: int) -> tuple[int, int]:
+    """Levels and parts of `expression`, counted no further than one past `deepest` or `largest`."""
+    depth = parts = 0
+    pending = [(expression, 1)]
+    while pending and depth <= deepest and parts <= largest:
+        current, level = pending.pop()
+        depth, parts = max(depth, level), parts + 1
+        if isinstance(current, Apply):
+            pending.extend((o, level + 1) for o in current.operands)
+    return depth, parts
+
+
 def transform_bottom_up(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
     """`expression` with `change` applied to each part, children first."""
     if isinstance(expression, Apply):
         operands = tuple(transform_bottom_up(o, change) for o in expression.operands)
-        if operands != expression.operands:
+        # By identity: Constant(1) equals Constant(1.0) and Constant(True), as the numbers do in Python.
+        if any(new is not old for new, old in zip(operands, expression.operands, strict=True)):
             expression = replace(expression, operands=operands)
     return change(expression)
 

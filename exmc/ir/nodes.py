@@ -16,6 +16,9 @@ Centering: TypeAlias = Literal["auto", "centered", "noncentered"]
 CENTERINGS: tuple[Centering, ...] = ("auto", "centered", "noncentered")
 
 
+NO_JACOBIAN = Constant(0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """A distribution of the table `DISTRIBUTIONS` with its parameters, each an expression."""
@@ -52,9 +55,9 @@ class Observation:
     """Values seen of `target`: a reference to a variable of the model, or a distribution of its own.
 
     `value` is an expression of data alone at the start; a lifting pass may make it depend on variables, and then
-    `log_jacobian` holds the log absolute derivative of that change (pointwise, or one number when `joint`, where
-    the elements are no longer independent observations). `weight` multiplies the pointwise log likelihood; entries
-    where `mask` is false are left out.
+    `log_jacobian`, `NO_JACOBIAN` until then, holds the log absolute derivative of that change (pointwise, or one
+    number when `joint`, where the elements are no longer independent observations). `weight` multiplies the pointwise
+    log likelihood; entries where `mask` is false are left out.
     """
 
     name: str
@@ -62,7 +65,7 @@ class Observation:
     value: Expression
     weight: Expression | None = None
     mask: Expression | None = None
-    log_jacobian: Expression = Constant(0.0)
+    log_jacobian: Expression = NO_JACOBIAN
     joint: bool = False
 
 

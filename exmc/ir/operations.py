@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import autograd.numpy as anp
+import numpy as np
 
 from exmc import special
-from exmc.errors import ExpressionError, ModelError
+from exmc.errors import ExpressionError, ModelError, suggest
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.types import ArrayType, Dims, Kind, broadcast
 
@@ -67,13 +68,16 @@ def _reduction(kind: Kind | None = None) -> TypeRule:
     return infer
 
 
-def _along_axis(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
-    (operand,) = types
-    if not operand.shape:
-        raise ModelError("an operation along an axis needs at least one axis, not a scalar.")
-    if _axis(len(operand.shape), options) is None and len(operand.shape) > 1:
-        raise ModelError(f"a value {operand} has several axes.", remedy="Say which: axis=0 or dim='name'.")
-    return ArrayType(operand.shape, operand.dims, "float")
+def _along_axis(kind: Kind | None) -> TypeRule:
+    def infer(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+        (operand,) = types
+        if not operand.shape:
+            raise ModelError("an operation along an axis needs at least one axis, not a scalar.")
+        if _axis(len(operand.shape), options) is None and len(operand.shape) > 1:
+            raise ModelError(f"a value {operand} has several axes.", remedy="Say which: axis=0 or dim='name'.")
+        return ArrayType(operand.shape, operand.dims, kind or _numeric_kind(types))
+
+    return infer
 
 
 def _matmul_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
@@ -89,7 +93,7 @@ def _matmul_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
         raise ModelError(f"@ would sum dim {left.dims[-1]!r} against dim {right.dims[inner]!r}.")
     outer = right.shape[-1:] if len(right.shape) == 2 else ()
     outer_dims = right.dims[-1:] if len(right.shape) == 2 else ()
-    return ArrayType(left.shape[:-1] + outer, left.dims[:-1] + outer_dims, "float")
+    return ArrayType(left.shape[:-1] + outer, _once(left.dims[:-1] + outer_dims), _numeric_kind(types))
 
 
 def _transpose_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
@@ -120,16 +124,34 @@ def _softmax(x: Any, axis: int = -1) -> Any:
     return shifted / anp.sum(shifted, axis=axis, keepdims=True)
 
 
+def _number(value: Any) -> Any:
+    """`value`, true as 1 and false as 0: numpy would add bools by `or`, refuse to subtract them, and exp in float16."""
+    if isinstance(value, bool):
+        return int(value)
+    return anp.where(value, 1, 0) if getattr(value, "dtype", None) == np.bool_ else value
+
+
+def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
+    def evaluate(*operands: Any, **options: Any) -> Any:
+        return function(*(_number(o) for o in operands), **options)
+
+    return evaluate
+
+
 def _unary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(function, _elementwise(kind), 1, 1)
+    return Operation(_of_numbers(function), _elementwise(kind), 1, 1)
 
 
 def _binary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(function, _elementwise(kind), 2, 2)
+    return Operation(_of_numbers(function), _elementwise(kind), 2, 2)
+
+
+def _logical(function: Callable[..., Any], count: int) -> Operation:
+    return Operation(function, _elementwise("bool"), count, count)
 
 
 def _reduce(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(function, _reduction(kind), 1, 1, ("axis", "dim"))
+    return Operation(_of_numbers(function), _reduction(kind), 1, 1, ("axis", "dim"))
 
 
 def _index_value(base: Any, *keys: Any) -> Any:
@@ -148,15 +170,15 @@ OPERATIONS: dict[str, Operation] = {
     "power": _binary(lambda a, b: anp.power(1.0 * a, b)),
     "negative": _unary(anp.negative, None),
     "abs": _unary(anp.abs, None),
-    "less": _binary(anp.less, "bool"),
-    "less_equal": _binary(anp.less_equal, "bool"),
-    "greater": _binary(anp.greater, "bool"),
-    "greater_equal": _binary(anp.greater_equal, "bool"),
-    "equal": _binary(anp.equal, "bool"),
-    "not_equal": _binary(anp.not_equal, "bool"),
-    "logical_and": _binary(anp.logical_and, "bool"),
-    "logical_or": _binary(anp.logical_or, "bool"),
-    "logical_not": _unary(anp.logical_not, "bool"),
+    "less": _logical(anp.less, 2),
+    "less_equal": _logical(anp.less_equal, 2),
+    "greater": _logical(anp.greater, 2),
+    "greater_equal": _logical(anp.greater_equal, 2),
+    "equal": _logical(anp.equal, 2),
+    "not_equal": _logical(anp.not_equal, 2),
+    "logical_and": _logical(anp.logical_and, 2),
+    "logical_or": _logical(anp.logical_or, 2),
+    "logical_not": _logical(anp.logical_not, 1),
     "exp": _unary(anp.exp),
     "log": _unary(anp.log),
     "log1p": _unary(anp.log1p),
@@ -187,19 +209,19 @@ OPERATIONS: dict[str, Operation] = {
     "maximum": _binary(anp.maximum, None),
     "logaddexp": _binary(anp.logaddexp),
     "xlogy": _binary(special.xlogy),
-    "where": Operation(anp.where, _choice, 3, 3),
+    "where": Operation(lambda c, a, b: anp.where(c, _number(a), _number(b)), _choice, 3, 3),
     "sum": _reduce(anp.sum, None),
-    "prod": _reduce(anp.prod),
+    "prod": _reduce(lambda x, axis=None: anp.prod(1.0 * x, axis=axis)),
     "mean": _reduce(anp.mean),
     "max": _reduce(anp.max, None),
     "min": _reduce(anp.min, None),
     "logsumexp": _reduce(_logsumexp),
-    "cumsum": Operation(anp.cumsum, _along_axis, 1, 1, ("axis", "dim")),
-    "softmax": Operation(_softmax, _along_axis, 1, 1, ("axis", "dim")),
-    "matmul": Operation(anp.matmul, _matmul_type, 2, 2),
-    "dot": Operation(anp.matmul, _matmul_type, 2, 2),
+    "cumsum": Operation(_of_numbers(anp.cumsum), _along_axis(None), 1, 1, ("axis", "dim")),
+    "softmax": Operation(_of_numbers(_softmax), _along_axis("float"), 1, 1, ("axis", "dim")),
+    "matmul": Operation(_of_numbers(anp.matmul), _matmul_type, 2, 2),
+    "dot": Operation(_of_numbers(anp.matmul), _matmul_type, 2, 2),
     "transpose": Operation(anp.transpose, _transpose_type, 1, 1),
-    "concatenate": Operation(_concatenate, _concatenate_type, 1, None),
+    "concatenate": Operation(_of_numbers(_concatenate), _concatenate_type, 1, None),
     "index": Operation(_index_value, _never, 2, None),
 }
 
@@ -217,6 +239,22 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
     return OPERATIONS[expression.operation].evaluate(*operands, **dict(expression.options))
 
 
+def check_call(expression: Apply) -> None:
+    """Raise `ExpressionError` for an unknown operation, a wrong number of operands or an unknown option."""
+    name, count = expression.operation, len(expression.operands)
+    operation = OPERATIONS.get(name)
+    if operation is None:
+        raise ExpressionError(f"there is no function {name!r}.", remedy=suggest(name, OPERATIONS))
+    if count < operation.least or (operation.most is not None and count > operation.most):
+        wanted = f"{operation.least}" if operation.most == operation.least else f"{operation.least} or more"
+        raise ExpressionError(f"{name} takes {wanted} operands, not {count}.")
+    for option, _ in expression.options:
+        if option not in operation.options:
+            raise ExpressionError(f"{name} has no option {option!r}.", remedy=suggest(option, operation.options))
+    if len(expression.options) > 1:
+        raise ExpressionError(f"{name} takes axis or dim, not both.")
+
+
 def infer_type(expression: Expression, types: Mapping[str, ArrayType]) -> ArrayType:
     """The type of `expression` given those of the names it refers to; raises `ModelError`."""
     if isinstance(expression, Constant):
@@ -227,25 +265,31 @@ def infer_type(expression: Expression, types: Mapping[str, ArrayType]) -> ArrayT
     if isinstance(expression, Slice):
         raise ExpressionError("a slice can stand only inside [ ].")
     assert isinstance(expression, Apply)
+    check_call(expression)
     if expression.operation == "index":
         return _infer_index(expression, types)
-    operation = OPERATIONS[expression.operation]
     operands = [infer_type(o, types) for o in expression.operands]
-    return operation.infer(operands, dict(expression.options))
+    return OPERATIONS[expression.operation].infer(operands, _with_axis(expression, operands))
 
 
 def resolve_dims(expression: Apply, types: Mapping[str, ArrayType]) -> Apply:
     """`expression` with an option ``dim='name'`` replaced by the ``axis`` it stands for."""
-    options = dict(expression.options)
-    if "dim" not in options:
+    if all(key != "dim" for key, _ in expression.options):
         return expression
-    dim = options.pop("dim")
-    dims = infer_type(expression.operands[0], types).dims
-    if dim not in dims:
-        present = ", ".join(repr(d) for d in dims if d) or "none"
-        raise ModelError(f"{expression.operation} over dim {dim!r}: the value has dims {present}.")
-    options["axis"] = dims.index(dim)
+    options = _with_axis(expression, [infer_type(o, types) for o in expression.operands])
     return Apply(expression.operation, expression.operands, tuple(sorted(options.items())))
+
+
+def _with_axis(expression: Apply, operands: list[ArrayType]) -> dict[str, Any]:
+    """The options of `expression`, a dim replaced by the axis it stands for."""
+    options = dict(expression.options)
+    if "dim" in options:
+        dim, dims = options.pop("dim"), operands[0].dims
+        if dim not in dims:
+            present = ", ".join(repr(d) for d in dims if d) or "none"
+            raise ModelError(f"{expression.operation} over dim {dim!r}: the value has dims {present}.")
+        options["axis"] = dims.index(dim)
+    return options
 
 
 def _infer_index(expression: Apply, types: Mapping[str, ArrayType]) -> ArrayType:

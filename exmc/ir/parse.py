@@ -7,7 +7,7 @@ from typing import Any
 
 from exmc.errors import ExpressionError, suggest
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, apply
-from exmc.ir.operations import OPERATIONS
+from exmc.ir.operations import OPERATIONS, check_call
 
 LONGEST = 10_000
 DEEPEST = 100
@@ -76,13 +76,13 @@ def _convert(node: ast.AST, text: str, depth: int) -> Expression:
             return apply(_COMPARISON[type(op)], below(left), below(right))
         case ast.Subscript(value=value, slice=key):
             keys = key.elts if isinstance(key, ast.Tuple) else [key]
+            if not keys:
+                raise ExpressionError(f"an index is missing between [ and ], in {text!r}.")
             return Apply("index", (below(value), *(_index(k, text, depth + 1) for k in keys)))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
             return _call(name, [below(a) for a in arguments], keywords, text)
     piece = ast.get_source_segment(text.strip(), node) if hasattr(node, "lineno") else None
-    raise ExpressionError(
-        f"{piece or type(node).__name__!r} is not allowed in an expression.", remedy=_REMEDY
-    )
+    raise ExpressionError(f"{piece or type(node).__name__!r} is not allowed in an expression.", remedy=_REMEDY)
 
 
 def _index(node: ast.AST, text: str, depth: int) -> Expression:
@@ -100,23 +100,20 @@ def _index(node: ast.AST, text: str, depth: int) -> Expression:
 
 
 def _call(name: str, operands: list[Expression], keywords: list[ast.keyword], text: str) -> Expression:
-    operation = OPERATIONS.get(name)
-    if operation is None or name == "index":
-        raise ExpressionError(
-            f"there is no function {name!r}, in {text!r}.", remedy=suggest(name, OPERATIONS)
-        )
-    if len(operands) < operation.least or (operation.most is not None and len(operands) > operation.most):
-        wanted = f"{operation.least}" if operation.most == operation.least else f"{operation.least} or more"
-        raise ExpressionError(f"{name} takes {wanted} operands, not {len(operands)}, in {text!r}.")
+    if name not in OPERATIONS or name == "index":
+        raise ExpressionError(f"there is no function {name!r}, in {text!r}.", remedy=suggest(name, OPERATIONS))
     options: dict[str, Any] = {}
     for keyword in keywords:
-        if keyword.arg is None or keyword.arg not in operation.options:
-            raise ExpressionError(
-                f"{name} has no option {keyword.arg!r}, in {text!r}.",
-                remedy=suggest(keyword.arg or "", operation.options),
-            )
+        if keyword.arg is None:
+            raise ExpressionError(f"** is not allowed, in {text!r}.")
         options[keyword.arg] = _option(keyword.value, keyword.arg, text)
-    return apply(name, *operands, **options)
+    made = apply(name, *operands, **options)
+    assert isinstance(made, Apply)
+    try:
+        check_call(made)
+    except ExpressionError as error:
+        raise ExpressionError(f"{error.message.rstrip('.')}, in {text!r}.", remedy=error.remedy) from None
+    return made
 
 
 def _option(node: ast.expr, name: str, text: str) -> int | str:
@@ -140,9 +137,7 @@ def _public(name: str, text: str) -> str:
 
 def _finite(value: bool | int | float, text: str) -> bool | int | float:
     if isinstance(value, int) and abs(value) >= 2**63:
-        raise ExpressionError(
-            f"the number {value} is too large, in {text!r}.", remedy="Write it with a point."
-        )
+        raise ExpressionError(f"a whole number is beyond 64 bits, in {text!r}.", remedy="Write it with a point.")
     if value != value or value in (float("inf"), float("-inf")):
         raise ExpressionError(f"a number in {text!r} is too large for a double.")
     return value

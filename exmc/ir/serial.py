@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import ModelError
+from exmc.ir.check import check
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
@@ -27,21 +28,25 @@ def dumps(model: Model) -> str:
 
 
 def loads(text: str) -> Model:
-    """The model that `dumps` wrote; raises `ModelError` for text of another format."""
+    """The model that `dumps` wrote, checked; raises `ModelError` for text of another format or damaged arrays."""
     try:
         document = json.loads(text)
         arrays = {key: _decode_array(a) for key, a in document.pop("arrays").items()}
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelError(f"this is no serialised model: {error}.") from None
+    for key, array in arrays.items():
+        if array_digest(array) != key:
+            raise ModelError(f"the array {key} of this serialised model is damaged.")
     return from_document(document, arrays)
 
 
 def digest(model: Model) -> str:
     """SHA-256 (hex) of the canonical form of `model`: equal for models that mean the same, data included.
 
-    Where data were read from does not count.
+    Where data were read from, and their order, do not count.
     """
     document, _ = to_document(model)
+    document["data"].sort(key=lambda entry: entry["name"])
     for entry in document["data"]:
         entry.pop("source")
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
@@ -71,20 +76,17 @@ def to_document(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 
 def from_document(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Model:
-    """The model that `to_document` described; raises `ModelError` for another format."""
+    """The model that `to_document` described, checked; raises `ModelError` for another format or a damaged one."""
     if document.get("format") != FORMAT:
-        raise ModelError(
-            f"this model was written in format {document.get('format')!r}; this version reads {FORMAT}."
-        )
+        raise ModelError(f"this model was written in format {document.get('format')!r}; this version reads {FORMAT}.")
     try:
-        data = {
-            d["name"]: Data(d["name"], arrays[d["array"]], tuple(d["dims"]), d["source"])
-            for d in document["data"]
-        }
+        data = {d["name"]: Data(d["name"], arrays[d["array"]], tuple(d["dims"]), d["source"]) for d in document["data"]}
         coords = {dim: tuple(labels) for dim, labels in document["coords"].items()}
-        return Model(tuple(_decode_node(n) for n in document["nodes"]), data, coords)
-    except (KeyError, TypeError, ValueError) as error:
+        model = Model(tuple(_decode_node(n) for n in document["nodes"]), data, coords)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"this serialised model is damaged: {error!r}.") from None
+    check(model)
+    return model
 
 
 def _encode_node(node: Node) -> dict[str, Any]:
@@ -139,7 +141,8 @@ def _decode_node(item: dict[str, Any]) -> Node:
         raise ModelError(f"there is no node kind {kind!r}.")
     target = item["target"]
     decoded = _decode_call(target) if "distribution" in target else decode(target)
-    assert isinstance(decoded, Call | Reference)
+    if not isinstance(decoded, Call | Reference):
+        raise ModelError("an observation targets neither a variable nor a distribution.")
     return Observation(
         item["name"],
         decoded,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.model import Model, parents
-from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.nodes import NO_JACOBIAN, Call, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import Dims
 
 # Python's binding strengths, so that the printed text parses back to the same tree.
@@ -55,8 +55,9 @@ def node_text(node: Node) -> str:
     target = call_text(node.target) if isinstance(node.target, Call) else node.target.name
     notes = [f"weight {expression_text(node.weight)}"] if node.weight is not None else []
     notes += [f"mask {expression_text(node.mask)}"] if node.mask is not None else []
-    if node.log_jacobian != Constant(0.0):
+    if node.log_jacobian != NO_JACOBIAN:
         notes.append(f"log Jacobian {expression_text(node.log_jacobian)}")
+    notes += ["joint"] if node.joint else []
     tail = f"  ({', '.join(notes)})" if notes else ""
     return f"{node.name}: {expression_text(node.value)} ~ {target}{tail}"
 
@@ -101,11 +102,11 @@ def _write(expression: Expression) -> tuple[str, int]:
     operands = expression.operands
     if expression.operation in _BINARY and len(operands) == 2:
         return _write_binary(*_BINARY[expression.operation], *operands)
-    if expression.operation in _UNARY:
+    # "-1" would be read as the constant -1, also in parentheses: such a sign is written as a function.
+    folded = expression.operation == "negative" and isinstance(operands[0], Constant)
+    if expression.operation in _UNARY and not folded:
         sign, strength = _UNARY[expression.operation]
-        # A literal would be folded into a negative constant: keep the two apart.
-        loosest = _ATOM + 1 if isinstance(operands[0], Constant) else strength
-        return f"{sign}{_wrapped(operands[0], loosest)}", strength
+        return f"{sign}{_wrapped(operands[0], strength)}", strength
     if expression.operation == "index":
         keys = ", ".join(_write(k)[0] for k in operands[1:])
         return f"{_wrapped(operands[0], _ATOM)}[{keys}]", _ATOM
@@ -137,4 +138,6 @@ def _data_text(data: Data) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace('"', "#quot;")
+    for character, name in (("#", "#35;"), ("&", "#amp;"), ('"', "#quot;"), ("<", "#lt;"), (">", "#gt;")):
+        text = text.replace(character, name)
+    return text

@@ -45,24 +45,21 @@ def broadcast(types: list[ArrayType], kind: Kind = "float") -> ArrayType:
     shape: list[int] = []
     dims: list[str | None] = []
     for axis in range(-rank, 0):
-        size, dim = 1, None
-        for t in types:
-            if len(t.shape) < -axis:
-                continue
-            here, name = t.shape[axis], t.dims[axis]
-            if here == 1 and name is None:
-                continue
-            if size not in (1, here) and here != 1:
-                raise ModelError(f"shapes do not fit together: {_listed(types)}.")
-            if dim is not None and name is not None and dim != name:
-                raise ModelError(
-                    f"dims {dim!r} and {name!r} meet on one axis: {_listed(types)}.",
-                    remedy="Index one of them so that both run over the same dim.",
-                )
-            size = here if size == 1 else size
-            dim = dim or name
+        here = [(t.shape[axis], t.dims[axis]) for t in types if len(t.shape) >= -axis]
+        sizes = {size for size, _ in here} - {1}
+        if len(sizes) > 1:
+            raise ModelError(f"shapes do not fit together: {_listed(types)}.")
+        named = list(dict.fromkeys(dim for _, dim in here if dim is not None))
+        if len(named) > 1:
+            raise ModelError(
+                f"dims {named[0]!r} and {named[1]!r} meet on one axis: {_listed(types)}.",
+                remedy="Index one of them so that both run over the same dim.",
+            )
+        size = sizes.pop() if sizes else 1
+        # A dim of size 1 that is stretched does not name the longer axis.
+        kept = bool(named) and (size, named[0]) in here
         shape.append(size)
-        dims.append(dim)
+        dims.append(named[0] if kept else None)
     return ArrayType(tuple(shape), tuple(dims), kind)
 
 

@@ -328,3 +328,4 @@ def test_tools_of_the_tests_survive_a_change_of_pins(checkout: Checkout) -> None
     checkout.start()
     installs = [line.rpartition("--editable ")[2] for line in checkout.logged("uv pip install")]
     assert installs == [str(checkout.root), f"{checkout.root}[test]", f"{checkout.root}[test]"]
+    assert len(checkout.logged("uv venv")) == 1

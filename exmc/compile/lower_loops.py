@@ -1,0 +1,285 @@
+"""The machine code of one fused loop: loads, elementwise arithmetic, reductions, scatters, stores."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from exmc.compile.lower_elementwise import ELEMENTWISE
+from exmc.compile.lower_frame import Frame, broadcast_strides
+from exmc.compile.lower_text import FLAGS, SUM_FLAGS, Memory, Register, Writer
+from exmc.compile.schedule import LoopStep, Part, contiguous
+
+Access = tuple[str, int]
+"""What is accessed, as a pair of a purpose and a value or part number."""
+
+
+class _Sweep(NamedTuple):
+    """A reduction inside a loop: how its result advances, and its stack slot if it fits into one."""
+
+    value: int
+    place: Memory | None
+    slot: str | None
+    depth: int
+
+
+INITIAL = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
+
+
+def combine(writer: Writer, primitive: str, total: Register, term: Register) -> Register:
+    """One step of a reduction."""
+    term = writer.real(term)
+    if primitive in ("max", "min"):
+        return writer.intrinsic("maximum" if primitive == "max" else "minimum", total, term)
+    operation = f"fadd {SUM_FLAGS}" if primitive == "sum" else f"fmul {FLAGS}"
+    return writer.value(f"{operation} double {total.name}, {term.name}")
+
+
+class FusedLoop:
+    """Emits the step of a schedule that is one pass over a domain."""
+
+    def __init__(self, frame: Frame, step: LoopStep) -> None:
+        self.frame, self.writer = frame, frame.writer
+        self.domain = step.domain
+        self.items = step.items
+        self.parts = [i for i in step.items if isinstance(i, Part)]
+        values = [i for i in step.items if not isinstance(i, Part)]
+        roles = frame.schedule.roles
+        self.reductions = [v for v in values if roles[v] == "reduction"]
+        self.computed = [v for v in values if roles[v] == "loop" and v not in frame.schedule.repeated]
+        self.strides: dict[Access, tuple[int, ...]] = {}
+        self.places: dict[Access, Memory] = {}
+        self.local: dict[int, Register] = {}
+        self.inside = set(self.computed)
+
+    def emit(self) -> None:
+        """Write the loop."""
+        if not (self.parts or self.reductions or self.computed):
+            return
+        self._plan()
+        extents = self._merge()
+        sweeps = [self._begin(v, extents) for v in self.reductions]
+        if 0 not in self.domain:
+            self._nest(extents, sweeps, [])
+        for sweep in sweeps:
+            if sweep.slot is not None and sweep.depth == 0:
+                self._finish(sweep, [])
+
+    # --- what is read and written, and how it advances --------------------------------------------------------
+
+    def _plan(self) -> None:
+        """Find every access, and load the scalars beforehand: a register defined in a loop is not known after it."""
+        frame = self.frame
+        for value in self.computed:
+            self._plan_operands(value)
+            if value in frame.schedule.stored:
+                place = frame.buffers[value]
+                self._access("store", value, self.domain, place._replace(strides=contiguous(self.domain)))
+        for value in self.reductions:
+            self._plan_value(frame.equations[value].operands[0])
+            axes = frame.equations[value].static["axes"]
+            kept = iter(contiguous(frame.shape(value)))
+            self.strides["reduce", value] = tuple(0 if a in axes else next(kept) for a in range(len(self.domain)))
+        for part in self.parts:
+            self._plan_part(part)
+
+    def _plan_part(self, part: Part) -> None:
+        frame = self.frame
+        equation = frame.equations[part.scatter]
+        self._plan_value(equation.operands[part.number])
+        place = frame.buffers[part.scatter]
+        region = equation.static["parts"][part.number]
+        if region is None:
+            index = index_operand(frame, part)
+            self._access("index", part.number, self.domain, frame.data(index, "int64"), part.scatter)
+            return
+        bounds = list(zip(region, place.strides, strict=True))
+        offset = sum(start * stride for (start, _, _), stride in bounds)
+        strides = tuple(step * stride for (_, _, step), stride in bounds)
+        target = place._replace(offset=place.offset + offset, strides=strides)
+        self._access("part", part.number, self.domain, target, part.scatter)
+
+    def _plan_operands(self, value: int) -> None:
+        equation = self.frame.equations[value]
+        if equation.primitive == "take":
+            self.frame.memory(equation.operands[0])
+            indices = equation.operands[1]
+            if self.frame.shape(indices) != ():
+                self._access("gather", indices, self.frame.shape(indices), self.frame.data(indices, "int64"))
+            return
+        for operand in equation.operands:
+            self._plan_value(operand)
+
+    def _plan_value(self, value: int) -> None:
+        frame = self.frame
+        if value in self.inside or ("load", value) in self.places:
+            return
+        if frame.shape(value) == ():
+            frame.scalar(value)
+        elif value in frame.schedule.repeated and frame.shape(value) == self.domain:
+            self._plan_operands(value)
+        else:
+            self._access("load", value, frame.shape(value), frame.memory(value))
+
+    def _access(self, purpose: str, value: int, shape: tuple[int, ...], place: Memory, owner: int = -1) -> None:
+        key = (purpose if owner < 0 else f"{purpose}{owner}", value)
+        self.places[key] = place
+        self.strides[key] = broadcast_strides(shape, place.strides, self.domain)
+
+    def _merge(self) -> list[int]:
+        """Drop axes of length 1, and merge neighbouring axes over which every access advances evenly."""
+        axes = [a for a, n in enumerate(self.domain) if n != 1]
+        extents = [self.domain[a] for a in axes]
+        columns = [[s[a] for s in self.strides.values()] for a in axes]
+        at = len(extents) - 2
+        while at >= 0:
+            if all(o == i * extents[at + 1] for o, i in zip(columns[at], columns[at + 1], strict=True)):
+                extents[at : at + 2] = [extents[at] * extents[at + 1]]
+                columns[at : at + 2] = [columns[at + 1]]
+            at -= 1
+        if not extents:
+            extents, columns = [1], [[0] * len(self.strides)]
+        for number, key in enumerate(self.strides):
+            self.strides[key] = tuple(column[number] for column in columns)
+        return extents
+
+    # --- the nest -----------------------------------------------------------------------------------------------
+
+    def _nest(self, extents: list[int], sweeps: list[_Sweep], indices: list[str]) -> None:
+        depth = len(indices)
+        if depth == len(extents):
+            self._body(sweeps, indices)
+            return
+        with self.writer.loop(extents[depth]) as index:
+            inner = [*indices, index]
+            for sweep in sweeps:
+                if sweep.slot is not None and sweep.depth == depth + 1:
+                    self._reset(sweep)
+            self._nest(extents, sweeps, inner)
+            for sweep in sweeps:
+                if sweep.slot is not None and sweep.depth == depth + 1:
+                    self._finish(sweep, inner)
+
+    def _body(self, sweeps: list[_Sweep], indices: list[str]) -> None:
+        self.local = {}
+        for value in self.computed:
+            self._value(value, indices)
+            if value in self.frame.schedule.stored:
+                self.writer.store(self.local[value], self._address(("store", value), indices))
+        for sweep in sweeps:
+            self._sweep(sweep, indices)
+        for part in self.parts:
+            self._part(part, indices)
+
+    def _address(self, key: Access, indices: list[str]) -> str:
+        place = self.places[key]
+        terms = list(zip(indices, self.strides[key], strict=True))
+        return self.writer.address(place.base, place.offset, terms)
+
+    def _value(self, value: int, indices: list[str]) -> Register:
+        """The value at the current index, in a register."""
+        if value in self.local:
+            return self.local[value]
+        if ("load", value) in self.places:
+            address = self._address(("load", value), indices)
+            self.local[value] = self.writer.load(address, constant=self.places["load", value].constant)
+        elif self.frame.shape(value) == () and value not in self.inside:
+            return self.frame.scalar(value)
+        elif self.frame.equations[value].primitive == "take":
+            self.local[value] = self._gather(value, indices)
+        else:
+            equation = self.frame.equations[value]
+            operands = [self._value(o, indices) for o in equation.operands]
+            self.local[value] = ELEMENTWISE[equation.primitive](self.writer, *operands)
+        return self.local[value]
+
+    def _gather(self, value: int, indices: list[str]) -> Register:
+        source, numbers = self.frame.equations[value].operands
+        address = self._address(("gather", numbers), indices)
+        number = self.writer.load(address, constant=True, kind="i64")
+        return load_flat(self.frame, source, number)
+
+    def _part(self, part: Part, indices: list[str]) -> None:
+        equation = self.frame.equations[part.scatter]
+        term = self._value(equation.operands[part.number], indices)
+        region = equation.static["parts"][part.number]
+        if region is not None:
+            put(self.frame, part, term, self._address((f"part{part.scatter}", part.number), indices))
+            return
+        address = self._address((f"index{part.scatter}", part.number), indices)
+        number = self.writer.load(address, constant=True, kind="i64")
+        place = self.frame.buffers[part.scatter]
+        put(self.frame, part, term, self.writer.address(place.base, place.offset, [(number.name, 1)]))
+
+    # --- reductions ------------------------------------------------------------------------------------------------
+
+    def _begin(self, value: int, extents: list[int]) -> _Sweep:
+        strides = self.strides["reduce", value]
+        primitive = self.frame.equations[value].primitive
+        kept = [n for n, stride in enumerate(strides) if stride != 0]
+        depth = len(kept)
+        place = self.frame.buffers.get(value)
+        if depth == 0 or (kept == list(range(depth)) and depth < len(extents) and 0 not in self.domain):
+            sweep = _Sweep(value, place, self.writer.alloca(), depth)
+            if depth == 0:
+                self._reset(sweep)
+            return sweep
+        assert place is not None
+        count = math.prod(self.frame.shape(value))
+        if count:
+            self.writer.fill(place.base, place.offset, count, self.writer.number(INITIAL[primitive]))
+        return _Sweep(value, place, None, 0)
+
+    def _reset(self, sweep: _Sweep) -> None:
+        assert sweep.slot is not None
+        initial = INITIAL[self.frame.equations[sweep.value].primitive]
+        self.writer.store(self.writer.number(initial), sweep.slot)
+
+    def _sweep(self, sweep: _Sweep, indices: list[str]) -> None:
+        equation = self.frame.equations[sweep.value]
+        term = self._value(equation.operands[0], indices)
+        address = sweep.slot or self._result(sweep, indices)
+        self.writer.store(combine(self.writer, equation.primitive, self.writer.load(address), term), address)
+
+    def _finish(self, sweep: _Sweep, indices: list[str]) -> None:
+        assert sweep.slot is not None
+        total = self.writer.load(sweep.slot)
+        if self.frame.shape(sweep.value) == ():
+            self.frame.registers[sweep.value] = total
+        if sweep.place is not None:
+            self.writer.store(total, self._result(sweep, indices))
+
+    def _result(self, sweep: _Sweep, indices: list[str]) -> str:
+        assert sweep.place is not None
+        terms = list(zip(indices, self.strides["reduce", sweep.value], strict=False))
+        return self.writer.address(sweep.place.base, sweep.place.offset, terms)
+
+
+def index_operand(frame: Frame, part: Part) -> int:
+    """The value id of the indices of a scatter part that has some."""
+    equation = frame.equations[part.scatter]
+    regions = equation.static["parts"]
+    return equation.operands[len(regions) + sum(r is None for r in regions[: part.number])]
+
+
+def load_flat(frame: Frame, value: int, number: Register) -> Register:
+    """Element `number`, in row-major order, of an array in memory."""
+    place = frame.memory(value)
+    terms: list[tuple[str, int]] = []
+    if place.strides == contiguous(frame.shape(value)):
+        terms = [(number.name, 1)]
+    else:
+        rest = number.name
+        for extent, stride in reversed(list(zip(frame.shape(value), place.strides, strict=True))):
+            terms.append((frame.writer.value(f"urem i64 {rest}, {extent}", "i64").name, stride))
+            rest = frame.writer.value(f"udiv i64 {rest}, {extent}", "i64").name
+    address = frame.writer.address(place.base, place.offset, terms)
+    return frame.writer.load(address, constant=place.constant)
+
+
+def put(frame: Frame, part: Part, term: Register, address: str) -> None:
+    """Add a term to a scatter, or just store it where nothing else is added."""
+    if part.scatter in frame.covered:
+        frame.writer.store(term, address)
+    else:
+        frame.writer.add_to(address, term)

@@ -1,0 +1,179 @@
+"""Writes LLVM IR text: registers, counted loops, memory accesses, calls."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+FLAGS = "contract nsz arcp"
+"""Floating point freedom everywhere. Never nnan or ninf: they delete guards against NaN and infinity."""
+
+SUM_FLAGS = "reassoc contract nsz arcp"
+"""In the adds of a reduction only: elsewhere it would delete compensation terms."""
+
+_ATTRIBUTES = "nounwind willreturn memory(none)"
+
+
+class Register(NamedTuple):
+    """An SSA name or immediate, and its type: "double", "i1" or "i64"."""
+
+    name: str
+    kind: str
+
+
+class Memory(NamedTuple):
+    """An array in memory: where it starts and how its axes advance, in elements."""
+
+    base: str
+    offset: int
+    strides: tuple[int, ...]
+    constant: bool = False
+
+
+class Writer:
+    """Collects the lines of one function and the declarations it needs."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.allocas: list[str] = []
+        self.declarations: dict[str, str] = {}
+        self.loop_metadata: list[bool] = []
+        self._count = 0
+        self._block = "entry"
+
+    def fresh(self, stem: str = "v") -> str:
+        """An unused SSA name."""
+        self._count += 1
+        return f"%{stem}{self._count}"
+
+    def line(self, text: str) -> None:
+        """Append one instruction."""
+        self.lines.append(f"  {text}")
+
+    def value(self, text: str, kind: str = "double") -> Register:
+        """The result of an instruction."""
+        name = self.fresh()
+        self.line(f"{name} = {text}")
+        return Register(name, kind)
+
+    def number(self, value: float) -> Register:
+        """A double that stands in the code, bit for bit."""
+        return Register(f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}", "double")
+
+    def real(self, register: Register) -> Register:
+        """`register` as a double: a truth is 0 or 1."""
+        if register.kind == "double":
+            return register
+        return self.value(f"uitofp i1 {register.name} to double")
+
+    def truth(self, register: Register) -> Register:
+        """`register` as a truth: whatever is not 0, NaN too."""
+        if register.kind == "i1":
+            return register
+        return self.value(f"fcmp une double {register.name}, 0.0", "i1")
+
+    def call(self, function: str, *arguments: Register, extra: str = "") -> Register:
+        """Call a function of doubles that depends on its arguments only."""
+        kinds = ", ".join(["double"] * len(arguments) + (["i32"] if extra else []))
+        self.declarations.setdefault(function, f"declare double @{function}({kinds}) #1")
+        passed = ", ".join(f"double {a.name}" for a in arguments) + (f", i32 {extra}" if extra else "")
+        return self.value(f"call double @{function}({passed}) #1")
+
+    def intrinsic(self, name: str, *arguments: Register) -> Register:
+        """Call an LLVM intrinsic on doubles."""
+        function = f"llvm.{name}.f64"
+        kinds = ", ".join(["double"] * len(arguments))
+        self.declarations.setdefault(function, f"declare double @{function}({kinds})")
+        passed = ", ".join(f"double {a.name}" for a in arguments)
+        return self.value(f"call double @{function}({passed})")
+
+    def alloca(self) -> str:
+        """A stack slot of one double; LLVM turns it into a register."""
+        name = self.fresh("slot")
+        self.allocas.append(f"  {name} = alloca double")
+        return name
+
+    def address(self, base: str, offset: int, terms: list[tuple[str, int]]) -> str:
+        """The address of element offset + sum of index * stride."""
+        total = str(offset)
+        for index, stride in terms:
+            if stride == 0:
+                continue
+            scaled = index if stride == 1 else self.value(f"mul nsw i64 {index}, {stride}", "i64").name
+            total = scaled if total == "0" else self.value(f"add nsw i64 {scaled}, {total}", "i64").name
+        if total == "0":
+            return base
+        return self.value(f"getelementptr inbounds double, ptr {base}, i64 {total}", "ptr").name
+
+    def load(self, address: str, *, constant: bool = False, kind: str = "double") -> Register:
+        """Load an element; `constant` says that nothing ever writes there."""
+        note = ", !invariant.load !3, !alias.scope !2" if constant else ""
+        return self.value(f"load {kind}, ptr {address}, align 8{note}", kind)
+
+    def store(self, register: Register, address: str) -> None:
+        """Store a double."""
+        self.line(f"store double {self.real(register).name}, ptr {address}, align 8, !noalias !2")
+
+    def add_to(self, address: str, register: Register) -> None:
+        """Add a double to memory."""
+        total = self.value(f"fadd {FLAGS} double {self.load(address).name}, {self.real(register).name}")
+        self.store(total, address)
+
+    def zero(self, base: str, offset: int, count: int) -> None:
+        """Clear `count` doubles."""
+        if count:
+            self.declarations.setdefault("llvm.memset", "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+            self.line(
+                f"call void @llvm.memset.p0.i64(ptr {self.address(base, offset, [])}, i8 0, i64 {8 * count}, i1 false)"
+            )
+
+    def fill(self, base: str, offset: int, count: int, value: Register) -> None:
+        """Set `count` doubles."""
+        with self.loop(count) as index:
+            self.store(value, self.address(base, offset, [(index, 1)]))
+
+    @contextmanager
+    def loop(self, extent: int, *, start: str = "0", vectorise: bool = True) -> Iterator[str]:
+        """A loop from `start` (a register or 0) to `extent` > start, exclusive; gives the index."""
+        index, following = self.fresh("i"), self.fresh("n")
+        label = index[1:]
+        self.line(f"br label %{label}.body")
+        self.lines.append(f"{label}.body:")
+        self.line(f"{index} = phi i64 [ {start}, %{self._block} ], [ {following}, %{label}.latch ]")
+        self._block = f"{label}.body"
+        yield index
+        self.line(f"br label %{label}.latch")
+        self.lines.append(f"{label}.latch:")
+        self.line(f"{following} = add nuw nsw i64 {index}, 1")
+        more = self.value(f"icmp ult i64 {following}, {extent}", "i1")
+        self.loop_metadata.append(vectorise)
+        note = f"!llvm.loop !{9 + len(self.loop_metadata)}"
+        self.line(f"br i1 {more.name}, label %{label}.body, label %{label}.done, {note}")
+        self.lines.append(f"{label}.done:")
+        self._block = f"{label}.done"
+
+    def function(self, name: str, *, readonly: str = "noalias readonly") -> str:
+        """The text of the function written so far; the last line must have returned."""
+        head = (
+            f"define double @{name}(ptr {readonly} %position, ptr noalias %results, ptr noalias %workspace, "
+            "ptr noalias readonly %pointers) #0 {"
+        )
+        return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
+
+    def metadata(self) -> str:
+        """The alias scopes and loop hints that the function refers to."""
+        lines = ["!0 = distinct !{!0}", "!1 = distinct !{!1, !0}", "!2 = !{!1}", "!3 = !{}"]
+        lines += ['!4 = !{!"llvm.loop.mustprogress"}', '!5 = !{!"llvm.loop.vectorize.enable", i1 false}']
+        lines += ['!6 = !{!"llvm.loop.unroll.disable"}']
+        for number, vectorise in enumerate(self.loop_metadata):
+            hints = "!4" if vectorise else "!4, !5, !6"
+            lines.append(f"!{10 + number} = distinct !{{!{10 + number}, {hints}}}")
+        return "\n".join(lines)
+
+    def text(self, name: str) -> str:
+        """The whole module."""
+        attributes = [f"attributes #1 = {{ {_ATTRIBUTES} }}"]
+        attributes.append('attributes #0 = { nounwind "no-trapping-math"="true" "prefer-vector-width"="512" }')
+        return "\n".join([self.function(name), *self.declarations.values(), *attributes, self.metadata(), ""])

@@ -1,0 +1,245 @@
+"""The types of a model's variables: shapes, dims and kinds inferred from its expressions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from exmc.distributions import DISTRIBUTIONS
+from exmc.distributions.base import Distribution
+from exmc.errors import ModelError, suggest
+from exmc.ir.expressions import Apply, Expression, Reference, transform_bottom_up
+from exmc.ir.model import Model, expressions_of, in_order
+from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.operations import infer_type, resolve_dims
+from exmc.ir.types import ArrayType, Dims, broadcast
+
+Change: TypeAlias = Callable[[Expression], Expression]
+
+
+def infer_types(model: Model) -> dict[str, ArrayType]:
+    """The type of every variable and datum; raises `ModelError` where shapes or dims do not fit.
+
+    References must be known and free of cycles. The type of an observed random variable is that of its values.
+    """
+    return _infer_in_order(model, lambda node, _types: node)[0]
+
+
+def resolve_expressions(model: Model) -> Model:
+    """`model` with every ``dim='name'`` option replaced by the axis it stands for."""
+    _, nodes = _infer_in_order(model, lambda node, types: map_expressions(node, _axes_of(types)))
+    return model.with_nodes(tuple(nodes[n.name] for n in model.nodes))
+
+
+def _infer_in_order(
+    model: Model, change: Callable[[Node, Mapping[str, ArrayType]], Node]
+) -> tuple[dict[str, ArrayType], dict[str, Node]]:
+    """Types by name, and by name the nodes as `change` leaves them given the types of those before."""
+    sizes = dim_sizes(model)
+    types = {name: data.type for name, data in model.data.items()}
+    values = {o.target.name: o for o in model.observations if isinstance(o.target, Reference)}
+    nodes: dict[str, Node] = {}
+    for original in in_order(model):
+        node = nodes[original.name] = change(original, types)
+        if isinstance(node, RandomVariable) and node.name in values:
+            types[node.name] = _infer_observed(node, values[node.name], types, sizes)
+        else:
+            types[node.name] = _infer_node(node, types, sizes)
+    return types, nodes
+
+
+def dim_sizes(model: Model) -> dict[str, int]:
+    """The size of each dim: that of its coordinates, else of the data, else of the variables that run over it."""
+    sizes = {dim: len(labels) for dim, labels in model.coords.items()}
+    shaped = [(d.dims, d.values.shape) for d in model.data.values()]
+    shaped += [
+        (n.dims, n.shape)
+        for n in model.nodes
+        if isinstance(n, RandomVariable) and n.dims and n.shape and len(n.dims) == len(n.shape)
+    ]
+    for dims, shape in shaped:
+        for dim, size in zip(dims, shape, strict=True):
+            if dim is not None:
+                sizes.setdefault(dim, size)
+    return sizes
+
+
+def distribution_of(call: Call, name: str) -> Distribution:
+    """The row of `DISTRIBUTIONS` that `call` names; raises `ModelError` for a wrong name or parameters."""
+    distribution = DISTRIBUTIONS.get(call.distribution)
+    where = ("variables", name)
+    if distribution is None:
+        raise ModelError(
+            f"there is no distribution {call.distribution!r}.",
+            where=(*where, "dist"),
+            remedy=suggest(call.distribution, DISTRIBUTIONS),
+        )
+    given = [n for n, _ in call.parameters]
+    known = [p.name for p in distribution.parameters]
+    for key in given:
+        if key not in known:
+            raise ModelError(
+                f"{call.distribution} has no parameter {key!r}.",
+                where=(*where, key),
+                remedy=suggest(key, known),
+            )
+    if not any(sorted(given) == sorted(legal) for legal in distribution.alternatives):
+        legal = " or ".join("(" + ", ".join(a) + ")" for a in distribution.alternatives)
+        raise ModelError(
+            f"{call.distribution} is given ({', '.join(given)}).", where=where, remedy=f"It takes {legal}."
+        )
+    return distribution
+
+
+def map_expressions(node: Node, change: Change) -> Node:
+    """`node` with `change` applied to each of its expressions; an error is placed at the expression's key."""
+
+    def at(key: str, expression: Expression) -> Expression:
+        try:
+            return change(expression)
+        except ModelError as error:
+            raise error.within("variables", node.name, key) from None
+
+    if isinstance(node, Deterministic):
+        return replace(node, expression=at("expr", node.expression))
+    if isinstance(node, RandomVariable):
+        return replace(node, call=_map_call(node.call, at))
+    return replace(
+        node,
+        target=_map_call(node.target, at) if isinstance(node.target, Call) else node.target,
+        value=at("observed", node.value),
+        weight=None if node.weight is None else at("weight", node.weight),
+        mask=None if node.mask is None else at("mask", node.mask),
+        log_jacobian=at("log_jacobian", node.log_jacobian),
+    )
+
+
+def _map_call(call: Call, at: Callable[[str, Expression], Expression]) -> Call:
+    return Call(call.distribution, tuple((name, at(name, e)) for name, e in call.parameters))
+
+
+def _axes_of(types: Mapping[str, ArrayType]) -> Change:
+    def resolve(part: Expression) -> Expression:
+        return resolve_dims(part, types) if isinstance(part, Apply) else part
+
+    return lambda expression: transform_bottom_up(expression, resolve)
+
+
+def _at(node: Node, key: str, types: Mapping[str, ArrayType]) -> ArrayType:
+    """The type of the expression that `node` holds under `key`."""
+    try:
+        return infer_type(expressions_of(node)[key], types)
+    except ModelError as error:
+        raise error.within("variables", node.name, key) from None
+
+
+def _infer_node(node: Node, types: Mapping[str, ArrayType], sizes: Mapping[str, int]) -> ArrayType:
+    if isinstance(node, Deterministic):
+        return _named(_at(node, "expr", types), node.dims, node.name, sizes)
+    if isinstance(node, Observation):
+        return _infer_observation(node, types)
+    distribution = distribution_of(node.call, node.name)
+    parameters = [_at(node, name, types) for name, _ in node.call.parameters]
+    declared = _declared_type(node, sizes)
+    try:
+        joined = broadcast(parameters) if declared is None else declared
+    except ModelError as error:
+        raise error.within("variables", node.name) from None
+    result = ArrayType(joined.shape, joined.dims, "int" if distribution.discrete else "float")
+    _check_parameters(node.name, node.call, result, types)
+    return result
+
+
+def _infer_observed(
+    node: RandomVariable, observation: Observation, types: Mapping[str, ArrayType], sizes: Mapping[str, int]
+) -> ArrayType:
+    """The type of a random variable whose values are seen: theirs, which must be as the variable declares."""
+    distribution_of(node.call, node.name)
+    seen = _at(observation, "observed", types)
+    declared = _declared_type(node, sizes)
+    if declared is not None:
+        clash = any(a and b and a != b for a, b in zip(declared.dims, seen.dims, strict=False))
+        if declared.shape != seen.shape or clash:
+            raise ModelError(
+                f"values {seen} do not fit the variable {node.name!r}, which is {declared}.",
+                where=("variables", observation.name, "observed"),
+            )
+        seen = ArrayType(seen.shape, tuple(a or b for a, b in zip(declared.dims, seen.dims, strict=True)), seen.kind)
+    _check_parameters(node.name, node.call, seen, types)
+    return seen
+
+
+def _infer_observation(node: Observation, types: Mapping[str, ArrayType]) -> ArrayType:
+    value = _at(node, "observed", types)
+    if isinstance(node.target, Call):
+        distribution_of(node.target, node.name)
+        _check_parameters(node.name, node.target, value, types)
+    for key in ("weight", "mask"):
+        if getattr(node, key) is not None:
+            _check_fits(_at(node, key, types), value, node.name, key)
+    return value
+
+
+def _declared_type(node: RandomVariable, sizes: Mapping[str, int]) -> ArrayType | None:
+    if node.dims is None and node.shape is None:
+        return None
+    dims = node.dims if node.dims is not None else (None,) * len(node.shape or ())
+    where = ("variables", node.name, "dims")
+    if node.shape is not None and len(node.shape) != len(dims):
+        raise ModelError(f"dims {list(dims)} do not match the shape {node.shape}.", where=where)
+    shape = []
+    for axis, dim in enumerate(dims):
+        size = _dim_size(dim, sizes, where) if dim is not None else None
+        given = node.shape[axis] if node.shape is not None else size
+        if given is None or (size is not None and given != size):
+            reason = "is not known" if given is None else f"is given as {given}, but the dim has size {size}"
+            raise ModelError(f"the size of axis {axis} (dim {dim!r}) {reason}.", where=where)
+        shape.append(given)
+    return ArrayType(tuple(shape), dims)
+
+
+def _dim_size(dim: str, sizes: Mapping[str, int], where: tuple[str, ...]) -> int:
+    if dim not in sizes:
+        near = suggest(dim, sizes)
+        raise ModelError(
+            f"the dim {dim!r} has no coordinates and no data.",
+            where=where,
+            remedy=f"{near} Or give its labels under coords.".strip(),
+        )
+    return sizes[dim]
+
+
+def _named(found: ArrayType, dims: Dims | None, name: str, sizes: Mapping[str, int]) -> ArrayType:
+    if dims is None:
+        return found
+    where = ("variables", name, "dims")
+    wanted = tuple(None if d is None else _dim_size(d, sizes, where) for d in dims)
+    fits = len(dims) == len(found.shape) and all(w in (None, n) for w, n in zip(wanted, found.shape, strict=True))
+    clash = fits and any(a and b and a != b for a, b in zip(dims, found.dims, strict=True))
+    if not fits or clash:
+        raise ModelError(f"dims {list(dims)} do not fit a value {found}.", where=where)
+    return ArrayType(found.shape, tuple(a or b for a, b in zip(dims, found.dims, strict=True)), found.kind)
+
+
+def _check_parameters(name: str, call: Call, target: ArrayType, types: Mapping[str, ArrayType]) -> None:
+    for key, expression in call.parameters:
+        try:
+            found = infer_type(expression, types)
+        except ModelError as error:
+            raise error.within("variables", name, key) from None
+        _check_fits(found, target, name, key)
+
+
+def _check_fits(found: ArrayType, target: ArrayType, name: str, key: str) -> None:
+    where = ("variables", name, key)
+    try:
+        joined = broadcast([found, target])
+    except ModelError as error:
+        raise error.within(*where) from None
+    if joined.shape != target.shape:
+        raise ModelError(
+            f"a value {found} does not fit the variable, which is {target}.",
+            where=where,
+            remedy="Give the variable the dims it should have, or index the value.",
+        )

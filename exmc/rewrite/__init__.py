@@ -1,0 +1,21 @@
+"""The ordered table of rewrite passes, each a pure function from a model to a model with what it changed."""
+
+from __future__ import annotations
+
+from exmc.rewrite.changes import Pass
+from exmc.rewrite.default_transforms import default_transforms
+from exmc.rewrite.lift_affine import lift_affine
+from exmc.rewrite.lift_matmul import lift_matmul
+from exmc.rewrite.noncenter import noncenter
+from exmc.rewrite.normalize_observations import normalize_observations
+
+# First every observation gets a distribution of its own: directly, or by inverting what was observed. Then each
+# variable that is left free gets the parameterisation that suits its data, and last its map from the whole real line.
+DEFAULT_PASSES: dict[str, Pass] = {
+    "normalize_observations": normalize_observations,
+    "lift_affine": lift_affine,
+    "lift_matmul": lift_matmul,
+    "noncenter": noncenter,
+    "default_transforms": default_transforms,
+}
+"""Every pass by name, in the order in which they run."""

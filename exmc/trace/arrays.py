@@ -1,0 +1,67 @@
+"""Whole arrays of draws as chunk files: written at once, or taken over from another store."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.trace import chunks
+from exmc.trace.schema import Variable
+
+
+def write(folder: Path, values: NDArray[Any], chunk_draws: int) -> None:
+    """Write the chunks of draws, shape (chain, draw, ...), of the array in `folder`."""
+    event = (0,) * (values.ndim - 2)
+    for chain in range(values.shape[0]):
+        for number in range(-(-values.shape[1] // chunk_draws)):
+            block = values[chain, number * chunk_draws : (number + 1) * chunk_draws]
+            path = chunks.chunk_path(folder, chain, number, *event)
+            chunks.replace_file(path, chunks.encode(block, chunk_draws))
+
+
+def write_whole(folder: Path, values: NDArray[Any]) -> None:
+    """Write the single chunk of the array in `folder` that has no sample dimensions."""
+    chunks.replace_file(chunks.chunk_path(folder, *(0,) * values.ndim), chunks.encode(values[None], 1))
+
+
+def link(source: Path, target: Path, variable: Variable, chains: Sequence[int], rows: int, chunk_draws: int) -> None:
+    """Give the array in `target` the first `rows` draws of `chains`, in that order, of the one in `source`.
+
+    Files are shared by hard links; only a chunk that holds surplus draws is written anew. Chunks not there stay away.
+    """
+    event = (0,) * len(variable.shape)
+    for position, chain in enumerate(chains):
+        for number in range(-(-rows // chunk_draws)):
+            old = chunks.chunk_path(source, chain, number, *event)
+            new = chunks.chunk_path(target, position, number, *event)
+            if not old.exists():
+                continue
+            wanted = rows - number * chunk_draws
+            if wanted < chunk_draws:
+                values = _decode(old.read_bytes(), variable, chunk_draws)[:wanted]
+                chunks.replace_file(new, chunks.encode(values, chunk_draws))
+            else:
+                new.parent.mkdir(parents=True, exist_ok=True)
+                _link(old, new)
+
+
+def _decode(encoded: bytes, variable: Variable, rows: int) -> NDArray[Any]:
+    payload = np.frombuffer(encoded[: -chunks.CRC_BYTES], dtype=np.dtype(variable.dtype).newbyteorder("<"))
+    return payload.reshape(rows, *variable.shape).astype(variable.dtype, copy=False)
+
+
+def _link(old: Path, new: Path) -> None:
+    try:
+        os.link(old, new)
+    except OSError as error:
+        # File systems without hard links, or with too many of one file.
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK):
+            raise
+        shutil.copy2(old, new)

@@ -1,0 +1,321 @@
+"""The writer's side of a run directory: chunks of draws, commit records, failures, and finding damage in them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.errors import StoreError
+from exmc.trace import chunks, records
+from exmc.trace.records import NO_RECORD, CommitRecord, Written
+from exmc.trace.schema import GROUPS, Schema, Variable, from_document
+
+FORMAT = 1
+ZARR = "run.zarr"
+STATE = "state"
+DESCRIPTION = "store.json"
+WORKING = "working.zarr"
+
+
+class Damage(NamedTuple):
+    """Something in a run directory that is not as it was written: whose, which file, and what is wrong with it."""
+
+    chain: int
+    segment: int
+    file: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """One run directory, as those see it who draw and write segments. It needs neither zarr nor xarray.
+
+    Any number of processes may use one at a time: each chunk belongs to one segment, a file appears at once or not at
+    all, and of two that commit the same segment the second finds the first's record. Nothing is flushed to the disk's
+    platter: the promise is about killed processes, not about power loss.
+    """
+
+    directory: Path
+    schema: Schema
+    chunk_draws: int
+
+    @classmethod
+    def open(cls, directory: str | os.PathLike[str]) -> Journal:
+        """The journal in `directory`; raises `StoreError` if it is missing, foreign or of another version."""
+        path = Path(directory)
+        where = (str(path),)
+        try:
+            document = json.loads((path / STATE / DESCRIPTION).read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            begun = (path / STATE).is_dir()
+            raise StoreError(
+                "the creation of this run was interrupted." if begun else "there is no run here.",
+                where=where,
+                remedy="It holds no draws yet: delete the directory and start again."
+                if begun
+                else f"A run directory holds {ZARR} and {STATE}; check the path, or start a run with it.",
+            ) from None
+        except ValueError as error:
+            raise StoreError(
+                f"{STATE}/{DESCRIPTION} is damaged: {error}.", where=where, remedy="Restore it from a copy."
+            ) from None
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            found = document.get("format") if isinstance(document, dict) else None
+            raise StoreError(
+                f"this run was written in format {found!r}; this version reads {FORMAT}.",
+                where=where,
+                remedy="Use the version of exmc that wrote it.",
+            )
+        return cls(path, from_document(document["schema"]), int(document["chunk_draws"]))
+
+    @property
+    def arrays(self) -> Path:
+        """Where the chunks are written: ``run.zarr``, or the copy kept when a finished run left chains out."""
+        working = self.directory / STATE / WORKING
+        return working if working.is_dir() else self.directory / ZARR
+
+    # Writing
+
+    def write_segment(
+        self, chain: int, first: int, warmup: bool, groups: Mapping[str, Mapping[str, NDArray[Any]]]
+    ) -> dict[str, Written]:
+        """Write draws ``[first, first + n)`` of `chain`, whole chunks only; what was written, for the commit record.
+
+        `groups` holds arrays of shape (n, ...) for every array of the groups of its kind: of ``warmup_...`` groups if
+        `warmup`, else of the others. Written again, the same draws give the same bytes. Raises `StoreError` for
+        draws that are no whole chunks and arrays that do not fit the schema.
+        """
+        self._check_chain(chain)
+        axis = "warmup" if warmup else "draws"
+        wanted = {g: variables for g, variables in self.schema.sampled() if GROUPS[g] == axis}
+        if unknown := set(groups) - set(wanted):
+            raise StoreError(
+                f"the groups {sorted(unknown)} are not written with {axis} of this run.",
+                where=(str(self.directory),),
+                remedy=f"Its schema has {sorted(wanted)}.",
+            )
+        written = {}
+        for group, variables in wanted.items():
+            for variable in variables:
+                values = self._fitting(group, variable, groups)
+                written[f"{group}/{variable.name}"] = self._write(group, variable.name, chain, first, values)
+        return written
+
+    def _fitting(
+        self, group: str, variable: Variable, groups: Mapping[str, Mapping[str, NDArray[Any]]]
+    ) -> NDArray[Any]:
+        where = (str(self.directory), group, variable.name)
+        if variable.name not in groups.get(group, {}):
+            raise StoreError("no draws were given for it.", where=where)
+        values = np.asarray(groups[group][variable.name])
+        if values.ndim != len(variable.shape) + 1 or values.shape[1:] != variable.shape:
+            raise StoreError(f"the draws have shape {values.shape}, not (n, *{variable.shape}).", where=where)
+        if not np.can_cast(values.dtype, variable.dtype, "safe"):
+            raise StoreError(f"the draws are {values.dtype}, not {variable.dtype}.", where=where)
+        return values.astype(variable.dtype, copy=False)
+
+    def _write(self, group: str, name: str, chain: int, first: int, values: NDArray[Any]) -> Written:
+        total = self.schema.sample_shape(group)[1]
+        chunks.check_rows(first, len(values), total, self.chunk_draws, (str(self.directory), group, name))
+        crcs, length = [], 0
+        for start in range(0, len(values), self.chunk_draws):
+            encoded = chunks.encode(values[start : start + self.chunk_draws], self.chunk_draws)
+            path = self._chunk(f"{group}/{name}", chain, (first + start) // self.chunk_draws)
+            chunks.replace_file(path, encoded)
+            crcs.append(chunks.stored_checksum(encoded))
+            length = len(encoded)
+        return Written(length, tuple(crcs))
+
+    def _chunk(self, array: str, chain: int, number: int) -> Path:
+        group, name = array.split("/")
+        variable = next(v for v in self.schema.groups[group] if v.name == name)
+        return chunks.chunk_path(self.arrays / group / name, chain, number, *(0,) * len(variable.shape))
+
+    # Commit records
+
+    def commit(self, record: CommitRecord) -> None:
+        """Publish `record`, exactly one per chain and segment.
+
+        A record that is there already must be equal but for its receipt; else `StoreError` is raised, as for one that
+        does not follow the record before.
+        """
+        self._check_chain(record.chain)
+        where = self._place(record.chain, record.segment)
+        if record.segment < 0:
+            raise StoreError(f"there is no segment {record.segment}.", where=where)
+        before = self.record(record.chain, record.segment - 1) if record.segment else None
+        if record.segment and before is None:
+            raise StoreError("the segment before it is not committed.", where=where)
+        if fault := _misfit(record, before):
+            raise StoreError(fault, where=where)
+        if chunks.publish_file(self._record_file(record.chain, record.segment), records.encode(record)):
+            return
+        present = self.record(record.chain, record.segment)
+        if present is None or present.digest != record.digest:
+            raise StoreError(
+                "it was committed before with other contents.",
+                where=where,
+                remedy="The draws are not reproducible here: do all machines have the same CPU features and libraries?",
+            )
+
+    def record(self, chain: int, segment: int) -> CommitRecord | None:
+        """The record of one segment, None if it is not committed; raises `StoreError` if it is damaged."""
+        try:
+            record = records.decode(self._record_file(chain, segment).read_bytes())
+        except FileNotFoundError:
+            return None
+        except StoreError as error:
+            raise StoreError(
+                error.message, where=self._place(chain, segment), remedy="Resume the run: it repairs this."
+            ) from None
+        if (record.chain, record.segment) != (chain, segment):
+            raise StoreError(
+                f"the record is that of chain {record.chain}, segment {record.segment}.",
+                where=self._place(chain, segment),
+                remedy="Resume the run: it repairs this.",
+            )
+        return record
+
+    def committed(self, chain: int) -> tuple[CommitRecord, ...]:
+        """The records of `chain`, each verified and following the one before; damage ends them (see `damage`)."""
+        return self._consecutive(chain)[0]
+
+    def draws_done(self, chain: int, warmup: bool = False) -> int:
+        """Draws of `chain` that are committed, of the warm-up if `warmup`."""
+        return sum(r.count for r in self.committed(chain) if r.warmup == warmup)
+
+    def _consecutive(self, chain: int) -> tuple[tuple[CommitRecord, ...], Damage | None]:
+        found: list[CommitRecord] = []
+        while True:
+            number = len(found)
+            try:
+                record = self.record(chain, number)
+            except StoreError as error:
+                return tuple(found), self._damage(chain, number, error.message)
+            if record is None:
+                later = [n for n in self._numbers(chain) if n > number]
+                gap = self._damage(chain, number, f"is missing, segment {later[0]} is there") if later else None
+                return tuple(found), gap
+            if fault := _misfit(record, found[-1] if found else None):
+                return tuple(found), self._damage(chain, number, fault)
+            found.append(record)
+
+    def _damage(self, chain: int, segment: int, fault: str) -> Damage:
+        return Damage(chain, segment, str(self._record_file(chain, segment).relative_to(self.directory)), fault)
+
+    # Failures
+
+    def fail(self, chain: int, traceback: str) -> None:
+        """Record that `chain` failed for good, with the text of its traceback."""
+        self._check_chain(chain)
+        content = json.dumps({"chain": chain, "traceback": traceback})
+        chunks.replace_file(self._failure_file(chain), content.encode())
+
+    def failures(self) -> dict[int, str]:
+        """The traceback of each failed chain."""
+        found = {}
+        for chain in range(self.schema.chains):
+            try:
+                found[chain] = str(json.loads(self._failure_file(chain).read_bytes())["traceback"])
+            except FileNotFoundError:
+                continue
+        return found
+
+    def forgive(self, chain: int) -> None:
+        """Forget that `chain` failed, so that it can be tried again."""
+        self._failure_file(chain).unlink(missing_ok=True)
+
+    # Damage
+
+    def damage(self) -> tuple[Damage, ...]:
+        """Everything amiss in records and committed chunks, every byte of which is read."""
+        found: list[Damage] = []
+        for chain in range(self.schema.chains):
+            verified, fault = self._consecutive(chain)
+            for record in verified:
+                found.extend(self._chunk_faults(record))
+            if fault is not None:
+                found.append(fault)
+        return tuple(found)
+
+    def repair(self) -> tuple[Damage, ...]:
+        """Set aside every record from the first damage of its chain on, so that the segments are drawn again.
+
+        Only while nobody writes. Also sweeps what killed writers left behind. Returns the damage found.
+        """
+        for root in (self.directory / STATE, self.arrays):
+            chunks.sweep(root)
+        found = self.damage()
+        first: dict[int, int] = {}
+        for damage in found:
+            first[damage.chain] = min(first.get(damage.chain, damage.segment), damage.segment)
+        for chain, segment in first.items():
+            self.set_aside(chain, segment)
+        return found
+
+    def set_aside(self, chain: int, segment: int) -> None:
+        """Move the records of `chain` from `segment` on out of the way (nothing is deleted)."""
+        for number in sorted(self._numbers(chain), reverse=True):
+            if number >= segment:
+                path = self._record_file(chain, number)
+                attempt = 0
+                while (aside := path.with_suffix(f".set-aside-{attempt}")).exists():
+                    attempt += 1
+                os.rename(path, aside)
+
+    def _chunk_faults(self, record: CommitRecord) -> Iterator[Damage]:
+        for array, written in record.chunks.items():
+            for i, crc in enumerate(written.checksums):
+                path = self._chunk(array, record.chain, record.first // self.chunk_draws + i)
+                if fault := chunks.fault_of(path, written.length, crc):
+                    yield Damage(record.chain, record.segment, str(path.relative_to(self.directory)), fault)
+
+    # Places
+
+    def _record_file(self, chain: int, segment: int) -> Path:
+        return self.directory / STATE / f"chain-{chain:05d}" / f"segment-{segment:06d}.json"
+
+    def _failure_file(self, chain: int) -> Path:
+        return self.directory / STATE / f"chain-{chain:05d}" / "failed.json"
+
+    def _numbers(self, chain: int) -> list[int]:
+        folder = self._record_file(chain, 0).parent
+        return sorted(int(p.stem.removeprefix("segment-")) for p in folder.glob("segment-*.json"))
+
+    def _place(self, chain: int, segment: int) -> tuple[str, ...]:
+        return (str(self.directory), f"chain {chain}", f"segment {segment}")
+
+    def _check_chain(self, chain: int) -> None:
+        if not 0 <= chain < self.schema.chains:
+            raise StoreError(
+                f"there is no chain {chain} in a run of {self.schema.chains}.", where=(str(self.directory),)
+            )
+
+
+def remove(path: Path) -> None:
+    """Remove the folder `path`, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+
+
+def _misfit(record: CommitRecord, before: CommitRecord | None) -> str | None:
+    """Why `record` cannot follow `before`, if it cannot."""
+    if record.previous != (before.digest if before else NO_RECORD):
+        return "the record does not follow the one before it."
+    if before is not None and record.fingerprint != before.fingerprint:
+        return "the record is that of another run: model, data, seed, options or versions differ."
+    if before is not None and record.warmup and not before.warmup:
+        return "the record is one of warm-up after kept draws."
+    same = before is not None and before.warmup == record.warmup
+    expected = before.first + before.count if before is not None and same else 0
+    if record.first != expected:
+        return f"the record begins at draw {record.first}, not {expected}."
+    return None

@@ -1,0 +1,252 @@
+"""The names, dtypes and dims of every array of a run's results, derived once from its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.compile.layout import Layout
+from exmc.distributions import DISTRIBUTIONS
+from exmc.errors import StoreError
+from exmc.ir.check import infer_types
+from exmc.ir.expressions import Reference
+from exmc.ir.model import Label, Model
+from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
+from exmc.ir.types import ArrayType
+from exmc.sampling.statistics import STATISTICS
+
+SAMPLE_DIMS = ("chain", "draw")
+Axis: TypeAlias = Literal["draws", "warmup", "prior", "data"]
+
+GROUPS: dict[str, Axis] = {
+    "posterior": "draws",
+    "sample_stats": "draws",
+    "unconstrained_posterior": "draws",
+    "warmup_posterior": "warmup",
+    "warmup_sample_stats": "warmup",
+    "log_likelihood": "draws",
+    "log_prior": "draws",
+    "posterior_predictive": "draws",
+    "prior": "prior",
+    "prior_predictive": "prior",
+    "observed_data": "data",
+    "constant_data": "data",
+}
+"""Every group, and what its sample dimensions run over: kept draws, warm-up draws, prior draws or nothing."""
+
+SAMPLED_GROUPS = (
+    "posterior",
+    "sample_stats",
+    "unconstrained_posterior",
+    "warmup_posterior",
+    "warmup_sample_stats",
+)
+"""The groups written while sampling; all others are derived afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One array: the shape and dims of a single draw (sample dimensions left out), and its numpy dtype's name."""
+
+    name: str
+    shape: tuple[int, ...]
+    dims: tuple[str, ...]
+    dtype: str = "float64"
+
+    @property
+    def bytes_per_draw(self) -> int:
+        """Bytes that one draw takes."""
+        return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The groups of a run in the order of `GROUPS`, labels of every dim, and counts of chains and draws."""
+
+    groups: Mapping[str, tuple[Variable, ...]]
+    coords: Mapping[str, tuple[Label, ...]]
+    draws: int
+    warmup: int
+    chains: int
+
+    def sample_shape(self, group: str) -> tuple[int, ...]:
+        """Lengths of the sample dimensions of `group`; ``()`` for data. Prior groups have none fixed: (1, draws)."""
+        axis = GROUPS[group]
+        if axis == "data":
+            return ()
+        if axis == "prior":
+            return (1, self.draws)
+        return (self.chains, self.draws if axis == "draws" else self.warmup)
+
+    def shape(self, group: str, variable: Variable) -> tuple[int, ...]:
+        """The full shape of an array of `group`."""
+        return (*self.sample_shape(group), *variable.shape)
+
+    def dims(self, group: str, variable: Variable) -> tuple[str, ...]:
+        """The full dims of an array of `group`."""
+        return (*(SAMPLE_DIMS if GROUPS[group] != "data" else ()), *variable.dims)
+
+    def sampled(self) -> Iterator[tuple[str, tuple[Variable, ...]]]:
+        """The groups that are written while sampling."""
+        return ((group, self.groups[group]) for group in SAMPLED_GROUPS if group in self.groups)
+
+    def paths(self) -> Iterator[str]:
+        """Every group and ``group/name`` in order."""
+        for group, variables in self.groups.items():
+            yield group
+            yield from (f"{group}/{v.name}" for v in variables)
+
+    @property
+    def bytes_per_draw(self) -> int:
+        """Bytes that one draw of one chain takes over all groups written while sampling."""
+        kept = (self.groups[g] for g in SAMPLED_GROUPS if g in self.groups and GROUPS[g] == "draws")
+        return sum(v.bytes_per_draw for variables in kept for v in variables)
+
+
+def schema_of(
+    source: Model,
+    rewritten: Model,
+    layout: Layout,
+    draws: int,
+    warmup: int,
+    chains: int,
+    save_warmup: bool = False,
+) -> Schema:
+    """The schema of a run of `source`, sampled as `rewritten` with its free variables packed by `layout`.
+
+    ``posterior`` holds the variables that a user of `source` knows: its free and its kept deterministic variables, in
+    its order, as far as `rewritten` still has them as such. Auxiliary variables of the rewriting appear in
+    ``unconstrained_posterior`` only.
+    """
+    types = infer_types(source)
+    known = infer_types(rewritten)
+    namer = _DimNamer(source)
+    posterior = tuple(
+        namer.variable(n.name, types[n.name]) for n in source.nodes if _is_posterior(n.name, source, rewritten)
+    )
+    statistics = tuple(Variable(name, (), (), np.dtype(dtype).name) for name, dtype, *_ in STATISTICS)
+    groups: dict[str, tuple[Variable, ...]] = {
+        "posterior": posterior,
+        "sample_stats": statistics,
+        "unconstrained_posterior": tuple(namer.variable(e.name, ArrayType(e.shape, e.dims)) for e in layout.entries),
+    }
+    if save_warmup:
+        groups["warmup_posterior"] = posterior
+        groups["warmup_sample_stats"] = statistics
+    groups["log_likelihood"] = tuple(
+        Variable(o.name, (), ()) if o.joint else namer.variable(o.name, _as_float(known[o.name]))
+        for o in rewritten.observations
+    )
+    groups["log_prior"] = tuple(namer.variable(v.name, types[v.name]) for v in source.free if v.name in known)
+    predictive = tuple(namer.variable(o.name, _predicted(o, source, types)) for o in source.observations)
+    groups["posterior_predictive"] = predictive
+    groups["prior"] = tuple(
+        namer.variable(n.name, types[n.name])
+        for n in source.nodes
+        if n in source.free or (isinstance(n, Deterministic) and n.keep)
+    )
+    groups["prior_predictive"] = predictive
+    groups["observed_data"] = tuple(namer.variable(o.name, types[o.name]) for o in source.observations)
+    groups["constant_data"] = tuple(namer.variable(n, types[n]) for n in constant_data_names(source))
+    ordered = {name: groups[name] for name in GROUPS if groups.get(name)}
+    return Schema(ordered, namer.coords(ordered), draws, warmup, chains)
+
+
+def constant_data_names(source: Model) -> tuple[str, ...]:
+    """The data of `source` that are more than the plain values of an observation, in order."""
+    observed = {o.value.name for o in source.observations if isinstance(o.value, Reference)}
+    return tuple(name for name in source.data if name not in observed)
+
+
+def _is_posterior(name: str, source: Model, rewritten: Model) -> bool:
+    if name not in rewritten:
+        return False
+    before, after = source[name], rewritten[name]
+    if isinstance(before, Observation) or name in source.observed_targets:
+        return False
+    if isinstance(before, Deterministic) and not before.keep:
+        return False
+    return isinstance(after, Deterministic) or (
+        isinstance(after, RandomVariable) and name not in rewritten.observed_targets
+    )
+
+
+def _predicted(node: Observation, source: Model, types: Mapping[str, ArrayType]) -> ArrayType:
+    """The type of what the model would generate in place of the values of `node`."""
+    found = types[node.name]
+    call = node.target
+    if isinstance(call, Reference):
+        target = source[call.name]
+        call = target.call if isinstance(target, RandomVariable) else call
+    discrete = isinstance(call, Call) and DISTRIBUTIONS[call.distribution].discrete
+    return ArrayType(found.shape, found.dims, "int" if discrete else "float")
+
+
+def _as_float(found: ArrayType) -> ArrayType:
+    return ArrayType(found.shape, found.dims, "float")
+
+
+class _DimNamer:
+    """Gives every axis a name: its dim, or ``<variable>_dim_<i>`` as ArviZ does for axes without one."""
+
+    def __init__(self, source: Model) -> None:
+        self._labels = source.coords
+        self._taken = {*(n.name for n in source.nodes), *source.data}
+
+    def variable(self, name: str, found: ArrayType) -> Variable:
+        dtype = {"float": "float64", "int": "int64", "bool": "bool"}[found.kind]
+        dims: list[str] = []
+        for axis, dim in enumerate(found.dims):
+            # A dim may be shared by the axes of different variables, not by two axes of one.
+            fallback = f"{name}_dim_{axis}"
+            chosen = fallback if dim is None or dim in dims else dim
+            # A dim without coordinates may bear a variable's name, which one dataset cannot hold twice.
+            dims.append(f"{chosen}_dim" if chosen in self._taken else chosen)
+        return Variable(name, found.shape, tuple(dims), dtype)
+
+    def coords(self, groups: Mapping[str, Iterable[Variable]]) -> dict[str, tuple[Label, ...]]:
+        found: dict[str, tuple[Label, ...]] = {}
+        for variables in groups.values():
+            for variable in variables:
+                for dim, size in zip(variable.dims, variable.shape, strict=True):
+                    labels = self._labels.get(dim)
+                    fits = labels is not None and len(labels) == size
+                    found.setdefault(dim, labels if labels is not None and fits else tuple(range(size)))
+        return found
+
+
+def label_array(labels: tuple[Label, ...]) -> NDArray[Any]:
+    """`labels` as a coordinate: int64 or float64 where all are numbers, else strings (object dtype)."""
+    if all(isinstance(label, int) and not isinstance(label, bool) for label in labels):
+        return np.array(labels, dtype=np.int64)
+    if all(isinstance(label, int | float) and not isinstance(label, bool) for label in labels):
+        return np.array(labels, dtype=np.float64)
+    return np.array([str(label) for label in labels], dtype=object)
+
+
+def to_document(schema: Schema) -> dict[str, Any]:
+    """`schema` as JSON values."""
+    return {
+        "groups": {g: [asdict(v) for v in variables] for g, variables in schema.groups.items()},
+        "coords": {dim: list(labels) for dim, labels in schema.coords.items()},
+        "draws": schema.draws,
+        "warmup": schema.warmup,
+        "chains": schema.chains,
+    }
+
+
+def from_document(document: Mapping[str, Any]) -> Schema:
+    """The schema that `to_document` described; raises `StoreError` if it is damaged."""
+    try:
+        groups = {
+            g: tuple(Variable(v["name"], tuple(v["shape"]), tuple(v["dims"]), v["dtype"]) for v in variables)
+            for g, variables in document["groups"].items()
+        }
+        coords = {dim: tuple(labels) for dim, labels in document["coords"].items()}
+        return Schema(groups, coords, document["draws"], document["warmup"], document["chains"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"the schema of this run is damaged: {error!r}.") from None

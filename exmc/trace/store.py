@@ -1,0 +1,362 @@
+"""The run directory as a whole: created, read at any time, and finalised into one plain Zarr store."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import ArrayLike, NDArray
+from zarr.codecs import BytesCodec, Crc32cCodec
+
+from exmc.errors import StoreError
+from exmc.trace import arrays, chunks
+from exmc.trace.dataset import coordinates, group_attributes, standard_attributes
+from exmc.trace.journal import DESCRIPTION, FORMAT, STATE, WORKING, ZARR, Damage, Journal, remove
+from exmc.trace.metadata import consolidate, read_metadata
+from exmc.trace.records import CommitRecord, Written
+from exmc.trace.schema import GROUPS, Schema, Variable, to_document
+
+_BUILDING = "building.zarr"
+_RETIRED = "retired.zarr"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStore:
+    """A run directory: ``run.zarr`` for readers, ``state/`` for resuming.
+
+    While the run goes on, ``run.zarr`` has its full size, NaN (-1, False) where nothing was drawn, and no consolidated
+    metadata: open it with ``consolidated=False``, or by `read`, which shows what is committed. Finalised, it is a plain
+    ArviZ store. Writing segments needs the `journal` alone, which workers open without this module's imports.
+    """
+
+    journal: Journal
+
+    @classmethod
+    def create(
+        cls,
+        directory: str | os.PathLike[str],
+        schema: Schema,
+        chunk_draws: int | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> RunStore:
+        """A new run in `directory`; raises `StoreError` if there is one: nothing is ever overwritten."""
+        path = Path(directory)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            if (path / ZARR).exists():
+                raise FileExistsError
+            (path / STATE).mkdir()
+        except (FileExistsError, NotADirectoryError):
+            raise StoreError(
+                "something is there already.",
+                where=(str(path),),
+                remedy="Resume or extend that run, or choose another directory.",
+            ) from None
+        journal = Journal(path, schema, chunk_draws or chunks.chunk_draws_for(schema))
+        standard = standard_attributes((attributes or {}).get("created_at"))
+        building = path / STATE / _BUILDING
+        _build_live(building, journal, standard | dict(attributes or {}))
+        os.rename(building, path / ZARR)
+        _describe(journal)
+        return cls(journal)
+
+    @classmethod
+    def open(cls, directory: str | os.PathLike[str]) -> RunStore:
+        """The run in `directory`; raises `StoreError` if it is missing, foreign, damaged or of another version."""
+        return cls(Journal.open(directory))
+
+    @property
+    def schema(self) -> Schema:
+        """The arrays of the run."""
+        return self.journal.schema
+
+    @property
+    def zarr_path(self) -> Path:
+        """Where readers find the Zarr store."""
+        return self.journal.directory / ZARR
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The root's attributes."""
+        return dict(read_metadata(self._readable() / "zarr.json").get("attributes", {}))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run was finalised."""
+        return bool(self.attributes.get("complete", False))
+
+    def write_segment(
+        self, chain: int, first: int, warmup: bool, groups: Mapping[str, Mapping[str, NDArray[Any]]]
+    ) -> dict[str, Written]:
+        """See `Journal.write_segment`."""
+        return self.journal.write_segment(chain, first, warmup, groups)
+
+    def commit(self, record: CommitRecord) -> None:
+        """See `Journal.commit`."""
+        self.journal.commit(record)
+
+    def committed(self, chain: int) -> tuple[CommitRecord, ...]:
+        """See `Journal.committed`."""
+        return self.journal.committed(chain)
+
+    def fail(self, chain: int, traceback: str) -> None:
+        """See `Journal.fail`."""
+        self.journal.fail(chain, traceback)
+
+    def failures(self) -> dict[int, str]:
+        """See `Journal.failures`."""
+        return self.journal.failures()
+
+    def repair(self) -> tuple[Damage, ...]:
+        """See `Journal.repair`."""
+        return self.journal.repair()
+
+    def kept_chains(self) -> tuple[int, ...]:
+        """The chains that did not fail."""
+        failed = self.failures()
+        return tuple(c for c in range(self.schema.chains) if c not in failed)
+
+    def draws_done(self) -> int:
+        """Draws that every kept chain has committed."""
+        return min((self.journal.draws_done(c) for c in self.kept_chains()), default=0)
+
+    def read(self, loaded: bool = True) -> xr.DataTree:
+        """What is committed: the chains that did not fail, up to the draws that all of them have done.
+
+        With `loaded` False the values stay on disk until used. Raises `StoreError` for a damaged store.
+        """
+        if self.complete:
+            return _open_tree(self.zarr_path, consolidated=True, loaded=loaded)
+        kept = list(self.kept_chains())
+        done = {
+            "draws": self.draws_done(),
+            "warmup": min((self.journal.draws_done(c, warmup=True) for c in kept), default=0),
+        }
+        tree = _open_tree(self._readable(), consolidated=False, loaded=False)
+        shown: dict[str, xr.Dataset] = {"/": tree.to_dataset()}
+        for group in dict(self.schema.sampled()):
+            named = [v.name for v in self.schema.groups[group]]
+            shown[group] = tree[group].to_dataset()[named].isel(chain=kept, draw=slice(done[GROUPS[group]]))
+        found = xr.DataTree.from_dict(shown)
+        return found.load() if loaded else found
+
+    def finalise(
+        self,
+        groups: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Make ``run.zarr`` the finished result: kept chains, draws done, derived groups, consolidated metadata.
+
+        Parameters
+        ----------
+        groups
+            The derived groups' arrays by name, as `read` shows the draws: for the kept chains and the draws done.
+        attributes
+            Added to the root's. ``complete`` and ``failed_chains`` (chain and traceback of each) are set here.
+
+        Notes
+        -----
+        The result is built aside, its chunks being hard links to those that were drawn, and takes its place by a
+        rename; killed at any point, it can be called again. Failed chains and surplus draws are kept in ``state/``
+        for a resumed run. Raises `StoreError` if no chain has draws.
+        """
+        kept, done = self.kept_chains(), self.draws_done()
+        if not kept or not done:
+            raise StoreError(
+                f"{len(kept)} of {self.schema.chains} chains did not fail, and have {done} draws in common.",
+                where=(str(self.journal.directory),),
+                remedy="Resume the run to draw more, or read the failed chains' tracebacks in its state.",
+            )
+        failed = [{"chain": c, "traceback": text} for c, text in sorted(self.failures().items())]
+        root = self._original_attributes() | dict(attributes or {}) | {"complete": True, "failed_chains": failed}
+        warmup = min(self.journal.draws_done(c, warmup=True) for c in kept)
+        schema = replace(self.schema, chains=len(kept), draws=done, warmup=min(warmup, self.schema.warmup))
+        building = self.journal.directory / STATE / _BUILDING
+        remove(building)
+        _write_metadata(building, schema, list(dict(schema.sampled())), self.journal.chunk_draws, root, kept)
+        self._link_arrays(building, schema, kept)
+        for group, given in (groups or {}).items():
+            _write_derived(building, schema, group, given, self.journal.chunk_draws, kept)
+        consolidate(building, schema.paths())
+        self._swap(building, retire=len(kept) == self.schema.chains and done == self.schema.draws)
+
+    def reopen(self, draws: int | None = None) -> RunStore:
+        """The same run, live again, with room for `draws` draws in all: to resume a finished run, or to extend it.
+
+        Only while nobody writes. A last segment that ended within a chunk is set aside, to be drawn again as a part of
+        the longer run, whose files are those of a run of that length from the start.
+        """
+        total = self.schema.draws if draws is None else draws
+        if total < self.schema.draws:
+            raise StoreError(
+                f"a run of {self.schema.draws} draws cannot be shortened to {total}.",
+                where=(str(self.journal.directory),),
+            )
+        longer = replace(self.journal, schema=replace(self.schema, draws=total))
+        for chain in range(self.schema.chains):
+            for record in self.committed(chain):
+                end = record.first + record.count
+                if not record.warmup and end % self.journal.chunk_draws and end != total:
+                    self.journal.set_aside(chain, record.segment)
+                    break
+        building = self.journal.directory / STATE / _BUILDING
+        remove(building)
+        _build_live(building, longer, self._original_attributes())
+        self._link_arrays(building, self.schema, range(self.schema.chains))
+        self._swap(building, retire=True)
+        _describe(longer)
+        return RunStore(longer)
+
+    def _link_arrays(self, target: Path, schema: Schema, chains: Sequence[int]) -> None:
+        """Give the store at `target` the draws of `chains`, as many as `schema` says."""
+        for group, variables in schema.sampled():
+            rows = schema.sample_shape(group)[1]
+            for variable in variables:
+                source = self.journal.arrays / group / variable.name
+                arrays.link(source, target / group / variable.name, variable, chains, rows, self.journal.chunk_draws)
+
+    def _original_attributes(self) -> dict[str, Any]:
+        """The root's attributes as at creation."""
+        return dict(json.loads((self.journal.directory / STATE / DESCRIPTION).read_bytes())["attributes"])
+
+    def _readable(self) -> Path:
+        # Between the two renames of a swap (or killed there) the readable store is the one being retired.
+        return self.zarr_path if self.zarr_path.is_dir() else self.journal.arrays
+
+    def _swap(self, building: Path, retire: bool) -> None:
+        """Put `building` in the place of ``run.zarr``; keep the arrays drawn unless they may `retire`."""
+        state = self.journal.directory / STATE
+        working, retired = state / WORKING, state / _RETIRED
+        remove(retired)
+        if self.zarr_path.is_dir():
+            os.rename(self.zarr_path, retired if working.is_dir() else working)
+        os.rename(building, self.zarr_path)
+        remove(retired)
+        if retire and working.is_dir():
+            os.rename(working, retired)
+            remove(retired)
+
+
+def _describe(journal: Journal) -> None:
+    """Write the description, by which a directory is known to hold a run."""
+    root = read_metadata(journal.directory / ZARR / "zarr.json")["attributes"]
+    document = {
+        "format": FORMAT,
+        "chunk_draws": journal.chunk_draws,
+        "attributes": root,
+        "schema": to_document(journal.schema),
+    }
+    content = json.dumps(document, indent=1, ensure_ascii=False).encode()
+    chunks.replace_file(journal.directory / STATE / DESCRIPTION, content)
+
+
+def _build_live(path: Path, journal: Journal, attributes: Mapping[str, Any]) -> None:
+    groups = [group for group, _ in journal.schema.sampled()]
+    _write_metadata(path, journal.schema, groups, journal.chunk_draws, attributes, range(journal.schema.chains))
+
+
+def _write_metadata(
+    path: Path,
+    schema: Schema,
+    groups: Sequence[str],
+    chunk_draws: int,
+    attributes: Mapping[str, Any],
+    chains: Sequence[int],
+) -> None:
+    """A store at `path` with the arrays of `groups`, empty but for coordinates."""
+    root = zarr.open_group(path, mode="w-", zarr_format=3, attributes=dict(attributes))
+    for group in groups:
+        _create_group(root, schema, group, schema.groups[group], schema.sample_shape(group), chunk_draws, chains)
+
+
+def _create_group(
+    root: zarr.Group,
+    schema: Schema,
+    group: str,
+    variables: Sequence[Variable],
+    sample_shape: tuple[int, ...],
+    chunk_draws: int,
+    chains: Sequence[int],
+) -> None:
+    made = root.create_group(group, attributes=group_attributes(group, dict(root.attrs)))
+    for variable in variables:
+        dims = schema.dims(group, variable)
+        shape = (*sample_shape, *variable.shape)
+        chunk = (1, chunk_draws, *variable.shape) if sample_shape else variable.shape
+        _create_array(made, variable.name, shape, tuple(max(n, 1) for n in chunk), np.dtype(variable.dtype), dims)
+    for dim, labels in coordinates(schema, group, variables, sample_shape, chains).items():
+        dtype = str if labels.dtype.kind == "O" else labels.dtype
+        array = _create_array(made, dim, labels.shape, (max(len(labels), 1),), dtype, (dim,))
+        array[:] = labels
+
+
+def _create_array(
+    group: zarr.Group,
+    name: str,
+    shape: tuple[int, ...],
+    chunk: tuple[int, ...],
+    dtype: Any,
+    dims: tuple[str, ...],
+) -> zarr.Array[Any]:
+    text = dtype is str
+    return group.create_array(
+        name,
+        shape=shape,
+        chunks=chunk,
+        dtype=dtype,
+        fill_value="" if text else chunks.fill_value(np.dtype(dtype)),
+        serializer="auto" if text else BytesCodec(),
+        compressors=[Crc32cCodec()],
+        filters=None if not text else "auto",
+        dimension_names=dims,
+        # Zarr's default deletes a chunk that equals its fill value.
+        config={"write_empty_chunks": True},
+    )
+
+
+def _write_derived(
+    path: Path,
+    schema: Schema,
+    group: str,
+    given: Mapping[str, ArrayLike],
+    chunk_draws: int,
+    chains: Sequence[int],
+) -> None:
+    """Add a derived group to the store at `path`."""
+    where = (group,)
+    known = {v.name: v for v in schema.groups.get(group, ())}
+    if unknown := [name for name in given if name not in known]:
+        raise StoreError(f"{unknown[0]!r} is not in the schema of this run.", where=where)
+    variables = [v for v in known.values() if v.name in given]
+    values = {v.name: np.asarray(given[v.name]).astype(v.dtype, copy=False) for v in variables}
+    lead = 2 if GROUPS[group] != "data" else 0
+    sample_shape = next((a.shape[:lead] for a in values.values()), schema.sample_shape(group))
+    if GROUPS[group] == "draws":
+        sample_shape = schema.sample_shape(group)
+    root = zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
+    _create_group(root, schema, group, variables, sample_shape, chunk_draws, chains)
+    for variable in variables:
+        found, wanted = values[variable.name], (*sample_shape, *variable.shape)
+        if found.shape != wanted:
+            raise StoreError(f"the array has shape {found.shape}, not {wanted}.", where=(group, variable.name))
+        if lead:
+            arrays.write(path / group / variable.name, found, chunk_draws)
+        else:
+            arrays.write_whole(path / group / variable.name, found)
+
+
+def _open_tree(path: Path, consolidated: bool, loaded: bool) -> xr.DataTree:
+    try:
+        tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
+        return tree.load() if loaded else tree
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(
+            f"the store cannot be read: {error}.", where=(str(path),), remedy="Resume the run: it repairs draws."
+        ) from error

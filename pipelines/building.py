@@ -1,0 +1,139 @@
+"""From a config's model section to the model: written out, imported, or recorded."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exmc.errors import ExmcError, ModelError, suggest
+from exmc.ir import serial
+from exmc.ir.builder import Builder
+from exmc.ir.check import check
+from exmc.ir.model import Model
+from exmc.ir.nodes import Centering, RandomVariable
+from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel
+from pipelines.sections import DeterministicEntry, RandomEntry
+
+
+def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
+    """The checked model that `source` describes; `centering` is for the variables that choose none themselves.
+
+    Raises `ModelError`, `DataError` or `ExpressionError`, with `where` relative to the section ``model``.
+    """
+    if isinstance(source, RecordedModel):
+        return serial.loads(source.text)
+    if isinstance(source, ImportedModel):
+        return _with_centering(_call(source), centering)
+    return _build_inline(source, centering)
+
+
+def _build_inline(source: InlineModel, centering: Centering) -> Model:
+    builder = Builder().coords(**{dim: list(labels) for dim, labels in source.coords.items()})
+    for name, data in source.data.items():
+        builder.data(name, data.values, data.dims, data.source)
+    for name, entry in source.variables.items():
+        if isinstance(entry, DeterministicEntry):
+            builder.det(name, entry.expr, dims=entry.dims, keep=entry.keep)
+        else:
+            _add_random(builder, name, entry, centering)
+    return builder.build()
+
+
+def _add_random(builder: Builder, name: str, entry: RandomEntry, centering: Centering) -> None:
+    parameters = {key: _value(given) for key, given in (entry.model_extra or {}).items()}
+    builder.rv(
+        name,
+        entry.dist,
+        dims=entry.dims,
+        shape=entry.shape,
+        observed=_value(entry.observed),
+        weight=_value(entry.weight),
+        mask=_value(entry.mask),
+        transform=entry.transform,
+        centering=entry.centering or centering,
+        **parameters,
+    )
+
+
+def _value(given: Any) -> Any:
+    return np.asarray(given) if isinstance(given, list) else given
+
+
+def _with_centering(model: Model, centering: Centering) -> Model:
+    if centering == "auto":
+        return model
+    nodes = tuple(
+        replace(n, centering=centering) if isinstance(n, RandomVariable) and n.centering == "auto" else n
+        for n in model.nodes
+    )
+    return model.with_nodes(nodes)
+
+
+def _call(source: ImportedModel) -> Model:
+    with _importable(source.folder):
+        function = _import_function(source.target)
+        try:
+            found = function(**source.arguments)
+        except ExmcError:
+            raise
+        except Exception as error:
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            raise ModelError(
+                f"{source.target} raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}).",
+                where=("from",),
+                remedy="Check the function and the arguments given in args.",
+            ) from error
+    if isinstance(found, Builder):
+        found = found.build()
+    if not isinstance(found, Model):
+        raise ModelError(
+            f"{source.target} returned a value of type {type(found).__name__}.",
+            where=("from",),
+            remedy="It must return an exmc.Builder or an exmc.Model.",
+        )
+    check(found)
+    return found
+
+
+def _import_function(target: str) -> Callable[..., Any]:
+    module_name, _, path = target.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+    except Exception as error:
+        raise ModelError(
+            f"cannot import {module_name!r}: {type(error).__name__}: {error}.",
+            where=("from",),
+            remedy="Install it, or put it beside the config.",
+        ) from error
+    for name in path.split("."):
+        if not hasattr(found, name):
+            known = [n for n in dir(found) if not n.startswith("_")]
+            near = suggest(name, known)
+            near = near if near.startswith("Did") else ""
+            raise ModelError(f"{module_name!r} has no {path!r}.", where=("from",), remedy=near)
+        found = getattr(found, name)
+    if not callable(found):
+        raise ModelError(f"{target!r} is not a function.", where=("from",))
+    function: Callable[..., Any] = found
+    return function
+
+
+@contextmanager
+def _importable(folder: Path) -> Iterator[None]:
+    """Modules in `folder` and in the working directory can be imported; console scripts find neither by themselves."""
+    added = [str(folder), str(Path.cwd())]
+    sys.path[:0] = added
+    try:
+        yield
+    finally:
+        for entry in added:
+            if entry in sys.path:
+                sys.path.remove(entry)

@@ -1,0 +1,39 @@
+"""What happens in a run, as values: for the terminal, for callbacks and for events.jsonl."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Literal, TypeAlias
+
+from exmc.sampling.progress import Receipt
+
+Kind: TypeAlias = Literal["started", "stage", "segment", "chain_failed", "stopped", "finished"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened, `seconds` after the run (or its resumption) began.
+
+    Attributes
+    ----------
+    kind
+        ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``segment``: see `receipt`.
+        ``chain_failed``: chain `chain`, for the reason in `message`.
+    """
+
+    kind: Kind
+    seconds: float
+    stage: str = ""
+    took: float = 0.0
+    chain: int | None = None
+    receipt: Receipt | None = None
+    message: str = ""
+
+    def to_json(self) -> str:
+        """One line of JSON without the fields that say nothing."""
+        return json.dumps({key: value for key, value in asdict(self).items() if value not in (None, "", 0.0)})
+
+
+Listener: TypeAlias = Callable[[Event], None]

@@ -1,0 +1,233 @@
+"""The section `model` of a config, read and typed, with its data loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.distributions import DISTRIBUTIONS
+from exmc.errors import DataError
+from exmc.ir.nodes import as_data_array
+from pipelines.data_files import Column, DataFiles
+from pipelines.places import KeyPath, Places
+from pipelines.sections import DeterministicEntry, FileEntry, RandomEntry, ValuesEntry
+from pipelines.validation import parse_section, require_mapping, shown, unknown_key
+
+_PATH: KeyPath = ("model",)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedData:
+    """Values with their dims; `source` says where they came from, `written` is the entry that loads them again."""
+
+    values: NDArray[Any]
+    dims: tuple[str | None, ...] | None
+    source: str
+    written: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InlineModel:
+    """A model written in the config: variables by name, in the order in which they were written."""
+
+    coords: Mapping[str, tuple[Any, ...]]
+    data: Mapping[str, LoadedData]
+    variables: Mapping[str, RandomEntry | DeterministicEntry]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImportedModel:
+    """A model that a function returns: ``package.module:function``, looked for beside the config too."""
+
+    target: str
+    folder: Path
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RecordedModel:
+    """A model in its own JSON form, arrays included, as a run directory keeps it."""
+
+    text: str
+
+
+ModelSource: TypeAlias = InlineModel | ImportedModel | RecordedModel
+
+
+def parse_model(raw: Any, places: Places, folder: Path) -> InlineModel | ImportedModel:
+    """The section `model`; raises `LocatedError`. What the variables mean together is checked when it is built."""
+    require_mapping(raw, places, _PATH)
+    if "from" in raw:
+        return _parse_import(raw, places, folder)
+    known = ("coords", "data", "variables", "from", "args")
+    for key in raw:
+        if key == "args" or key not in known:
+            raise unknown_key(key, [k for k in known if k != "args"], places, (*_PATH, key))
+    if not raw.get("variables"):
+        raise places.error("it has no variables.", _PATH, "Give them under model.variables, or name a function in from.")
+    files = DataFiles(folder)
+    coords = _parse_coords(raw.get("coords"), places)
+    data = {name: _parse_data(name, entry, places, files) for name, entry in _mapping(raw, "data", places).items()}
+    variables = {name: _parse_variable(name, entry, places) for name, entry in _mapping(raw, "variables", places).items()}
+    return InlineModel(coords, data, variables)
+
+
+def _mapping(raw: dict[str, Any], key: str, places: Places) -> dict[str, Any]:
+    found = raw.get(key)
+    if found is None:
+        return {}
+    require_mapping(found, places, (*_PATH, key))
+    return dict(found)
+
+
+def _parse_import(raw: dict[str, Any], places: Places, folder: Path) -> ImportedModel:
+    for key in raw:
+        if key not in ("from", "args"):
+            remedy = "A model is either written here or imported with from and args."
+            raise places.error(f"unknown key {key!r} beside from.", (*_PATH, key), remedy)
+    target = raw["from"]
+    parts = target.split(":") if isinstance(target, str) else []
+    if len(parts) != 2 or not all(name.isidentifier() for part in parts for name in part.split(".")):
+        where = (*_PATH, "from")
+        raise places.error(f"{shown(target)} names no function.", where, "Write package.module:function.")
+    arguments = _mapping(raw, "args", places)
+    return ImportedModel(target, folder, arguments)
+
+
+def _parse_coords(raw: Any, places: Places) -> dict[str, tuple[Any, ...]]:
+    if raw is None:
+        return {}
+    require_mapping(raw, places, (*_PATH, "coords"))
+    for dim, labels in raw.items():
+        where = (*_PATH, "coords", dim)
+        if not isinstance(labels, list) or not labels:
+            raise places.error(f"{shown(labels)} is not a list of labels.", where, "Write [a, b, c].")
+        kinds = {str if isinstance(v, str) else float if type(v) in (int, float) else None for v in labels}
+        if len(kinds) > 1 or None in kinds:
+            odd = next(v for v in labels if type(v) not in (int, float, str) or type(v) is not type(labels[0]))
+            raise places.error(f"the label {shown(odd)} is not of a kind with the others.", where, "Use text or numbers.")
+    return {dim: tuple(labels) for dim, labels in raw.items()}
+
+
+def _parse_data(name: str, raw: Any, places: Places, files: DataFiles) -> LoadedData:
+    where = (*_PATH, "data", name)
+    try:
+        if not isinstance(raw, dict):
+            return _loaded(raw, None, "", {"values": raw})
+        if "path" in raw:
+            return _load_file(parse_section(FileEntry, raw, places, where), places, where, files)
+        if "values" not in raw and not {"column", "sha256"} & set(raw):
+            for key in raw:
+                if key not in ValuesEntry.model_fields:
+                    raise unknown_key(key, [*ValuesEntry.model_fields, *FileEntry.model_fields], places, (*where, key))
+            raise places.error("there are neither values nor a path.", where)
+        if "values" not in raw:
+            raise places.error("the key 'path' is missing.", where)
+        entry = parse_section(ValuesEntry, raw, places, where, also=FileEntry.model_fields)
+        try:
+            return _loaded(entry.values, entry.dims, entry.source or "", raw)
+        except DataError as error:
+            raise places.locate(DataError(error.message, where=("values",), remedy=error.remedy), *where) from None
+    except DataError as error:
+        raise places.locate(error, *where) from None
+
+
+def _loaded(values: Any, dims: Any, source: str, written: Mapping[str, Any]) -> LoadedData:
+    _refuse_missing(values)
+    try:
+        array = as_data_array(values, "")
+    except DataError as error:
+        raise DataError(error.message, remedy=error.remedy) from None
+    except OverflowError:
+        raise DataError("a whole number is too large for 64 bits.", remedy="Write it with a point.") from None
+    if array.size == 0:
+        raise DataError("there are no values.")
+    return LoadedData(array, _dims(dims), source, written)
+
+
+def _refuse_missing(values: Any, index: tuple[int, ...] = ()) -> None:
+    if isinstance(values, list):
+        for i, item in enumerate(values):
+            _refuse_missing(item, (*index, i))
+    elif values is None or (isinstance(values, float) and np.isnan(values)):
+        place = f" at [{', '.join(map(str, index))}]" if index else ""
+        found = "null" if values is None else "NaN"
+        remedy = "Drop it, or put any number there and leave it out with mask."
+        raise DataError(f"the value{place} is missing ({found}).", remedy=remedy)
+
+
+def _load_file(entry: FileEntry, places: Places, where: KeyPath, files: DataFiles) -> LoadedData:
+    column: Column = tuple(entry.column) if isinstance(entry.column, list) else entry.column
+    values, digest = files.load(entry.path, column)
+    if entry.sha256 is not None and entry.sha256 != digest:
+        raise places.error(
+            f"{entry.path} has changed: its SHA-256 is {digest}.",
+            (*where, "sha256"),
+            "Remove sha256 if the new data are meant.",
+        )
+    written = entry.model_dump(exclude_none=True) | {"path": str(files.resolve(entry.path)), "sha256": digest}
+    source = entry.path if column is None else f"{entry.path}:{entry.column}"
+    return LoadedData(values, _dims(entry.dims), source, written)
+
+
+def _dims(dims: Any) -> tuple[str | None, ...] | None:
+    return None if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
+
+
+def _parse_variable(name: str, raw: Any, places: Places) -> RandomEntry | DeterministicEntry:
+    where = (*_PATH, "variables", name)
+    if not isinstance(raw, dict):
+        remedy = "Write {dist: Normal, mu: 0, sigma: 1}, or {expr: \"a + b\"}; fixed values belong under model.data."
+        raise places.error(f"{shown(raw)} is no variable.", where, remedy)
+    if ("dist" in raw) == ("expr" in raw):
+        fault = "has both dist and expr" if "dist" in raw else "has neither dist nor expr"
+        near = "" if "dist" in raw else _near_keys(raw)
+        remedy = near or "Give dist for a random variable, expr for a deterministic one."
+        raise places.error(f"the variable {fault}.", where, remedy)
+    if "expr" in raw:
+        if isinstance(raw["expr"], bool):
+            raise places.error(f"{shown(raw['expr'])} is not an expression.", (*where, "expr"))
+        return parse_section(DeterministicEntry, raw, places, where)
+    entry = parse_section(RandomEntry, raw, places, where)
+    _check_parameters(entry, places, where)
+    return entry
+
+
+def _near_keys(raw: dict[str, Any]) -> str:
+    for key in raw:
+        if key.lower().startswith("dist") or key.lower().startswith("expr"):
+            return f"Did you mean {key[:4].lower()!r} where it says {key!r}?"
+    return ""
+
+
+def _check_parameters(entry: RandomEntry, places: Places, where: KeyPath) -> None:
+    given = entry.model_extra or {}
+    distribution = DISTRIBUTIONS.get(entry.dist)
+    if distribution is not None:
+        parameters = [p.name for p in distribution.parameters]
+        for key in given:
+            if key not in parameters:
+                message = f"{entry.dist} has no parameter {key!r}, and no variable has such a key."
+                known = [*parameters, *RandomEntry.model_fields]
+                raise places.error(message, (*where, key), unknown_key(key, known, places, where).remedy)
+    arguments = given | {k: getattr(entry, k) for k in ("observed", "weight", "mask") if k in entry.model_fields_set}
+    for key, value in arguments.items():
+        if value is None or isinstance(value, dict) or (isinstance(value, bool) and key != "mask"):
+            remedy = "Give a number, a name or an expression in quotes."
+            raise places.error(f"{shown(value)} is not a value.", (*where, key), remedy)
+        if isinstance(value, list):
+            try:
+                _refuse_missing(value)
+                as_data_array(value, "")
+            except (DataError, OverflowError) as error:
+                message = error.message if isinstance(error, DataError) else "a whole number is too large."
+                raise places.error(message, (*where, key)) from None
+    if entry.observed is not None:
+        for key in ("shape", "transform", "centering"):
+            if getattr(entry, key) is not None:
+                raise places.error(f"{key} is for variables that are not observed.", (*where, key), "Remove it.")

@@ -1,0 +1,69 @@
+"""What a task must know of its run: small, frozen, without data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from exmc.compile.program import Engine
+from exmc.sampling.options import SamplerOptions
+
+MODEL = "ir.json"
+CONFIG = "config.yaml"
+EXPLANATION = "explain.txt"
+EVENTS = "events.jsonl"
+STOP = "stop"
+LOCK = "driver.lock"
+PLAN = "plan.json"
+
+_DECISIVE = ("exmc", "numpy", "scipy", "autograd", "numba", "llvmlite")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run as its tasks see it; everything else lies in the run directory, which all of them can reach.
+
+    `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, versions.
+    """
+
+    label: str
+    directory: str
+    options: SamplerOptions
+    engine: Engine
+    segment_seconds: float
+    retries: int
+    min_chains: int
+    fingerprint: str
+    prior_draws: int = 500
+    posterior_predictive: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The run directory."""
+        return Path(self.directory)
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that the bits of a draw depend on."""
+    found = {"python": platform.python_version()}
+    for package in _DECISIVE:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def fingerprint(model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str]) -> str:
+    """SHA-256 (hex) of all that decides the draws of a run.
+
+    The numbers of draws and chains are left out: a chain's first draws do not depend on how many follow.
+    """
+    decisive = {key: value for key, value in asdict(options).items() if key not in ("draws", "chains")}
+    document = {"model": model_digest, "options": decisive, "engine": engine, "versions": dict(built_with)}
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,62 @@
+"""Which segment comes next: the state of a run's chains, which knows neither Dask nor files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pipelines.segments import Outcome, SegmentTask
+
+
+@dataclass(slots=True)
+class Schedule:
+    """Follows outcomes and says which segments may be done next, at most one per chain at a time."""
+
+    chains: int
+    draws: int
+    warmup: int
+    min_chains: int
+    stopping: bool = False
+    finished: set[int] = field(default_factory=set)
+    stopped: set[int] = field(default_factory=set)
+    failed: dict[int, str] = field(default_factory=dict)
+    warm: set[int] = field(default_factory=set)
+
+    def first(self) -> list[SegmentTask]:
+        """The first segment of each chain. One that is committed already returns at once, so a resumed run replays."""
+        if self.warmup == 0:
+            self.warm |= set(range(self.chains))
+        return [SegmentTask(chain, 0) for chain in range(self.chains)]
+
+    def after(self, outcome: Outcome) -> SegmentTask | None:
+        """The segment that follows `outcome`, or None if its chain ends here."""
+        chain = outcome.task.chain
+        if outcome.failure:
+            self.failed[chain] = outcome.failure
+            return None
+        receipt = outcome.receipt
+        if receipt is None:
+            self.stopped.add(chain)
+            return None
+        if receipt.warmup and receipt.draws_done == self.warmup:
+            self.warm.add(chain)
+        if not receipt.warmup and receipt.draws_done == self.draws:
+            self.finished.add(chain)
+            return None
+        if self.stopping or self.hopeless:
+            self.stopped.add(chain)
+            return None
+        return SegmentTask(chain, outcome.task.number + 1, outcome.digest)
+
+    @property
+    def hopeless(self) -> bool:
+        """Whether so many chains failed that too few can finish."""
+        return self.chains - len(self.failed) < self.min_chains
+
+    @property
+    def complete(self) -> bool:
+        """Whether every chain has finished or failed, and enough have finished."""
+        return not self.stopped and not self.hopeless and len(self.finished) + len(self.failed) == self.chains
+
+    def stage_of(self, task: SegmentTask) -> str:
+        """``warmup`` or ``sample``: what a segment about to be done belongs to."""
+        return "sample" if task.chain in self.warm else "warmup"

@@ -1,0 +1,121 @@
+"""The sections of a config as types: every key, its kind, its limits and its default."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+PositiveInt: TypeAlias = Annotated[int, Field(ge=1)]
+Count: TypeAlias = Annotated[int, Field(ge=0)]
+Dims: TypeAlias = str | list[str | None]
+Centering: TypeAlias = Literal["auto", "centered", "noncentered"]
+
+
+class Section(BaseModel):
+    """A mapping with a fixed set of keys; nothing is converted but whole numbers to floats."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ValuesEntry(Section):
+    """Data written in the config itself."""
+
+    values: Any
+    dims: Dims | None = None
+    source: str | None = None
+
+
+class FileEntry(Section):
+    """Data in a file: one column, or several side by side; with `sha256` the file must be that very one."""
+
+    path: str
+    column: str | list[str] | None = None
+    dims: Dims | None = None
+    sha256: str | None = None
+
+
+class RandomEntry(BaseModel):
+    """A random variable; every other key is a parameter of its distribution."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    dist: str
+    dims: Dims | None = None
+    shape: PositiveInt | list[PositiveInt] | None = None
+    observed: Any = None
+    weight: Any = None
+    mask: Any = None
+    transform: str | None = None
+    centering: Centering | None = None
+
+
+class DeterministicEntry(Section):
+    """A named expression."""
+
+    expr: str | int | float
+    dims: Dims | None = None
+    keep: bool = True
+
+
+class SamplerSection(Section):
+    """How to sample; the defaults are Stan's."""
+
+    draws: PositiveInt = 1000
+    warmup: Count = 1000
+    chains: Annotated[int, Field(ge=1, le=100_000)] = 4
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    target_accept: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    max_treedepth: Annotated[int, Field(ge=1, le=30)] = 10
+    metric: Literal["diagonal", "dense"] = "diagonal"
+    engine: Literal["native", "autograd"] = "native"
+    centering: Centering = "auto"
+    initial_radius: Annotated[float, Field(ge=0)] = 2.0
+
+
+class LocalCluster(Section):
+    """Workers of this machine: threads of this process, or processes."""
+
+    kind: Literal["local"] = "local"
+    workers: PositiveInt | None = None
+    threads_per_worker: PositiveInt = 1
+    processes: bool = False
+
+
+class RemoteCluster(Section):
+    """A scheduler that is already running."""
+
+    address: str
+    timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
+
+
+class FactoryCluster(Section):
+    """A cluster that a class of another package starts, such as ``dask_jobqueue.SLURMCluster``."""
+
+    factory: str
+    kwargs: dict[str, Any] = Field(default_factory=dict)
+    workers: PositiveInt = 1
+    timeout_seconds: Annotated[float, Field(gt=0)] = 300.0
+
+
+Cluster: TypeAlias = LocalCluster | RemoteCluster | FactoryCluster
+CLUSTERS: dict[str, type[Section]] = {"kind": LocalCluster, "address": RemoteCluster, "factory": FactoryCluster}
+"""The kind of cluster section by the key that tells it from the others."""
+
+
+class PredictiveSection(Section):
+    """What to draw from the prior and from the posterior predictive distribution."""
+
+    prior_draws: Count = 500
+    posterior: bool = True
+
+
+class RunSection(Section):
+    """Where a run goes and how it deals with faults."""
+
+    out: str | None = None
+    retries: Count = 3
+    min_chains: PositiveInt | None = None
+    save_warmup: bool = False
+    segment_seconds: Annotated[float, Field(gt=0, le=3600)] = 2.0
+    predictive: PredictiveSection = PredictiveSection()

@@ -1,0 +1,203 @@
+"""One segment of one chain: from the commit record before it to its own."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.compile.program import CompiledModel
+from exmc.density import LogDensity
+from exmc.errors import ExmcError, StoreError
+from exmc.sampling import progress
+from exmc.sampling.chain import Block, advance, begin
+from exmc.sampling.progress import Receipt
+from exmc.sampling.state import ChainState
+from exmc.trace.journal import Journal
+from exmc.trace.records import NO_RECORD, CommitRecord
+from pipelines.plan import STOP, Plan
+
+_LARGEST_SEGMENT_BYTES = 256 << 20
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentTask:
+    """Which segment to do; `after` is the digest of the record before it, there only to order the two."""
+
+    chain: int
+    number: int
+    after: str = NO_RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a segment: committed (`receipt`), stopped before its first chunk was full, or failed."""
+
+    task: SegmentTask
+    digest: str = NO_RECORD
+    receipt: Receipt | None = None
+    failure: str = ""
+
+
+class _ChainError(Exception):
+    """The model, not the infrastructure, ended this chain; the cause is the original exception."""
+
+
+def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outcome:
+    """Do one segment, unless its record is there already; then this costs a few milliseconds.
+
+    A fault of the model is not raised: it is recorded as the chain's failure, and the other chains go on. Faults of
+    the infrastructure (`OSError`, `StoreError`, `MemoryError`) are raised, for whoever runs this to try again.
+    """
+    journal = Journal.open(plan.path)
+    present = journal.record(task.chain, task.number)
+    if present is not None:
+        return _outcome(task, present)
+    before = journal.record(task.chain, task.number - 1) if task.number else None
+    if task.number and before is None:
+        raise StoreError(
+            "the record of the segment before is not there.",
+            where=(plan.directory, f"chain {task.chain}", f"segment {task.number}"),
+            remedy="Are all workers on the same shared storage?",
+        )
+    try:
+        return _draw_and_commit(plan, compiled, task, journal, before)
+    except _ChainError as error:
+        cause = error.__cause__
+        journal.fail(task.chain, "".join(traceback.format_exception(cause)))
+        return Outcome(task, failure=str(cause) if isinstance(cause, ExmcError) else f"{type(cause).__name__}: {cause}")
+
+
+def _draw_and_commit(
+    plan: Plan, compiled: CompiledModel, task: SegmentTask, journal: Journal, before: CommitRecord | None
+) -> Outcome:
+    started = time.perf_counter()
+    density = _guarded(compiled.density)
+    state = ChainState.from_arrays(before.state) if before else _guarded(lambda: begin(density, plan.options, task.chain))
+    state, block = _draw(plan, density, state, journal)
+    if not len(block.positions):
+        return Outcome(task)
+    groups = _guarded(lambda: _arrays(compiled, journal, block))
+    written = journal.write_segment(task.chain, block.first, block.warmup, groups)
+    receipt = progress.receipt(state, block, task.number, time.perf_counter() - started)
+    record = CommitRecord(
+        fingerprint=plan.fingerprint,
+        chain=task.chain,
+        segment=task.number,
+        first=block.first,
+        count=len(block.positions),
+        warmup=block.warmup,
+        previous=before.digest if before else NO_RECORD,
+        chunks=written,
+        state=state.to_arrays(),
+        receipt=asdict(receipt),
+    )
+    return _outcome(task, _commit(journal, record))
+
+
+def _draw(plan: Plan, density: LogDensity, state: ChainState, journal: Journal) -> tuple[ChainState, Block]:
+    """Whole chunks until the time is up or the phase ends; what a stop leaves of a chunk is dropped."""
+    ends = time.perf_counter() + plan.segment_seconds
+    stopped = _stop_flag(plan)
+    most = _LARGEST_SEGMENT_BYTES // max(journal.schema.bytes_per_draw, 1)
+    blocks: list[Block] = []
+    drawn = 0
+    while True:
+        before = state
+        state, block = _guarded(lambda: advance(density, plan.options, before, journal.chunk_draws, stopped))
+        phase_ends = state.iteration in (plan.options.warmup, plan.options.warmup + plan.options.draws)
+        if len(block.positions) < journal.chunk_draws and not phase_ends:
+            state = before
+            block = Block(block.first, block.warmup, block.positions[:0], {k: v[:0] for k, v in block.statistics.items()})
+            blocks.append(block)
+            break
+        blocks.append(block)
+        drawn += len(block.positions)
+        if phase_ends or stopped() or time.perf_counter() >= ends or drawn + journal.chunk_draws > most:
+            break
+    return state, _joined(blocks)
+
+
+def _joined(blocks: list[Block]) -> Block:
+    names = blocks[0].statistics
+    return Block(
+        blocks[0].first,
+        blocks[0].warmup,
+        np.concatenate([b.positions for b in blocks]),
+        {name: np.concatenate([b.statistics[name] for b in blocks]) for name in names},
+    )
+
+
+def _arrays(compiled: CompiledModel, journal: Journal, block: Block) -> dict[str, dict[str, NDArray[Any]]]:
+    """The draws of `block` as the arrays of the groups that are written while sampling."""
+    kept: dict[str, Callable[[], dict[str, NDArray[Any]]]] = {
+        "posterior": lambda: compiled.constrain(block.positions),
+        "sample_stats": lambda: block.statistics,
+        "unconstrained_posterior": lambda: _unpacked(compiled, block.positions),
+    }
+    prefix = "warmup_" if block.warmup else ""
+    groups = {}
+    for group, arrays in kept.items():
+        wanted = journal.schema.groups.get(prefix + group)
+        if wanted:
+            found = arrays()
+            groups[prefix + group] = {v.name: found[v.name] for v in wanted}
+    return groups
+
+
+def _unpacked(compiled: CompiledModel, positions: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
+    return {
+        e.name: positions[:, e.offset : e.offset + e.size].reshape(len(positions), *e.shape)
+        for e in compiled.layout.entries
+    }
+
+
+def _commit(journal: Journal, record: CommitRecord) -> CommitRecord:
+    """Publish `record`; the one that counts if another attempt at the same segment was first.
+
+    Attempts end by time, so they may differ in length; their draws are the same, and so are the chunks they share.
+    """
+    try:
+        journal.commit(record)
+    except StoreError:
+        present = journal.record(record.chain, record.segment)
+        if present is None or present.count == record.count or present.fingerprint != record.fingerprint:
+            raise
+        return present
+    present = journal.record(record.chain, record.segment)
+    return record if present is None else present
+
+
+def _outcome(task: SegmentTask, record: CommitRecord) -> Outcome:
+    return Outcome(task, record.digest, Receipt(**record.receipt))
+
+
+def _stop_flag(plan: Plan) -> Callable[[], bool]:
+    """Whether the file that asks all chains to stop is there, looked for a few times a second."""
+    path = plan.path / STOP
+    looked, answer = -float("inf"), False
+
+    def stopped() -> bool:
+        nonlocal looked, answer
+        now = time.monotonic()
+        if now - looked >= _SECONDS_BETWEEN_LOOKS:
+            looked, answer = now, path.exists()
+        return answer
+
+    return stopped
+
+
+def _guarded(step: Callable[[], Any]) -> Any:
+    """What `step` returns; any exception but those of the infrastructure becomes the chain's own failure."""
+    try:
+        return step()
+    except (OSError, StoreError, MemoryError):
+        raise
+    except Exception as error:
+        raise _ChainError from error

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import math
+import pickle
+from typing import Any
+
+import pytest
+
+from exmc.errors import SamplingError
+from exmc.nuts.metric import METRICS
+from exmc.sampling.options import METRIC_NAMES, SamplerOptions
+
+
+def test_the_defaults_are_stans() -> None:
+    options = SamplerOptions(seed=1)
+    assert (options.draws, options.warmup, options.chains) == (1000, 1000, 4)
+    assert (options.target_accept, options.max_treedepth, options.metric) == (0.8, 10, "diagonal")
+
+
+def test_every_metric_can_be_chosen() -> None:
+    assert METRIC_NAMES == tuple(METRICS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seed", -1),
+        ("seed", 2**128),
+        ("seed", 1.0),
+        ("seed", True),
+        ("draws", 0),
+        ("warmup", -1),
+        ("chains", 0),
+        ("target_accept", 0.0),
+        ("target_accept", 1.0),
+        ("target_accept", math.nan),
+        ("target_accept", "0.8"),
+        ("max_treedepth", 0),
+        ("max_treedepth", 31),
+        ("metric", "diag"),
+        ("initial_radius", -1.0),
+        ("initial_radius", math.inf),
+        ("initial_attempts", 0),
+        ("step_size", 0.0),
+        ("step_size", math.nan),
+    ],
+)
+def test_an_option_out_of_bounds_is_named_with_its_value(name: str, value: Any) -> None:
+    with pytest.raises(SamplingError) as caught:
+        SamplerOptions(**{"seed": 1, name: value})
+    assert caught.value.where == (name,)
+    assert repr(value) in caught.value.message
+    assert caught.value.remedy
+
+
+def test_options_pickle() -> None:
+    options = SamplerOptions(seed=1, metric="dense")
+    assert pickle.loads(pickle.dumps(options)) == options

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from exmc.errors import StoreError
+from exmc.sampling.chain import advance, begin
+from exmc.sampling.options import METRIC_NAMES, SamplerOptions
+from exmc.sampling.state import ChainState
+from tests.sampling.targets import python_normal
+
+
+@pytest.mark.parametrize("metric", METRIC_NAMES)
+def test_a_state_survives_as_arrays_bit_for_bit(metric: str) -> None:
+    options = SamplerOptions(seed=2**100, metric=metric)
+    state, _ = advance(python_normal(3), options, begin(python_normal(3), options, 5), 90)
+    arrays = state.to_arrays()
+    assert not any(array.dtype.hasobject for array in arrays.values())
+    again = ChainState.from_arrays(arrays)
+    assert again.adaptation.window.draws == 15
+    for name, array in again.to_arrays().items():
+        assert array.dtype == arrays[name].dtype
+        assert array.shape == arrays[name].shape
+        assert array.tobytes() == arrays[name].tobytes()
+    assert (again.chain, again.iteration, again.step_size) == (state.chain, state.iteration, state.step_size)
+
+
+def test_what_is_not_a_state_is_refused() -> None:
+    arrays = begin(python_normal(2), SamplerOptions(seed=1), 0).to_arrays()
+    for bad in ({}, {**arrays, "more": np.zeros(1)}, {**arrays, "position": np.array(["a"])}):
+        with pytest.raises(StoreError, match="not a chain's state"):
+            ChainState.from_arrays(bad)
+    del arrays["key"]
+    with pytest.raises(StoreError):
+        ChainState.from_arrays(arrays)

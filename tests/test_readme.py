@@ -1,0 +1,53 @@
+"""README is true: its Python runs, its YAML passes `exmc check`, and its commands exist."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipelines.cli import main
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of `language` in README, in order."""
+    found = re.findall(rf"^```{language}\n(.*?)^```", TEXT, flags=re.MULTILINE | re.DOTALL)
+    assert found, f"README has no {language} block"
+    return found
+
+
+def test_python_runs_as_one_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks build on each other; those that open a run directory find one made by the command above them."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(ROOT / "configs" / "eight_schools.yaml"), "--quiet"]) == 0
+    session: dict[str, object] = {"__name__": "readme"}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), session)
+
+
+@pytest.mark.parametrize("block", blocks("yaml"))
+def test_yaml_is_a_valid_config(block: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = tmp_path / "readme.yaml"
+    config.write_text(block, encoding="utf-8")
+    assert main(["check", str(config)]) == 0, capsys.readouterr().err
+
+
+def test_every_command_is_known(capsys: pytest.CaptureFixture[str]) -> None:
+    known = set()
+    for line in "\n".join(blocks("console")).splitlines():
+        match = re.match(r"\$ (?:scripts/)?exmc (\w+)", line)
+        if match:
+            known.add(match[1])
+    assert known, "README shows no command"
+    for command in sorted(known):
+        assert main([command, "--help"]) == 0, command
+    capsys.readouterr()
+
+
+def test_every_path_exists() -> None:
+    for path in set(re.findall(r"\b(?:configs|scripts)/[\w./-]+\w", TEXT)):
+        assert (ROOT / path).exists(), path
