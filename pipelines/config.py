@@ -85,7 +85,7 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
     sampler = parse_section(SamplerSection, values.get("sampler") or {}, places, ("sampler",))
     if sampler.seed is None:
         sampler = sampler.model_copy(update={"seed": secrets.randbits(32)})
-    cluster = _parse_cluster(values.get("cluster"), places)
+    cluster = parse_cluster(values.get("cluster"), places)
     run = parse_section(RunSection, values.get("run") or {}, places, ("run",))
     if run.min_chains is not None and run.min_chains > sampler.chains:
         message = f"{run.min_chains} chains must finish, but there are {sampler.chains}."
@@ -98,7 +98,8 @@ def with_out(config: Config, out: str | os.PathLike[str] | None) -> Config:
     """`config` with another run directory, if `out` is given."""
     if out is None:
         return config
-    return replace(config, run=config.run.model_copy(update={"out": os.fspath(out)}))
+    places = Places(config.places.source, {**config.places.by_path, ("run", "out"): f"--out {os.fspath(out)}"})
+    return replace(config, run=config.run.model_copy(update={"out": os.fspath(out)}), places=places)
 
 
 def resolved(config: Config) -> dict[str, Any]:
@@ -175,7 +176,9 @@ def _put(values: Any, path: KeyPath, value: Any, places: Places, above: KeyPath)
     head, *rest = path
     inner = values if values is not None else {}
     if not isinstance(inner, dict):
-        raise places.error(f"{'.'.join(above)} holds {shown(inner)}, so there is no key {head!r} in it.", (*above, *path))
+        raise places.error(
+            f"{'.'.join(above)} holds {shown(inner)}, so there is no key {head!r} in it.", (*above, *path)
+        )
     below = _put(inner.get(head), tuple(rest), value, places, (*above, head)) if rest else value
     return inner | {head: below}
 
@@ -188,7 +191,7 @@ def _parse_name(raw: Any, places: Places) -> str:
     return name
 
 
-def _parse_cluster(raw: Any, places: Places) -> Cluster:
+def parse_cluster(raw: Any, places: Places) -> Cluster:
     where = ("cluster",)
     if raw is None:
         return LocalCluster()

@@ -69,11 +69,15 @@ def parse_model(raw: Any, places: Places, folder: Path) -> InlineModel | Importe
         if key == "args" or key not in known:
             raise unknown_key(key, [k for k in known if k != "args"], places, (*_PATH, key))
     if not raw.get("variables"):
-        raise places.error("it has no variables.", _PATH, "Give them under model.variables, or name a function in from.")
+        raise places.error(
+            "it has no variables.", _PATH, "Give them under model.variables, or name a function in from."
+        )
     files = DataFiles(folder)
     coords = _parse_coords(raw.get("coords"), places)
     data = {name: _parse_data(name, entry, places, files) for name, entry in _mapping(raw, "data", places).items()}
-    variables = {name: _parse_variable(name, entry, places) for name, entry in _mapping(raw, "variables", places).items()}
+    variables = {
+        name: _parse_variable(name, entry, places) for name, entry in _mapping(raw, "variables", places).items()
+    }
     return InlineModel(coords, data, variables)
 
 
@@ -110,7 +114,9 @@ def _parse_coords(raw: Any, places: Places) -> dict[str, tuple[Any, ...]]:
         kinds = {str if isinstance(v, str) else float if type(v) in (int, float) else None for v in labels}
         if len(kinds) > 1 or None in kinds:
             odd = next(v for v in labels if type(v) not in (int, float, str) or type(v) is not type(labels[0]))
-            raise places.error(f"the label {shown(odd)} is not of a kind with the others.", where, "Use text or numbers.")
+            raise places.error(
+                f"the label {shown(odd)} is not of a kind with the others.", where, "Use text or numbers."
+            )
     return {dim: tuple(labels) for dim, labels in raw.items()}
 
 
@@ -182,7 +188,7 @@ def _dims(dims: Any) -> tuple[str | None, ...] | None:
 def _parse_variable(name: str, raw: Any, places: Places) -> RandomEntry | DeterministicEntry:
     where = (*_PATH, "variables", name)
     if not isinstance(raw, dict):
-        remedy = "Write {dist: Normal, mu: 0, sigma: 1}, or {expr: \"a + b\"}; fixed values belong under model.data."
+        remedy = 'Write {dist: Normal, mu: 0, sigma: 1}, or {expr: "a + b"}; fixed values belong under model.data.'
         raise places.error(f"{shown(raw)} is no variable.", where, remedy)
     if ("dist" in raw) == ("expr" in raw):
         fault = "has both dist and expr" if "dist" in raw else "has neither dist nor expr"

@@ -10,16 +10,16 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from exmc.compile.program import Engine
+from exmc.compile.kernel import Engine
 from exmc.sampling.options import SamplerOptions
 
 MODEL = "ir.json"
 CONFIG = "config.yaml"
 EXPLANATION = "explain.txt"
 EVENTS = "events.jsonl"
-STOP = "stop"
-LOCK = "driver.lock"
-PLAN = "plan.json"
+STOP = "state/stop"
+LOCK = "state/driver.lock"
+PLAN = "state/plan.json"
 
 _DECISIVE = ("exmc", "numpy", "scipy", "autograd", "numba", "llvmlite")
 

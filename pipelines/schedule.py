@@ -21,11 +21,11 @@ class Schedule:
     failed: dict[int, str] = field(default_factory=dict)
     warm: set[int] = field(default_factory=set)
 
-    def first(self) -> list[SegmentTask]:
-        """The first segment of each chain. One that is committed already returns at once, so a resumed run replays."""
+    def first(self, chain: int) -> SegmentTask:
+        """The first segment of `chain`."""
         if self.warmup == 0:
-            self.warm |= set(range(self.chains))
-        return [SegmentTask(chain, 0) for chain in range(self.chains)]
+            self.warm.add(chain)
+        return SegmentTask(chain, 0)
 
     def after(self, outcome: Outcome) -> SegmentTask | None:
         """The segment that follows `outcome`, or None if its chain ends here."""

@@ -6,6 +6,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
     journal = Journal.open(plan.path)
     present = journal.record(task.chain, task.number)
     if present is not None:
-        return _outcome(task, present)
+        return outcome_of(task, present)
     before = journal.record(task.chain, task.number - 1) if task.number else None
     if task.number and before is None:
         raise StoreError(
@@ -79,7 +80,9 @@ def _draw_and_commit(
 ) -> Outcome:
     started = time.perf_counter()
     density = _guarded(compiled.density)
-    state = ChainState.from_arrays(before.state) if before else _guarded(lambda: begin(density, plan.options, task.chain))
+    state = (
+        ChainState.from_arrays(before.state) if before else _guarded(lambda: begin(density, plan.options, task.chain))
+    )
     state, block = _draw(plan, density, state, journal)
     if not len(block.positions):
         return Outcome(task)
@@ -98,7 +101,7 @@ def _draw_and_commit(
         state=state.to_arrays(),
         receipt=asdict(receipt),
     )
-    return _outcome(task, _commit(journal, record))
+    return outcome_of(task, _commit(journal, record))
 
 
 def _draw(plan: Plan, density: LogDensity, state: ChainState, journal: Journal) -> tuple[ChainState, Block]:
@@ -110,11 +113,13 @@ def _draw(plan: Plan, density: LogDensity, state: ChainState, journal: Journal) 
     drawn = 0
     while True:
         before = state
-        state, block = _guarded(lambda: advance(density, plan.options, before, journal.chunk_draws, stopped))
+        state, block = _guarded(partial(advance, density, plan.options, before, journal.chunk_draws, stopped))
         phase_ends = state.iteration in (plan.options.warmup, plan.options.warmup + plan.options.draws)
         if len(block.positions) < journal.chunk_draws and not phase_ends:
             state = before
-            block = Block(block.first, block.warmup, block.positions[:0], {k: v[:0] for k, v in block.statistics.items()})
+            block = Block(
+                block.first, block.warmup, block.positions[:0], {k: v[:0] for k, v in block.statistics.items()}
+            )
             blocks.append(block)
             break
         blocks.append(block)
@@ -174,7 +179,8 @@ def _commit(journal: Journal, record: CommitRecord) -> CommitRecord:
     return record if present is None else present
 
 
-def _outcome(task: SegmentTask, record: CommitRecord) -> Outcome:
+def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:
+    """What the segment that left `record` reports."""
     return Outcome(task, record.digest, Receipt(**record.receipt))
 
 

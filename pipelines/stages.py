@@ -1,35 +1,115 @@
-"""The pipeline stages that need no chain, as pure functions that Dask can call anywhere."""
+"""The pipeline stages as tasks of a few lines each; warming up and sampling are those of `pipelines.segments`."""
 
 from __future__ import annotations
 
-from exmc.errors import ExmcError, SamplingError
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from exmc.compile.program import CompiledModel, compile_model
+from exmc.diagnostics.checks import diagnose
+from exmc.diagnostics.text import diagnosis_document, diagnosis_text
+from exmc.errors import StoreError
+from exmc.ir import serial
 from exmc.ir.model import Model
-from exmc.sampling.options import SamplerOptions
-from pipelines.building import build_model
-from pipelines.config import Config
+from exmc.ir.operations import evaluate
+from exmc.predictive.predict import posterior_predictive, prior_predictive
+from exmc.rewrite.run import Rewriting, rewrite
+from exmc.trace.schema import Schema, constant_data_names
+from exmc.trace.store import RunStore
+from pipelines.plan import MODEL, Plan
+
+LARGEST_GROUP_BYTES = 1 << 30
 
 
-def build(config: Config) -> Model:
-    """Stage 1: the checked model. Raises `LocatedError` for a model that means nothing."""
+@dataclass(frozen=True, slots=True)
+class Diagnosed:
+    """How a run's draws were judged: whether every check passed, the report as text, and as JSON values."""
+
+    passed: bool
+    text: str
+    values: Mapping[str, Any]
+
+
+def load_recorded(plan: Plan) -> Model:
+    """Stage 1: the model, which the driver has built and checked (`pipelines.checking`), from where it was recorded."""
     try:
-        return build_model(config.model, config.sampler.centering)
-    except ExmcError as error:
-        raise config.places.locate(error, "model") from error.__cause__
+        return serial.loads((plan.path / MODEL).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"a worker does not see {MODEL}.",
+            where=(plan.directory,),
+            remedy="The run directory must lie on storage that all workers share; choose one with --out.",
+        ) from error
 
 
-def sampler_options(config: Config) -> SamplerOptions:
-    """The options of the sampler; raises `LocatedError` if they contradict each other."""
-    section = config.sampler
-    try:
-        return SamplerOptions(
-            seed=config.seed,
-            draws=section.draws,
-            warmup=section.warmup,
-            chains=section.chains,
-            target_accept=section.target_accept,
-            max_treedepth=section.max_treedepth,
-            metric=section.metric,
-            initial_radius=section.initial_radius,
-        )
-    except SamplingError as error:
-        raise config.places.locate(error, "sampler") from None
+def rewrite_model(model: Model) -> Rewriting:
+    """Stage 2: the model in the form that is sampled, with what was changed and why."""
+    return rewrite(model)
+
+
+def compile_rewritten(rewriting: Rewriting, plan: Plan) -> CompiledModel:
+    """Stage 3: machine code for the log density and its gradient."""
+    return compile_model(rewriting.source, rewriting.model, engine=plan.engine)
+
+
+def note_on(compiled: CompiledModel) -> str:
+    """What the user should know of the compiled model; often nothing."""
+    return compiled.note
+
+
+def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
+    """Stage 6: derive the groups that need all draws, finalise the store, judge it."""
+    store = RunStore.open(plan.path)
+    if not store.complete:
+        store.finalise(_derived_groups(plan, compiled, store))
+    return judge(store.read(loaded=False))
+
+
+def judge(tree: xr.DataTree) -> Diagnosed:
+    """The checks on finished draws."""
+    found = diagnose(tree)
+    return Diagnosed(found.passed, diagnosis_text(found), diagnosis_document(found))
+
+
+def _derived_groups(plan: Plan, compiled: CompiledModel, store: RunStore) -> dict[str, dict[str, NDArray[Any]]]:
+    """Everything a finished store holds besides the draws, for the chains and draws that it shows."""
+    tree, source = store.read(), compiled.source
+    groups: dict[str, dict[str, NDArray[Any]]] = {}
+    if _fits(store.schema, tree, "log_likelihood", "log_prior"):
+        likelihood, prior = compiled.pointwise(_positions(compiled, tree))
+        shape = tree["posterior"].sizes["chain"], tree["posterior"].sizes["draw"]
+        groups["log_likelihood"] = {name: _by_chain(values, shape) for name, values in likelihood.items()}
+        groups["log_prior"] = {name: _by_chain(values, shape) for name, values in prior.items()}
+    if plan.posterior_predictive and source.observations and _fits(store.schema, tree, "posterior_predictive"):
+        groups["posterior_predictive"] = posterior_predictive(source, tree, plan.options.seed, compiled.model)
+    if plan.prior_draws:
+        drawn = prior_predictive(source, plan.prior_draws, plan.options.seed)
+        groups |= {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive}
+    values = {name: data.values for name, data in source.data.items()}
+    groups["observed_data"] = {o.name: np.asarray(evaluate(o.value, values)) for o in source.observations}
+    groups["constant_data"] = {name: values[name] for name in constant_data_names(source)}
+    return {group: arrays for group, arrays in groups.items() if arrays}
+
+
+def _fits(schema: Schema, tree: xr.DataTree, *groups: str) -> bool:
+    """Whether the arrays of `groups` are small enough to be made in memory; with much data, whoever needs them asks."""
+    size = tree["posterior"].sizes
+    per_draw = sum(v.bytes_per_draw for group in groups for v in schema.groups.get(group, ()))
+    return size["chain"] * size["draw"] * per_draw <= LARGEST_GROUP_BYTES
+
+
+def _positions(compiled: CompiledModel, tree: xr.DataTree) -> NDArray[np.float64]:
+    """The draws on the unconstrained scale, shape (chains * draws, dimension)."""
+    group = tree["unconstrained_posterior"]
+    count = group.sizes["chain"] * group.sizes["draw"]
+    parts = [np.asarray(group[e.name].values).reshape(count, e.size) for e in compiled.layout.entries]
+    return np.concatenate(parts, axis=1)
+
+
+def _by_chain(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
+    return values.reshape(*shape, *values.shape[1:])

@@ -161,7 +161,7 @@ class _Reader:
         return values
 
     def error(self, event: yaml.Event, path: KeyPath, message: str, remedy: str = "") -> LocatedError:
-        place = f"{self.source}:{event.start_mark.line + 1}"
+        place = f"{self.source}:{_line(event)}"
         return LocatedError(message, where=path, remedy=remedy, place=place)
 
     def value(self, event: yaml.Event, events: Iterator[yaml.Event], path: KeyPath) -> Any:
@@ -169,8 +169,9 @@ class _Reader:
             raise self.error(event, path[:3], f"it is nested deeper than {DEEPEST} levels.")
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event, path)
-        if getattr(event, "tag", None) not in (None, "!") and not isinstance(event, yaml.DocumentEndEvent):
-            raise self.error(event, path, f"the tag {event.tag!r} is not allowed.", "Write the plain value.")
+        tag = getattr(event, "tag", None)
+        if tag not in (None, "!"):
+            raise self.error(event, path, f"the tag {tag!r} is not allowed.", "Write the plain value.")
         before = self.nodes
         self.nodes += 1
         found: Any
@@ -196,7 +197,7 @@ class _Reader:
             if key == "<<" and event.implicit[0]:
                 raise self.error(event, path, "merge keys (<<) are not supported.", "Write the keys out.")
             here = (*path, key)
-            line = event.start_mark.line + 1
+            line = _line(event)
             if key in found:
                 first = self.lines[here]
                 raise self.error(
@@ -212,13 +213,13 @@ class _Reader:
             if isinstance(event, yaml.SequenceEndEvent):
                 break
             here = (*path, str(len(found)))
-            self.lines[here] = event.start_mark.line + 1
+            self.lines[here] = _line(event)
             found.append(self.value(event, events, here))
         return found
 
     def alias(self, event: yaml.AliasEvent, path: KeyPath) -> Any:
-        if event.anchor not in self.anchors:
-            near = suggest(event.anchor, self.anchors)
+        if event.anchor is None or event.anchor not in self.anchors:
+            near = suggest(event.anchor or "", self.anchors)
             raise self.error(event, path, f"there is no anchor &{event.anchor} before this alias.", near)
         found, nodes = self.anchors[event.anchor]
         self.aliases += 1
@@ -256,6 +257,11 @@ class _Reader:
             shown = event.value if len(event.value) <= 30 else event.value[:27] + "..."
             raise self.error(event, path, f"the whole number {shown} is too large.", "Write it with a point.")
         return int(event.value)
+
+
+def _line(event: yaml.Event) -> int:
+    assert event.start_mark is not None
+    return event.start_mark.line + 1
 
 
 class _Dumper(yaml.SafeDumper):

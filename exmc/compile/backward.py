@@ -1,4 +1,4 @@
-"""Reverse accumulation without mutation, with derivatives of our own where autograd's are wasteful, wrong or missing."""
+"""Reverse accumulation without mutation, and derivatives where autograd's are wasteful, wrong or missing."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Scattered(NamedTuple):
     shape: tuple[int, ...]
 
 
-@primitive
+@primitive  # type: ignore[untyped-decorator]
 def scatter_sum(shape: tuple[int, ...], places: tuple[Any, ...], *values: Array) -> Array:
     """Zeros of `shape` to which each value is added at its place, repeated places adding up."""
     result = np.zeros(shape)
@@ -168,10 +168,15 @@ def _power_exponent(ans: Value, x: Value, y: Value) -> Cotangent:
     return unbroadcast_f(y, lambda g: g * (anp.log(anp.where(x, x, 1.0)) * ans))  # type: ignore[no-any-return]
 
 
+def _sort(ans: Value, x: Value, axis: int = -1, **_keywords: Any) -> Cotangent:
+    inverse = anp.argsort(anp.argsort(x, axis=axis), axis=axis)
+    return lambda g: anp.take_along_axis(g, inverse, axis)
+
+
 def _contraction(function: Any) -> VJPMaker:
     def maker(argnums: tuple[int, ...], ans: Value, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if function is anp.tensordot and len(args) == 3:
-            args, kwargs = args[:2], {"axes": args[2]}
+            kwargs, args = {"axes": args[-1]}, args[:2]
         text = [a for a in args if isinstance(a, str)]
         arrays = args[len(text) :]
         shapes = [anp.shape(a) for a in arrays]
@@ -187,6 +192,9 @@ def _contraction(function: Any) -> VJPMaker:
 
     return maker
 
+
+# The autograd function behind np.where: newer versions wrap it once more.
+WHERE: Any = getattr(anp, "_original_where", anp.where)
 
 SELECTIONS = (anp.flip, anp.flipud, anp.fliplr, anp.roll, anp.rot90, anp.repeat, anp.tile, anp.take, anp.diagonal)
 """Functions that pick elements by position, so that numbers in place of elements say which."""
@@ -209,7 +217,7 @@ VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
         anp.min: _each(_extremum),
         anp.broadcast_to: _each(_broadcast_to),
         # autograd's where keeps the broadcast shape.
-        anp.where: _each(
+        WHERE: _each(
             None,
             lambda ans, c, x, y: unbroadcast_f(x, lambda g: anp.where(c, g, 0.0)),
             lambda ans, c, x, y: unbroadcast_f(y, lambda g: anp.where(c, 0.0, g)),
@@ -217,6 +225,7 @@ VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
         anp.maximum: _each(lambda ans, x, y: _larger(x, y, anp.greater), lambda ans, x, y: _larger(y, x, anp.greater)),
         anp.minimum: _each(lambda ans, x, y: _larger(x, y, anp.less), lambda ans, x, y: _larger(y, x, anp.less)),
         anp.clip: _each(_clip),
+        anp.sort: _each(_sort),
         anp.divide: _DIVIDE,
         anp.true_divide: _DIVIDE,
         anp.power: _each(_power_base, _power_exponent),

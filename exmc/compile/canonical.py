@@ -215,6 +215,15 @@ def _array(builder: TapeBuilder, _arguments: Any, keywords: Mapping[str, Any], x
     return builder.apply("reshape", value, shape=(1,) * (keywords.get("ndmin", 0) - len(shape)) + shape)
 
 
+def _astype(builder: TapeBuilder, x: Any, dtype: Any, *, copy: bool = True) -> int:
+    kind = np.dtype(dtype)
+    names = {"float64": "to_float", "int64": "to_integer", "bool": "to_boolean"}
+    if kind.name not in names:
+        raise Unsupported
+    value = operand(builder, x)
+    return value if builder.types[value].dtype == kind.name else builder.apply(names[kind.name], value)
+
+
 def _permuted(function: Callable[..., Array]) -> Rule:
     """A rule for a function that only permutes axes."""
 
@@ -307,6 +316,8 @@ def _array_of(builder: TapeBuilder, arguments: Any, keywords: Any, *elements: An
 def _getitem(builder: TapeBuilder, x: Any, index: Any) -> int:
     value = operand(builder, x)
     shape = builder.types[value].shape
+    if isinstance(index, Traced):
+        raise Unsupported
     basic = basic_bounds(shape, index)
     if basic is None:
         return builder.apply("take", value, _indices(builder, shape, index))
@@ -344,7 +355,7 @@ def _scatter_sum(builder: TapeBuilder, shape: Any, places: Any, *arguments: Any)
 def _contraction(function: Any) -> Rule:
     def rule(builder: TapeBuilder, *arguments: Any, **keywords: Any) -> int:
         if function is anp.tensordot and len(arguments) == 3:
-            arguments, keywords = arguments[:2], {"axes": arguments[2]}
+            keywords, arguments = {"axes": arguments[-1]}, arguments[:2]
         text = [a for a in arguments if isinstance(a, str)]
         arrays = [operand(builder, a) for a in arguments if not isinstance(a, str)]
         shapes = [builder.types[a].shape for a in arrays]
@@ -372,7 +383,7 @@ def contracted(builder: TapeBuilder, spec: str, arrays: list[int]) -> int:
         return builder.apply("contract", *(builder.apply("to_float", a) for a in arrays), spec=spec)
     product: int | None = None
     for term, array in zip(letters, arrays, strict=True):
-        order = sorted(range(len(term)), key=lambda i, term=term: everything.index(term[i]))
+        order = [term.index(letter) for letter in everything if letter in term]
         aligned = builder.apply("transpose", array, permutation=tuple(order))
         extents = {term[i]: n for i, n in enumerate(builder.types[array].shape)}
         aligned = builder.apply("reshape", aligned, shape=tuple(extents.get(letter, 1) for letter in everything))
@@ -400,64 +411,19 @@ def _full_like(value: float) -> Rule:
     return rule
 
 
+_UFUNCS = (
+    *("add", "subtract", "multiply", "divide", "mod", "floor_divide", "maximum", "minimum", "fmax", "fmin"),
+    *("negative", "absolute", "sign", "floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "hypot", "logaddexp"),
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh"),
+    *("arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh", "isnan", "isinf", "isfinite"),
+    *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
+    *("logical_and", "logical_or", "logical_xor", "logical_not"),
+)
+"""Functions of numpy that are primitives of the same name."""
+
+
 def _table() -> dict[Any, Rule]:
-    names = [
-        "subtract",
-        "multiply",
-        "divide",
-        "mod",
-        "floor_divide",
-        "maximum",
-        "minimum",
-        "fmax",
-        "fmin",
-        "logaddexp",
-        "arctan2",
-        "hypot",
-        "negative",
-        "absolute",
-        "sign",
-        "floor",
-        "ceil",
-        "trunc",
-        "rint",
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "sqrt",
-        "cbrt",
-        "sin",
-        "cos",
-        "tan",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "arcsinh",
-        "arccosh",
-        "arctanh",
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "equal",
-        "not_equal",
-        "add",
-        "logical_and",
-        "logical_or",
-        "logical_xor",
-        "logical_not",
-        "isnan",
-        "isinf",
-        "isfinite",
-    ]
-    table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in names}
+    table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in _UFUNCS}
     table |= {function: _elementwise(name) for name, function in SPECIAL.items() if name != "select"}
     foreign = {"gammaln": "gammaln", "digamma": "psi", "erf": "erf", "erfc": "erfc", "expit": "expit", "logit": "logit"}
     table |= {getattr(ascipy, theirs): _elementwise(ours) for ours, theirs in foreign.items()}
@@ -470,7 +436,8 @@ def _table() -> dict[Any, Rule]:
         anp.conj: _identity,
         anp.real_if_close: _identity,
         anp.copy: _identity,
-        anp.where: _where,
+        backward.WHERE: _where,
+        anp.astype: _astype,
         SPECIAL["select"]: _where,
         anp.clip: _clip,
         anp.sum: _reduction("sum"),

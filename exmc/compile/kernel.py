@@ -59,8 +59,8 @@ class _Code(NamedTuple):
 class Kernel:
     """A compiled function of the position: its machine code, its data, and the text both came from.
 
-    It pickles. `load` works in any process: where the CPU or the versions of LLVM differ from those it was compiled for,
-    the text is compiled again.
+    It pickles. `load` works in any process: where the CPU or the versions of LLVM differ from those it was compiled
+    for, the text is compiled again.
 
     Attributes
     ----------
@@ -174,7 +174,7 @@ def compile_density(
         return AutogradDensity(function, dimension)
     _known(engine)
     tape = simplify(record(function, dimension, gradient=True))
-    kernel = _build(lower(tape, scalar_first=True), dimension, tape.output_shapes, _cache(cache))
+    kernel = build_kernel(lower(tape, scalar_first=True), dimension, tape.output_shapes, _cache(cache))
     density = kernel.load()
     for position in points(dimension, np.random.default_rng(dimension)):
         value, gradient = density(position)
@@ -199,7 +199,7 @@ def compile_outputs(
         return AutogradOutputs(function, dimension)
     _known(engine)
     tape = simplify(record(function, dimension, gradient=False))
-    kernel = _build(lower(tape, scalar_first=False), dimension, tape.output_shapes, _cache(cache))
+    kernel = build_kernel(lower(tape, scalar_first=False), dimension, tape.output_shapes, _cache(cache))
     outputs = NativeOutputs(kernel)
     for position in points(dimension, np.random.default_rng(dimension)):
         found: tuple[Array, ...] = tuple(array[0] for array in outputs(position[None]))
@@ -207,7 +207,7 @@ def compile_outputs(
     return outputs
 
 
-def _build(
+def build_kernel(
     program: Program, dimension: int, output_shapes: tuple[tuple[int, ...], ...], cache: ObjectCache | None
 ) -> Kernel:
     """Compile a program, or take its object from the cache."""
@@ -230,10 +230,14 @@ def object_key(text: str, target: Target) -> str:
 def host_target() -> Target:
     """What code compiled in this process depends on."""
     _initialise()
+    triple = llvm.get_process_triple()
     features = llvm.get_host_cpu_features().flatten()
+    if triple.startswith("x86"):
+        # Gather instructions are slower than scalar loads on the machines that have them.
+        features += ",+prefer-no-gather,+prefer-no-scatter"
     version = ".".join(map(str, llvm.llvm_version_info))
     return Target(
-        llvm.get_process_triple(),
+        triple,
         llvm.get_host_cpu_name(),
         # Gather instructions are slower than scalar loads on the machines that have them.
         ",".join([features, "+prefer-no-gather", "+prefer-no-scatter"])

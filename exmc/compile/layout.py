@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from exmc.ir.check import infer_types
 from exmc.ir.model import Model
+from exmc.ir.nodes import Deterministic, Observation, RandomVariable
 from exmc.ir.types import Dims
 
 
@@ -42,6 +43,13 @@ class Layout:
         parts = [np.broadcast_to(np.asarray(values[e.name], float), e.shape).ravel() for e in self.entries]
         return np.concatenate(parts) if parts else np.empty(0)
 
+    def columns(self, positions: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+        """Many positions by variable: shape (..., dimension) to (..., *shape) for each name."""
+        return {
+            e.name: positions[..., e.offset : e.offset + e.size].reshape(*positions.shape[:-1], *e.shape)
+            for e in self.entries
+        }
+
     def labels(self) -> list[str]:
         """A label per element, such as ``theta[3]`` (0-based)."""
         return [
@@ -61,3 +69,20 @@ def layout_of(model: Model) -> Layout:
         entries.append(Entry(variable.name, found.shape, found.dims, offset, found.size))
         offset += found.size
     return Layout(tuple(entries), offset)
+
+
+def posterior_names(source: Model, rewritten: Model) -> tuple[str, ...]:
+    """The variables a user of `source` knows, as far as `rewritten` still has them, in the order of `source`.
+
+    Its free and its kept deterministic variables; auxiliary variables of the rewriting are no user's.
+    """
+    return tuple(n.name for n in source.nodes if _is_posterior(n.name, source, rewritten))
+
+
+def _is_posterior(name: str, source: Model, rewritten: Model) -> bool:
+    if name not in rewritten or name in source.observed_targets:
+        return False
+    before, after = source[name], rewritten[name]
+    if isinstance(before, Observation) or (isinstance(before, Deterministic) and not before.keep):
+        return False
+    return isinstance(after, Deterministic | RandomVariable) and name not in rewritten.observed_targets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, TypeAlias
 
 import autograd.numpy as anp
@@ -28,52 +29,26 @@ def log_density_function(model: Model) -> Function:
     weighted log likelihood (Stan reference manual, "Transforms"). Every observation must hold a distribution and every
     free variable a transform: `exmc.rewrite` sees to both.
     """
-    plan = _Plan(model)
-
-    def log_density(position: Any) -> Any:
-        values, terms = plan.run(position)
-        for node in plan.observations:
-            terms.append(anp.sum(_log_likelihood(node, values, plan.shape(node.name))))
-        total = terms[0] if terms else 0.0 * anp.sum(position)
-        for term in terms[1:]:
-            total = total + term
-        return total
-
-    return log_density
+    return partial(_log_density, _Plan(model))
 
 
 def constrain_function(model: Model, names: Iterable[str]) -> Function:
     """A function from the flat vector to the tuple of the constrained values of `names`, each in its shape."""
-    plan = _Plan(model)
-    wanted = tuple(names)
-
-    def constrain(position: Any) -> tuple[Any, ...]:
-        values, _ = plan.run(position)
-        return tuple(_filled(values[name], plan.shape(name)) for name in wanted)
-
-    return constrain
+    return partial(_constrain, _Plan(model), tuple(names))
 
 
 def pointwise_function(source: Model, model: Model) -> tuple[Function, tuple[str, ...], tuple[str, ...]]:
     """A function from the flat vector to pointwise log likelihoods, then log priors, with the names of both.
 
-    `model` is what rewriting made of `source`. Log likelihoods are those of the observations of `model` (without weights,
-    zero where masked); log priors are the densities that `source` gives to its own free variables, on their natural
-    scale, without a Jacobian, so that both are the same whatever the parameterisation.
+    `model` is what rewriting made of `source`. Log likelihoods are those of the observations of `model` (without
+    weights, zero where masked); log priors are the densities that `source` gives to its own free variables, on their
+    natural scale, without a Jacobian, so that both are the same whatever the parameterisation.
     """
     plan = _Plan(model)
     priors = tuple(v for v in source.free if v.name in plan.types)
     likelihoods = tuple(o.name for o in plan.observations)
 
-    def pointwise(position: Any) -> tuple[Any, ...]:
-        values, _ = plan.run(position)
-        found = [_pointwise(o, values, plan.shape(o.name)) for o in plan.observations]
-        for variable in priors:
-            terms = _call_log_density(variable.call, values[variable.name], values)
-            found.append(_filled(terms, plan.shape(variable.name)))
-        return tuple(found)
-
-    return pointwise, likelihoods, tuple(v.name for v in priors)
+    return partial(_pointwise_terms, plan, priors), likelihoods, tuple(v.name for v in priors)
 
 
 class _Plan:
@@ -87,9 +62,7 @@ class _Plan:
         self.data: Values = {name: data.values for name, data in model.data.items()}
         for node in self.observations:
             if isinstance(node.target, Reference):
-                raise CompileError(
-                    f"{node.name!r} observes {node.target.name!r}, which has not been rewritten."
-                )
+                raise CompileError(f"{node.name!r} observes {node.target.name!r}, which has not been rewritten.")
 
     def shape(self, name: str) -> tuple[int, ...]:
         return self.types[name].shape
@@ -112,6 +85,27 @@ class _Plan:
                 jacobian = transform.log_jacobian(free, *bounds)
                 terms.append(anp.sum(_filled(prior + jacobian, self.shape(node.name))))
         return values, terms
+
+
+def _log_density(plan: _Plan, position: Any) -> Any:
+    values, terms = plan.run(position)
+    for node in plan.observations:
+        terms.append(anp.sum(_log_likelihood(node, values, plan.shape(node.name))))
+    return sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
+
+
+def _constrain(plan: _Plan, names: tuple[str, ...], position: Any) -> tuple[Any, ...]:
+    values, _ = plan.run(position)
+    return tuple(_filled(values[name], plan.shape(name)) for name in names)
+
+
+def _pointwise_terms(plan: _Plan, priors: tuple[RandomVariable, ...], position: Any) -> tuple[Any, ...]:
+    values, _ = plan.run(position)
+    found = [_pointwise(o, values, plan.shape(o.name)) for o in plan.observations]
+    for variable in priors:
+        terms = _call_log_density(variable.call, values[variable.name], values)
+        found.append(_filled(terms, plan.shape(variable.name)))
+    return tuple(found)
 
 
 def _transform_of(node: RandomVariable) -> Transform:

@@ -18,8 +18,8 @@ _TILE = 512
 def _contract(frame: Frame, equation: Equation) -> None:
     """A product of arrays summed over shared axes: a nest of loops with the longest axis inside.
 
-    Constant operands are stored with that axis contiguous. Where it is kept the result's row is updated (axpy), where it
-    is summed a register is; other loops surround, the kept ones outside.
+    Constant operands are stored with that axis contiguous. Where it is kept the result's row is updated (axpy),
+    where it is summed a register is; other loops surround, the kept ones outside.
     """
     writer = frame.writer
     spec = equation.static["spec"]

@@ -82,25 +82,29 @@ def _sign(w: Writer, x: Register) -> Register:
     return select(w, w.value(f"fcmp one double {x.name}, 0.0", "i1"), one, x)
 
 
-def _fmod(w: Writer, x: Register, y: Register) -> Register:
+def _opposite(w: Writer, remainder: Register, divisor: Register) -> Register:
+    """Whether a remainder that is not 0 has another sign than the divisor."""
+    sign = w.intrinsic("copysign", w.number(1.0), divisor)
+    return w.value(f"fcmp olt double {w.value(f'fmul double {remainder.name}, {sign.name}').name}, 0.0", "i1")
+
+
+def _mod(w: Writer, x: Register, y: Register) -> Register:
     """Python's remainder: the sign of the divisor."""
     x, y = w.real(x), w.real(y)
     remainder = w.call("fmod", x, y)
     shifted = w.value(f"fadd double {remainder.name}, {y.name}")
-    product = w.value(f"fmul double {w.intrinsic('copysign', w.number(1.0), remainder).name}, {y.name}")
-    opposite = w.value(f"fcmp olt double {product.name}, 0.0", "i1")
-    nonzero = w.value(f"fcmp une double {remainder.name}, 0.0", "i1")
-    result = select(w, w.value(f"and i1 {opposite.name}, {nonzero.name}", "i1"), shifted, remainder)
-    return select(w, nonzero, result, w.intrinsic("copysign", remainder, y))
+    return select(w, _opposite(w, remainder, y), shifted, remainder)
 
 
 def _floor_divide(w: Writer, x: Register, y: Register) -> Register:
     x, y = w.real(x), w.real(y)
-    exact = w.value(f"fsub double {x.name}, {_fmod(w, x, y).name}")
-    quotient = w.value(f"fdiv double {exact.name}, {y.name}")
-    # The quotient is within rounding of an integer.
+    remainder = w.call("fmod", x, y)
+    exact = w.value(f"fdiv double {w.value(f'fsub double {x.name}, {remainder.name}').name}, {y.name}")
+    lower = w.value(f"fsub double {exact.name}, {w.number(1.0).name}")
+    # The quotient is an integer up to rounding.
+    quotient = w.intrinsic("rint", select(w, _opposite(w, remainder, y), lower, exact))
     by_zero = w.value(f"fcmp oeq double {y.name}, 0.0", "i1")
-    return select(w, by_zero, w.value(f"fdiv double {x.name}, {y.name}"), w.intrinsic("rint", quotient))
+    return select(w, by_zero, w.value(f"fdiv double {x.name}, {y.name}"), quotient)
 
 
 def _minus(w: Writer, x: Register) -> Register:
@@ -188,24 +192,9 @@ def _trunc(w: Writer, x: Register) -> Register:
     return w.intrinsic("trunc", w.real(x))
 
 
-_LIBM = dict.fromkeys(
-    [
-        "exp",
-        "exp2",
-        "expm1",
-        "log",
-        "log2",
-        "log10",
-        "log1p",
-        "cbrt",
-        "sin",
-        "cos",
-        "tan",
-        "sinh",
-        "cosh",
-        "tanh",
-        "hypot",
-    ]
+_LIBM = (
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt"),
+    *("sin", "cos", "tan", "sinh", "cosh", "tanh", "hypot"),
 )
 _SAME = {name: name for name in _LIBM} | {
     "arcsin": "asin",
@@ -226,7 +215,7 @@ ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
         "multiply": _instruction("fmul"),
         "divide": _instruction("fdiv"),
         "negative": lambda w, x: _minus(w, w.real(x)),
-        "mod": _fmod,
+        "mod": _mod,
         "floor_divide": _floor_divide,
         "maximum": _intrinsic("maximum"),
         "minimum": _intrinsic("minimum"),
@@ -294,6 +283,7 @@ reflect:
   br label %start
 start:
   %x0 = phi double [ %argument, %entry ], [ %mirror, %reflect ]
+  %image = phi double [ 0.0, %entry ], [ %squared, %reflect ]
   br label %shift
 shift:
   %x = phi double [ %x0, %start ], [ %next, %more ]
@@ -317,7 +307,7 @@ series:
   %result = fadd double %sum, %tail
   br i1 %left, label %mirrored, label %done
 mirrored:
-  %reflected = fsub double %squared, %result
+  %reflected = fsub double %image, %result
   ret double %reflected
 done:
   ret double %result

@@ -16,6 +16,18 @@ SUM_FLAGS = "reassoc contract nsz arcp"
 _ATTRIBUTES = "nounwind willreturn memory(none)"
 
 
+_FIRST_LOOP = 10
+_SHORT = 16
+
+
+def _hints(extent: int, *, innermost: bool) -> str:
+    """The metadata of a loop: outer loops stay as they are, for LLVM would unroll them around their inner loops."""
+    if not innermost:
+        return "!4, !5, !6"
+    # A vectorised loop costs LLVM tens of milliseconds, which a few rounds never earn back.
+    return "!4, !5" if extent < _SHORT else "!4"
+
+
 class Register(NamedTuple):
     """An SSA name or immediate, and its type: "double", "i1" or "i64"."""
 
@@ -39,7 +51,7 @@ class Writer:
         self.lines: list[str] = []
         self.allocas: list[str] = []
         self.declarations: dict[str, str] = {}
-        self.loop_metadata: list[bool] = []
+        self.loop_hints: list[str] = []
         self._count = 0
         self._block = "entry"
 
@@ -135,21 +147,22 @@ class Writer:
             self.store(value, self.address(base, offset, [(index, 1)]))
 
     @contextmanager
-    def loop(self, extent: int, *, start: str = "0", vectorise: bool = True) -> Iterator[str]:
-        """A loop from `start` (a register or 0) to `extent` > start, exclusive; gives the index."""
+    def loop(self, extent: int) -> Iterator[str]:
+        """A loop from 0 to `extent` > 0, exclusive; gives the index."""
         index, following = self.fresh("i"), self.fresh("n")
         label = index[1:]
         self.line(f"br label %{label}.body")
         self.lines.append(f"{label}.body:")
-        self.line(f"{index} = phi i64 [ {start}, %{self._block} ], [ {following}, %{label}.latch ]")
+        self.line(f"{index} = phi i64 [ 0, %{self._block} ], [ {following}, %{label}.latch ]")
         self._block = f"{label}.body"
+        inside = len(self.loop_hints)
         yield index
         self.line(f"br label %{label}.latch")
         self.lines.append(f"{label}.latch:")
         self.line(f"{following} = add nuw nsw i64 {index}, 1")
         more = self.value(f"icmp ult i64 {following}, {extent}", "i1")
-        self.loop_metadata.append(vectorise)
-        note = f"!llvm.loop !{9 + len(self.loop_metadata)}"
+        self.loop_hints.append(_hints(extent, innermost=len(self.loop_hints) == inside))
+        note = f"!llvm.loop !{_FIRST_LOOP + len(self.loop_hints) - 1}"
         self.line(f"br i1 {more.name}, label %{label}.body, label %{label}.done, {note}")
         self.lines.append(f"{label}.done:")
         self._block = f"{label}.done"
@@ -167,9 +180,8 @@ class Writer:
         lines = ["!0 = distinct !{!0}", "!1 = distinct !{!1, !0}", "!2 = !{!1}", "!3 = !{}"]
         lines += ['!4 = !{!"llvm.loop.mustprogress"}', '!5 = !{!"llvm.loop.vectorize.enable", i1 false}']
         lines += ['!6 = !{!"llvm.loop.unroll.disable"}']
-        for number, vectorise in enumerate(self.loop_metadata):
-            hints = "!4" if vectorise else "!4, !5, !6"
-            lines.append(f"!{10 + number} = distinct !{{!{10 + number}, {hints}}}")
+        for number, hints in enumerate(self.loop_hints, start=_FIRST_LOOP):
+            lines.append(f"!{number} = distinct !{{!{number}, {hints}}}")
         return "\n".join(lines)
 
     def text(self, name: str) -> str:

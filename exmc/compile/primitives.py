@@ -17,7 +17,7 @@ Kind = Literal["elementwise", "reduction", "view", "memory", "external"]
 
 
 class ArrayType(NamedTuple):
-    """The static type of a value: its shape, and one of "float64", "int64", "bool" (or "object" for foreign results)."""
+    """The static type of a value: its shape, and "float64", "int64" or "bool" ("object" for foreign results)."""
 
     shape: tuple[int, ...]
     dtype: str
@@ -229,6 +229,12 @@ class ExternalCall(NamedTuple):
     place: str
 
 
+def raw(function: Any) -> Callable[..., Any]:
+    """The numpy function that an autograd function wraps."""
+    wrapped: Callable[..., Any] = function.fun
+    return wrapped
+
+
 def _axes_of(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, axes: function(x, axis=axes)
 
@@ -239,7 +245,7 @@ def _cumulative(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) ->
 
 def _table() -> dict[str, Primitive]:
     rows = [Primitive(name, "elementwise", rule, function) for name, (rule, function) in _ELEMENTWISE.items()]
-    rows += [Primitive(name, "elementwise", _float, function.fun) for name, function in SPECIAL.items()]
+    rows += [Primitive(name, "elementwise", _float, raw(function)) for name, function in SPECIAL.items()]
     rows += [
         Primitive("sum", "reduction", _counted, _axes_of(np.sum)),
         Primitive("prod", "reduction", _counted, _axes_of(np.prod)),

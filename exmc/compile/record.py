@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 import autograd.numpy as anp
@@ -21,14 +22,14 @@ from exmc.compile.canonical import RULES, Traced, Unsupported, operand
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.tape import Tape, TapeBuilder
 from exmc.compile.verify import points, verify_gradient, verify_outputs
-from exmc.errors import CompileError, ExmcError
+from exmc.errors import CompileError, ExmcError, MissingLoweringError
 
 AUTOGRAD_LOCK = threading.RLock()
 """Held by whoever runs autograd: its trace stack is shared by all threads."""
 
 # Shapes and kinds are static: asking for them must not become an equation.
 _STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type, anp.ndim, anp.shape)
-_OWN_PACKAGES = ("exmc.compile", "exmc.special", "autograd", "numpy")
+_OWN_MODULES = ("exmc.compile.record", "exmc.compile.backward", "exmc.special", "autograd", "numpy")
 
 
 def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, example: Array | None = None) -> Tape:
@@ -59,12 +60,23 @@ def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, ex
         except (ExmcError, KeyboardInterrupt):
             raise
         except Exception as error:
-            raise CompileError(
-                f"Recording the function failed: {type(error).__name__}: {error}",
-                remedy="It must be written in autograd.numpy and exmc.special, and not assign into arrays.",
-            ) from error
+            raise _explained(error, function, position, gradient) from error
     _replay(tape, function, gradient, generator)
     return tape
+
+
+def _explained(error: Exception, function: Callable[[Any], Any], position: Array, gradient: bool) -> CompileError:
+    """What a failure to record means: the function is wrong, or only its recording is not possible."""
+    message = f"{type(error).__name__}: {error}"
+    try:
+        if gradient:
+            autograd_value_and_gradient(function, position)
+        else:
+            evaluate(function, position)
+    except Exception:
+        remedy = "It must be written in autograd.numpy and exmc.special, and not assign into arrays."
+        return CompileError(f"The function fails under autograd: {message}", remedy=remedy)
+    return MissingLoweringError(f"The function cannot be recorded: {message}", remedy="Set engine: autograd.")
 
 
 def evaluate(function: Callable[[Any], Any], position: Array) -> tuple[Array, ...]:
@@ -216,14 +228,12 @@ def _type_of(value: Any) -> ArrayType:
 
 def _place() -> tuple[str, ...]:
     """The file and line of the user's function that is being run, or nothing in a derivative."""
-    frame = sys._getframe(1)
-    while frame is not None:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not _record.__code__:
         module = frame.f_globals.get("__name__", "")
-        if not module.startswith(_OWN_PACKAGES):
+        if not module.startswith(_OWN_MODULES):
             return (f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}",)
-        if frame.f_code is _record.__code__:
-            return ()
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return ()
 
 

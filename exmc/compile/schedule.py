@@ -20,27 +20,22 @@ Role = Literal["scalar", "loop", "reduction", "scatter", "block", "view"]
 
 # Cheaper to compute twice than to store and load.
 _CHEAP = frozenset(
-    [
-        "add",
-        "subtract",
-        "multiply",
-        "negative",
-        "absolute",
-        "less",
-        "less_equal",
-        "greater",
-        "greater_equal",
-        "equal",
-        "not_equal",
-        "to_float",
-        "logical_and",
-        "logical_or",
-        "logical_not",
-        "where",
-        "broadcast",
-        "maximum",
-        "minimum",
-    ]
+    {
+        *(
+            "add",
+            "subtract",
+            "multiply",
+            "negative",
+            "absolute",
+            "maximum",
+            "minimum",
+            "where",
+            "broadcast",
+            "to_float",
+        ),
+        *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
+        *("logical_and", "logical_or", "logical_not"),
+    }
 )
 _CHEAP_OPERATIONS = 4
 

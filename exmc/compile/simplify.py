@@ -87,7 +87,7 @@ def _spread(builder: TapeBuilder, value: int, shape: tuple[int, ...]) -> int:
     return rewrite(builder, "broadcast", (value,), {"shape": shape})
 
 
-# --- the rules ---------------------------------------------------------------------------------------------------------
+# --- the rules ------------------------------------------------------------------------------------------------------
 
 
 def _fold_literals(primitive: str) -> Apply:
@@ -138,9 +138,9 @@ def _neutral(number: float, left: bool, right: bool) -> Callable[[str], Apply]:
 
 def _minus_one(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
     for one, other in (operands, operands[::-1]):
-        if _is(builder, one, -1.0) and _same_type(builder, other, operands, "multiply", static):
-            if builder.types[other].dtype == FLOAT:
-                return rewrite(builder, "negative", (other,), {})
+        floating = builder.types[other].dtype == FLOAT
+        if floating and _is(builder, one, -1.0) and _same_type(builder, other, operands, "multiply", static):
+            return rewrite(builder, "negative", (other,), {})
     return None
 
 

@@ -19,7 +19,7 @@ def external_symbols(text: str) -> list[tuple[str, int]]:
 
 def special_address(name: str, arity: int) -> int:
     """The address of a special function of doubles in scipy."""
-    exports = cython_special.__pyx_capi__
+    exports: dict[str, object] = dict(cython_special.__pyx_capi__)
     wanted = "double (" + "double, " * arity + "int __pyx_skip_dispatch)"
     known = {"digamma": "psi"}.get(name, name)
     for candidate in (known, f"__pyx_fuse_0{known}", f"__pyx_fuse_1{known}"):

@@ -144,7 +144,7 @@ class TapeBuilder:
         return self._known[key]
 
     def derived(self, key: tuple[Any, ...], make: Callable[[], Array]) -> int:
-        """The id of an array of data made from an object, `key[0]`, and from static facts, the rest of `key`; made once."""
+        """The id of an array of data made from an object, `key[0]`, and static facts, the rest; made once."""
         names = ("derived", *map(id, key[:1]), *key[1:])
         if names not in self._known:
             self._alive.append(key)

@@ -66,17 +66,10 @@ whiten = _by_code([metric.whiten for metric in METRICS.values()])
 @compiled
 def kinetic_energy(momentum: FloatArray) -> float:
     """Half the squared length of a whitened momentum."""
-    # Four sums, so that an addition need not wait for the one before; their order is fixed all the same.
-    sum_0, sum_1, sum_2, sum_3 = 0.0, 0.0, 0.0, 0.0
-    whole = momentum.size - momentum.size % 4
-    for i in range(0, whole, 4):
-        sum_0 += momentum[i] * momentum[i]
-        sum_1 += momentum[i + 1] * momentum[i + 1]
-        sum_2 += momentum[i + 2] * momentum[i + 2]
-        sum_3 += momentum[i + 3] * momentum[i + 3]
-    for i in range(whole, momentum.size):
-        sum_0 += momentum[i] * momentum[i]
-    return 0.5 * ((sum_0 + sum_1) + (sum_2 + sum_3))
+    total = 0.0
+    for i in range(momentum.size):
+        total += momentum[i] * momentum[i]
+    return 0.5 * total
 
 
 @compiled

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import os
 import pickle
 import platform
-import tempfile
 import threading
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -124,31 +125,33 @@ class _KernelCache(NullCache):
         """Store the compiled function; a directory that cannot be written costs the next process a compilation."""
         payload = _dumps(data._reduce())
         path = self._path(sig, data.target_context)
+        temporary = path.with_suffix(f".{uuid.uuid4().hex}")
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with tempfile.NamedTemporaryFile(dir=self._directory, delete=False) as file:
-                file.write(hashlib.sha256(payload).digest() + payload)
-            os.replace(file.name, path)
+            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
+            os.replace(temporary, path)
         except OSError:
-            return
+            with contextlib.suppress(OSError):
+                temporary.unlink()
 
 
 @functools.cache
 def _provenance() -> tuple[str, ...]:
-    """What decides the machine code, apart from the processor: our sources and the compilers' versions."""
+    """What decides the machine code, apart from the processor: our sources, the compilers and their optimisation."""
     sources = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         sources.update(path.name.encode() + b"\0" + path.read_bytes())
     versions = (importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy"))
-    return sources.hexdigest(), platform.python_version(), *versions
+    return sources.hexdigest(), platform.python_version(), *versions, str(vars(numba.config)["OPT"])
 
 
-def cache_directory() -> Path:
-    """Where machine code is kept: ``$EXMC_CACHE_DIR``, or ``exmc`` in the user's cache directory."""
+def cache_directory() -> Path | None:
+    """Where machine code is kept: ``$EXMC_CACHE_DIR``, or ``exmc`` in the user's cache directory, if there is one."""
     chosen = os.environ.get("EXMC_CACHE_DIR")
     if chosen:
         return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "exmc"
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(caches) / "exmc" if os.path.isabs(caches) else None
 
 
 def transitions() -> Callable[..., Progress]:
@@ -169,6 +172,8 @@ _LOADING = threading.Lock()
 @functools.cache
 def _load() -> Callable[..., Progress]:
     dispatcher = numba.njit(nogil=True, **OPTIONS)(_transitions)
-    dispatcher._cache = _KernelCache(cache_directory())
+    directory = cache_directory()
+    if directory is not None:
+        dispatcher._cache = _KernelCache(directory)
     function: Callable[..., Progress] = dispatcher
     return function

@@ -134,7 +134,7 @@ def join_turns(
 
     A run of points turns unless its momentum sum has a positive product with the momenta at both its ends. Tested on
     the whole, on `a` with the first point of `b`, and on the last point of `a` with `b`.
-    """  # fmt: skip
+    """
     whole_first, whole_last, left_first, left_last, right_first, right_last = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for i in range(sum_a.size):
         whole, left, right = sum_a[i] + sum_b[i], sum_a[i] + first_b[i], last_a[i] + sum_b[i]
@@ -211,7 +211,7 @@ def trajectory_sampler(leapfrog: Callable[..., Any], accept: Callable[..., bool]
 
         A running draw in which each point replaces the one before with probability weight / weight so far is a
         multinomial draw, so that proposals of smaller trees need not be kept.
-        """  # fmt: skip
+        """
         ends = memory.ends
         weight, acceptance, max_error = 0.0, 0.0, 0.0
         chosen_density, chosen_energy = 0.0, 0.0
@@ -253,7 +253,7 @@ def trajectory_sampler(leapfrog: Callable[..., Any], accept: Callable[..., bool]
         Bit k of `directions` says whether doubling k goes forward. `start` is the initial energy. The draw moves to
         the new half with probability min(1, its weight / the old half's): biased away from the initial point, and
         still in detailed balance. A half that turned or diverged inside is not moved to at all.
-        """  # fmt: skip
+        """
         ends, total, near = memory.ends, memory.total, memory.near
         weight, reference, energy = 1.0, 0.0, start
         steps, acceptance, max_error, depth = 0, 0.0, 0.0, 0

@@ -41,9 +41,7 @@ def normalize_observations(model: Model) -> tuple[Model, tuple[Change, ...]]:
     return model.with_nodes(tuple(map_expressions(n, lambda e: substitute(e, observed)) for n in kept)), tuple(changes)
 
 
-def _absorb(
-    node: Observation, model: Model, observed: dict[str, Expression], changes: list[Change]
-) -> Observation:
+def _absorb(node: Observation, model: Model, observed: dict[str, Expression], changes: list[Change]) -> Observation:
     """`node` with the distribution of the random variable that it targets, noted in `observed`."""
     target = model[node.target.name] if isinstance(node.target, Reference) else None
     if not isinstance(target, RandomVariable):
@@ -71,9 +69,7 @@ def _without_weight(node: Observation, model: Model, changes: list[Change]) -> O
     return replace(node, weight=None)
 
 
-def _without_mask(
-    node: Observation, model: Model, changes: list[Change]
-) -> Observation:
+def _without_mask(node: Observation, model: Model, changes: list[Change]) -> Observation:
     """`node` without a mask that leaves nothing out."""
     if node.mask is None:
         return node

@@ -78,9 +78,7 @@ def run_tree(dummy: Dummy, start: int, directions: int, depth: int, decisions: D
     memory.sample[0] = start
     for end in (0, 1):
         memory.ends.position[end], memory.ends.momentum[end] = start, dummy.momentum(start)
-    path = sample_trajectory(
-        dummy, decisions, directions, memory, 1.0, depth, -float(start), dummy.energy(start)
-    )
+    path = sample_trajectory(dummy, decisions, directions, memory, 1.0, depth, -float(start), dummy.energy(start))
     drawn = int(memory.sample[0, 0])
     assert path.log_density == -float(drawn)
     assert path.energy == dummy.energy(drawn)

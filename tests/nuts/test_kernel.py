@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -22,11 +25,6 @@ def _dispatcher(directory: Path) -> Any:
     dispatcher = numba.njit(_square)
     dispatcher._cache = kernel._KernelCache(directory)
     return dispatcher
-
-
-def _compiled_anew(dispatcher: Any) -> bool:
-    assert dispatcher(3.0) == 9.0
-    return sum(dispatcher.stats.cache_hits.values()) == 0
 
 
 def _count_loads(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
@@ -97,6 +95,9 @@ def test_the_directory_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.delenv("EXMC_CACHE_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert kernel.cache_directory() == tmp_path / "exmc"
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert kernel.cache_directory() is None
 
 
 def test_one_signature_serves_every_dimension_and_metric() -> None:
@@ -133,3 +134,29 @@ def test_other_threads_run_while_the_kernel_does() -> None:
         ticks += 1
     thread.join()
     assert ticks > 20
+
+
+_FRESH_PROCESS = """
+import hashlib, numpy as np
+from exmc.density import from_function
+from exmc.nuts.kernel import transitions
+from exmc.sampling.chain import advance, begin
+from exmc.sampling.options import SamplerOptions
+density = from_function(3, lambda x: (-0.5 * float(x @ x), -x))
+options = SamplerOptions(seed=1, metric="dense")
+state, block = advance(density, options, begin(density, options, 0), 500)
+print(sum(transitions().stats.cache_hits.values()), hashlib.sha256(block.positions.tobytes()).hexdigest())
+"""
+
+
+@pytest.mark.slow
+def test_fresh_processes_share_the_machine_code_and_compile_to_the_same_bits(tmp_path: Path) -> None:
+    def draw(directory: str) -> list[str]:
+        environment = {**os.environ, "EXMC_CACHE_DIR": str(tmp_path / directory)}
+        command = [sys.executable, "-c", _FRESH_PROCESS]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout.split()
+
+    cold, loaded, elsewhere = draw("a"), draw("a"), draw("b")
+    assert [cold[0], loaded[0], elsewhere[0]] == ["0", "1", "0"]
+    assert cold[1] == loaded[1] == elsewhere[1]
+    assert len(list((tmp_path / "a").iterdir())) == 1

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import pytest
 
 from exmc.density import LogDensity, from_function
 from exmc.errors import SamplingError
+from exmc.nuts.kernel import transitions
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.options import METRIC_NAMES, SamplerOptions
 from exmc.sampling.state import ChainState
@@ -157,6 +159,24 @@ def test_a_stop_is_heeded_and_costs_no_draw(target: LogDensity) -> None:
     assert np.array_equal(advance(target, OPTIONS, state, 200)[1].positions[: len(block.positions)], block.positions)
 
 
+def test_a_slow_density_does_not_delay_a_stop() -> None:
+    def function(x: np.ndarray) -> tuple[float, np.ndarray]:
+        time.sleep(0.002)
+        return -0.5 * float(x @ x), -x
+
+    options, density = replace(OPTIONS, warmup=0, step_size=0.3), from_function(1, function)
+    asked: list[float] = []
+
+    def should_stop() -> bool:
+        asked.append(time.perf_counter())
+        return False
+
+    _, block = advance(density, options, begin(density, options, 0), 30, should_stop=should_stop)
+    # An iteration takes some 15 ms, so that few fit into the time of one call.
+    assert len(block.positions) == 30
+    assert len(asked) >= 8
+
+
 def test_progress_reports_every_iteration_once(target: LogDensity) -> None:
     seen: list[tuple[int, np.ndarray]] = []
     _, block = advance(
@@ -196,11 +216,11 @@ def test_two_threads_draw_what_one_does(target: LogDensity) -> None:
     assert together == alone
 
 
-class _Fault(Exception):
+class _FaultError(Exception):
     pass
 
 
-@pytest.mark.parametrize("kind", [_Fault, KeyboardInterrupt])
+@pytest.mark.parametrize("kind", [_FaultError, KeyboardInterrupt])
 @pytest.mark.parametrize("calls", [0, 1, 40])
 def test_an_exception_in_a_python_density_comes_out(kind: type[BaseException], calls: int) -> None:
     count = 0
@@ -220,7 +240,7 @@ def test_an_exception_in_a_python_density_comes_out(kind: type[BaseException], c
 
 def test_a_flat_posterior_is_an_error_that_says_so() -> None:
     density = from_function(2, lambda x: (0.0, np.zeros(2)))
-    with pytest.raises(SamplingError, match="Chain 3 found no step size; .* flat or improper") as caught:
+    with pytest.raises(SamplingError, match=r"Chain 3 found no step size; .* flat or improper") as caught:
         begin(density, OPTIONS, 3)
     assert "proper prior" in caught.value.remedy
 
@@ -235,6 +255,15 @@ def test_a_density_that_is_defined_only_once_is_an_error_that_says_so() -> None:
 
     with pytest.raises(SamplingError, match="undefined or discontinuous"):
         begin(from_function(2, function), OPTIONS, 0)
+
+
+@pytest.mark.parametrize("metric", METRIC_NAMES)
+@pytest.mark.parametrize("dimension", [1, 3])
+def test_the_kernel_is_compiled_once_for_all_chains(metric: str, dimension: int) -> None:
+    options, density = replace(OPTIONS, metric=metric), python_normal(dimension)
+    state, _ = advance(density, options, begin(density, options, 0), 210)
+    advance(density, options, ChainState.from_arrays(state.to_arrays()), 3)
+    assert len(transitions().signatures) == 1  # type: ignore[attr-defined]
 
 
 def test_a_chain_goes_on_only_as_it_was_begun(target: LogDensity) -> None:

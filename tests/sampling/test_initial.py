@@ -39,7 +39,9 @@ def test_candidates_are_tried_until_value_and_gradient_are_finite(fault: str) ->
 
 def test_giving_up_says_which_chain_how_often_and_what_was_found() -> None:
     density = from_function(3, lambda x: (-np.inf, np.zeros(3)))
-    with pytest.raises(SamplingError, match="Chain 7 found no starting point: at each of 100 points .* was -inf") as info:
+    with pytest.raises(
+        SamplingError, match=r"Chain 7 found no starting point: at each of 100 points .* was -inf"
+    ) as info:
         draw_initial(density, OPTIONS, 7, KEY)
     assert "initial_radius" in info.value.remedy
 
@@ -50,7 +52,10 @@ def test_a_given_point_is_used_or_refused() -> None:
     assert (point.log_density, *point.gradient) == (-2.5, -1.0, -2.0)
     with pytest.raises(SamplingError, match=r"shape \(3,\), but the density has 2"):
         use_initial(density, 0, np.zeros(3))
-    with pytest.raises(SamplingError, match="Chain 4 cannot start .* component 0 of its gradient"), np.errstate(all="ignore"):
+    with (
+        pytest.raises(SamplingError, match=r"Chain 4 cannot start .* component 0 of its gradient"),
+        np.errstate(all="ignore"),
+    ):
         use_initial(density, 4, np.array([3.0, 1.0]))
 
 

@@ -1,0 +1,1 @@
+"""Whether a posterior can be trusted, and how models compare."""

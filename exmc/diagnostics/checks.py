@@ -1,0 +1,228 @@
+"""The checks that a run must pass to be believed, as a table of thresholds, meanings and remedies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from exmc.diagnostics.arviz import array_stats
+from exmc.diagnostics.summary import summarise
+
+Subject: TypeAlias = tuple[str, float]
+"""What was measured (a scalar's label, a chain) and the value found."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What checks look at.
+
+    Attributes
+    ----------
+    summary
+        One row per scalar, see `summarise`.
+    statistics
+        The sample statistics by name, shape (chain, draw). A check whose statistic is missing finds nothing.
+    chains
+        Labels of the chains there.
+    failed
+        Chains that are not there, because they failed.
+    """
+
+    summary: xr.Dataset
+    statistics: Mapping[str, NDArray[Any]]
+    chains: tuple[int, ...]
+    failed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One row of `CHECKS`.
+
+    `measure` yields subjects with their values; those on the wrong side of `threshold` fail, and so does NaN.
+    """
+
+    name: str
+    threshold: float
+    fails: Literal["above", "below"]
+    measure: Callable[[Evidence], Iterator[Subject]]
+    meaning: str
+    remedy: str
+
+    def failed_by(self, value: float) -> bool:
+        """Whether `value` is on the wrong side of the threshold, or NaN."""
+        return not (value <= self.threshold if self.fails == "above" else value >= self.threshold)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check that failed: for what, with what value, what that means and what to try."""
+
+    check: str
+    subject: str
+    value: float
+    threshold: float
+    meaning: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Diagnosis:
+    """What `diagnose` found, and the summary it is based on."""
+
+    findings: tuple[Finding, ...]
+    summary: xr.Dataset
+
+    @property
+    def passed(self) -> bool:
+        """Whether every check passed."""
+        return not self.findings
+
+
+def diagnose(tree: xr.DataTree, checks: Sequence[Check] | None = None) -> Diagnosis:
+    """Judge the posterior of `tree` by `checks`, by default all of `CHECKS`.
+
+    Raises `StoreError` if there is no posterior.
+    """
+    evidence = gather(tree)
+    findings = tuple(
+        Finding(check.name, subject, value, check.threshold, check.meaning, check.remedy)
+        for check in (CHECKS if checks is None else checks)
+        for subject, value in check.measure(evidence)
+        if check.failed_by(value)
+    )
+    return Diagnosis(findings, evidence.summary)
+
+
+def gather(tree: xr.DataTree) -> Evidence:
+    """What checks need of `tree`: its posterior summarised, its statistics, and which chains failed."""
+    statistics: dict[str, NDArray[Any]] = {}
+    if "sample_stats" in tree.children:
+        group = tree.children["sample_stats"].to_dataset()
+        for name, array in group.data_vars.items():
+            if {"chain", "draw"} == set(array.dims):
+                statistics[str(name)] = array.transpose("chain", "draw").values
+    summary = summarise(tree)
+    chains = tuple(int(c) for c in tree.children["posterior"].to_dataset()["chain"].values)
+    failed = tuple(int(entry["chain"]) for entry in tree.attrs.get("failed_chains", ()))
+    return Evidence(summary, statistics, chains, failed)
+
+
+def _failed_chains(evidence: Evidence) -> Iterator[Subject]:
+    yield from ((f"chain {chain}", 1.0) for chain in evidence.failed)
+
+
+def _not_finite(evidence: Evidence) -> Iterator[Subject]:
+    labels, finite = evidence.summary.scalar.values, evidence.summary.finite.values
+    yield from ((str(label), 0.0 if ok else 1.0) for label, ok in zip(labels, finite, strict=True))
+
+
+def _column(name: str, per_chain: bool = False) -> Callable[[Evidence], Iterator[Subject]]:
+    """A column of the summary, for the scalars that move: a constant has neither mixed nor failed to."""
+
+    def measure(evidence: Evidence) -> Iterator[Subject]:
+        table = evidence.summary
+        judged = ~table.constant.values & table.finite.values
+        divisor = max(len(evidence.chains), 1) if per_chain else 1
+        for label, value in zip(table.scalar.values[judged], table[name].values[judged], strict=True):
+            yield str(label), float(value) / divisor
+
+    return measure
+
+
+def _divergences(evidence: Evidence) -> Iterator[Subject]:
+    if "diverging" in evidence.statistics:
+        yield "all chains", float(np.sum(evidence.statistics["diverging"]))
+
+
+def _saturation(evidence: Evidence) -> Iterator[Subject]:
+    if "reached_max_treedepth" in evidence.statistics:
+        for chain, flags in zip(evidence.chains, evidence.statistics["reached_max_treedepth"], strict=True):
+            yield f"chain {chain}", float(np.mean(flags))
+
+
+def _bfmi(evidence: Evidence) -> Iterator[Subject]:
+    if "energy" in evidence.statistics:
+        energy = np.asarray(evidence.statistics["energy"], dtype=np.float64)
+        if energy.shape[1] < 2:
+            return
+        # A chain that never moves has no variance of its energy, and no information.
+        moving = energy.std(axis=1) > 0
+        values = np.zeros(len(energy))
+        if moving.any():
+            values[moving] = array_stats.bfmi(energy[moving], chain_axis=0, draw_axis=1)
+        yield from ((f"chain {c}", float(v)) for c, v in zip(evidence.chains, values, strict=True))
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        "failed chain",
+        0.0,
+        "above",
+        _failed_chains,
+        "The chain stopped with an error; the results are those of the others.",
+        "Read its traceback in the run's attributes. Starting points that were all rejected, or a density that is"
+        " not defined somewhere, are the usual causes.",
+    ),
+    Check(
+        "draws not finite",
+        0.0,
+        "above",
+        _not_finite,
+        "Some draws are NaN or infinite, so that no summary of them means anything.",
+        "Look for an overflow, a division by zero or a logarithm of a negative number in its expression.",
+    ),
+    Check(
+        "r_hat",
+        1.01,
+        "above",
+        _column("r_hat"),
+        "The chains have not mixed: they disagree about this quantity more than chance explains.",
+        "Run longer; if it stays, reparameterise (non-centre a hierarchy), or look for several modes.",
+    ),
+    Check(
+        "ess_bulk per chain",
+        100.0,
+        "below",
+        _column("ess_bulk", per_chain=True),
+        "The draws are worth too few independent ones to estimate the centre of this quantity reliably.",
+        "Draw more; if that hardly helps, reparameterise.",
+    ),
+    Check(
+        "ess_tail per chain",
+        100.0,
+        "below",
+        _column("ess_tail", per_chain=True),
+        "The draws are worth too few independent ones to estimate the tails of this quantity reliably.",
+        "Draw more; if that hardly helps, look at its prior: heavy tails are slow to explore.",
+    ),
+    Check(
+        "divergences",
+        0.0,
+        "above",
+        _divergences,
+        "The integrator failed in some region, which the draws may therefore avoid: estimates can be biased.",
+        "Raise target_accept towards 0.99, non-centre hierarchical variables, or make priors tighter.",
+    ),
+    Check(
+        "reached_max_treedepth",
+        0.01,
+        "above",
+        _saturation,
+        "This fraction of the trajectories was cut off: the chain moves slowly, though not wrongly.",
+        "Raise max_treedepth, or bring the variables to similar scales and less correlation.",
+    ),
+    Check(
+        "bfmi",
+        0.3,
+        "below",
+        _bfmi,
+        "Momentum resampling hardly changes the energy (Betancourt 2016), so that the tails are explored slowly.",
+        "Reparameterise: heavy tails and funnels are the usual cause. Longer warm-up can help.",
+    ),
+)
+"""Every check, in the order of reports. Thresholds for R-hat and ESS: Vehtari et al. (2021); for BFMI: Stan's."""

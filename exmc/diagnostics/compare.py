@@ -1,0 +1,108 @@
+"""Ranking models of the same data by how well they predict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from exmc.diagnostics.elpd import METHODS, Elpd
+from exmc.diagnostics.summary import group_of
+from exmc.errors import ModelError, suggest
+
+
+class Ranked(NamedTuple):
+    """One row of a comparison, all figures on the scale of log densities (more is better).
+
+    `difference` is the best model's elpd minus this one's, `difference_se` its standard error; a difference below
+    four, or within twice its standard error, says little. `unreliable` counts the points whose estimate cannot be
+    trusted.
+    """
+
+    rank: int
+    name: str
+    elpd: float
+    se: float
+    p: float
+    difference: float
+    difference_se: float
+    points: int
+    unreliable: int
+
+
+def compare(trees: Mapping[str, xr.DataTree], method: str = "loo", variable: str | None = None) -> tuple[Ranked, ...]:
+    """Rank models, best first, by their expected log predictive density.
+
+    Parameters
+    ----------
+    trees
+        Runs by name, each with the groups ``log_likelihood``, ``observed_data`` and ``posterior``.
+    method
+        ``"loo"`` or ``"waic"``.
+    variable
+        The observed variable to predict; all of them by default.
+
+    Raises
+    ------
+    ModelError
+        If there is nothing to compare, or two runs saw different data: their densities are then not comparable.
+    StoreError
+        If a run has no log likelihood.
+    """
+    if len(trees) < 2:
+        raise ModelError(f"a comparison needs two models, not {len(trees)}.")
+    if method not in METHODS:
+        raise ModelError(f"there is no method {method!r}.", remedy=suggest(method, METHODS))
+    first, *others = trees
+    for other in others:
+        _check_same_data(first, trees[first], other, trees[other], variable)
+    found = {name: METHODS[method](tree, variable) for name, tree in trees.items()}
+    _check_same_points(found)
+    order = sorted(found, key=lambda name: -found[name].elpd)
+    best = found[order[0]]
+    return tuple(_row(rank, name, found[name], best) for rank, name in enumerate(order))
+
+
+def _row(rank: int, name: str, this: Elpd, best: Elpd) -> Ranked:
+    gap = best.pointwise - this.pointwise
+    return Ranked(
+        rank,
+        name,
+        this.elpd,
+        this.se,
+        this.p,
+        float(gap.sum()),
+        float(np.sqrt(len(gap) * gap.var())),
+        len(gap),
+        int(this.unreliable.sum()),
+    )
+
+
+def _check_same_data(first: str, one: xr.DataTree, second: str, other: xr.DataTree, variable: str | None) -> None:
+    left, right = (group_of(tree, "observed_data") for tree in (one, other))
+    names = sorted({*map(str, left.data_vars), *map(str, right.data_vars)}) if variable is None else [variable]
+    for name in names:
+        for run, group in ((first, left), (second, right)):
+            if name not in group.data_vars:
+                raise ModelError(
+                    f"the run {run!r} did not observe {name!r}.",
+                    remedy="Compare runs that observed the same variables, or name one that they share.",
+                )
+        if left[name].shape != right[name].shape or not np.array_equal(left[name].values, right[name].values):
+            raise ModelError(
+                f"the runs {first!r} and {second!r} observed different values of {name!r}.",
+                remedy="Models are comparable on the same data only, on the same scale.",
+            )
+
+
+def _check_same_points(found: Mapping[str, Elpd]) -> None:
+    first = next(iter(found))
+    for name, elpd in found.items():
+        if elpd.labels != found[first].labels:
+            raise ModelError(
+                f"the log likelihoods of {first!r} ({len(found[first].labels)} points) and {name!r}"
+                f" ({len(elpd.labels)}) are not of the same points.",
+                remedy="A masked or jointly observed variable counts differently: make the models agree.",
+            )

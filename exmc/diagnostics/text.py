@@ -1,0 +1,146 @@
+"""Diagnostics for people and programs: tables as plain text, findings as sentences, both as JSON values."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import xarray as xr
+
+from exmc.diagnostics.checks import Diagnosis, Finding
+from exmc.diagnostics.compare import Ranked
+from exmc.diagnostics.summary import COLUMNS
+
+Row = tuple[str, ...]
+_SHOWN_PER_CHECK = 5
+
+
+def summary_rows(summary: xr.Dataset, limit: int | None = None) -> list[Row]:
+    """The table of `summarise` as text cells, the header first, at most `limit` scalars."""
+    rows: list[Row] = [("", *COLUMNS)]
+    columns = [summary[name].values for name in COLUMNS]
+    for i, label in enumerate(summary.scalar.values[:limit]):
+        rows.append((str(label), *_cells([float(column[i]) for column in columns])))
+    return rows
+
+
+def _cells(values: Sequence[float]) -> Row:
+    row = dict(zip(COLUMNS, values, strict=True))
+    places = _places(row["sd"])
+    return (
+        *(_fixed(row[name], places) for name in ("mean", "sd", "q5", "q95")),
+        _fixed(row["mcse_mean"], places + 1),
+        *(_fixed(row[name], 0) for name in ("ess_bulk", "ess_tail")),
+        _fixed(row["r_hat"], 3),
+    )
+
+
+def _places(spread: float) -> int:
+    """Decimals that show three digits of the spread: more would be noise."""
+    if not math.isfinite(spread) or spread <= 0:
+        return 3
+    return min(max(2 - math.floor(math.log10(spread)), 0), 12)
+
+
+def _fixed(value: float, places: int) -> str:
+    if not math.isfinite(value):
+        return "-" if math.isnan(value) else str(value)
+    return f"{value:.{places}f}" if abs(value) < 1e9 else f"{value:.4g}"
+
+
+def table_text(rows: Sequence[Row]) -> str:
+    """`rows` in aligned columns, the first to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(c.ljust(w) if i == 0 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    )
+
+
+def summary_text(summary: xr.Dataset, limit: int | None = None) -> str:
+    """The summary as a table, with a line that says how many scalars were left out."""
+    total = summary.sizes["scalar"]
+    text = table_text(summary_rows(summary, limit))
+    hidden = total - limit if limit is not None else 0
+    return f"{text}\n… and {hidden} more" if hidden > 0 else text
+
+
+def finding_lines(findings: Iterable[Finding]) -> list[str]:
+    """One sentence or two per failed check, with the worst subjects, their values and what to try."""
+    by_check: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_check.setdefault(finding.check, []).append(finding)
+    return [_sentence(group) for group in by_check.values()]
+
+
+def _sentence(group: list[Finding]) -> str:
+    # Every finding of a check lies on the same side of its threshold; NaN is worst.
+    worst = sorted(group, key=lambda f: (not math.isnan(f.value), -abs(f.value - f.threshold)))
+    named = ", ".join(f"{f.subject} ({_number(f.value)})" for f in worst[:_SHOWN_PER_CHECK])
+    more = f" and {len(worst) - _SHOWN_PER_CHECK} more" if len(worst) > _SHOWN_PER_CHECK else ""
+    first = worst[0]
+    return f"{first.check} (threshold {_number(first.threshold)}): {named}{more}. {first.meaning} {first.remedy}"
+
+
+def _number(value: float) -> str:
+    if value == int(value) if math.isfinite(value) else False:
+        return str(int(value))
+    return f"{value:.3g}"
+
+
+def diagnosis_text(diagnosis: Diagnosis, limit: int | None = 40) -> str:
+    """The summary and all findings, or the sentence that all checks passed."""
+    head = summary_text(diagnosis.summary, limit)
+    if diagnosis.passed:
+        return f"{head}\n\nAll checks passed."
+    lines = finding_lines(diagnosis.findings)
+    return "\n".join([head, "", f"{len(lines)} of the checks failed:", *(f"  * {line}" for line in lines)])
+
+
+def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
+    """`diagnosis` as JSON values; numbers that are not finite become null."""
+    table = diagnosis.summary
+    rows = [
+        {"scalar": str(label)} | {name: _json_number(table[name].values[i]) for name in COLUMNS}
+        for i, label in enumerate(table.scalar.values)
+    ]
+    findings = [
+        {
+            "check": f.check,
+            "subject": f.subject,
+            "value": _json_number(f.value),
+            "threshold": f.threshold,
+            "meaning": f.meaning,
+            "remedy": f.remedy,
+        }
+        for f in diagnosis.findings
+    ]
+    return {"passed": diagnosis.passed, "findings": findings, "summary": rows}
+
+
+def comparison_rows(ranking: Sequence[Ranked]) -> list[Row]:
+    """A comparison as text cells, the header first."""
+    rows: list[Row] = [("", *(field for field in Ranked._fields if field != "name"))]
+    for row in ranking:
+        figures = (row.elpd, row.se, row.p, row.difference, row.difference_se)
+        cells = [_fixed(value, 2) for value in figures]
+        rows.append((row.name, str(row.rank), *cells, str(row.points), str(row.unreliable)))
+    return rows
+
+
+def comparison_text(ranking: Sequence[Ranked]) -> str:
+    """A comparison as a table, and what its unreliable points mean, if there are any."""
+    text = table_text(comparison_rows(ranking))
+    doubtful = [row.name for row in ranking if row.unreliable]
+    if not doubtful:
+        return text
+    return (
+        f"{text}\nEstimates for {', '.join(doubtful)} rest on points that the model is too surprised by (Pareto k or"
+        " p_waic above its limit): trust the ranking only where differences are large, or cross-validate."
+    )
+
+
+def _json_number(value: Any) -> float | None:
+    number = float(value)
+    return number if math.isfinite(number) else None

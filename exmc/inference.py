@@ -1,0 +1,134 @@
+"""Sampling a model in this process, without a cluster or a run directory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from exmc.compile.kernel import Engine
+from exmc.compile.layout import layout_of
+from exmc.compile.program import CompiledModel, compile_model
+from exmc.derive import Groups, derived_groups
+from exmc.errors import SamplingError
+from exmc.ir import serial
+from exmc.ir.builder import Builder
+from exmc.ir.model import Model
+from exmc.predictive.predict import prior_predictive as simulate_prior
+from exmc.rewrite.run import rewrite
+from exmc.sampling.chain import Block, advance, begin
+from exmc.sampling.options import SamplerOptions
+from exmc.trace.dataset import build_datatree
+from exmc.trace.schema import schema_of
+
+
+def sample(
+    model: Model | Builder,
+    *,
+    draws: int = 1000,
+    warmup: int = 1000,
+    chains: int = 4,
+    seed: int | None = None,
+    target_accept: float = 0.8,
+    max_treedepth: int = 10,
+    metric: str = "diagonal",
+    engine: Engine = "native",
+    predictive: bool = True,
+) -> xr.DataTree:
+    """Draw from the posterior of `model` by NUTS, chains in threads of this process.
+
+    Parameters
+    ----------
+    model
+        A `Builder` is built first.
+    draws, warmup, chains
+        Counts; `draws` and `warmup` are per chain.
+    seed
+        Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
+    target_accept, max_treedepth, metric
+        See `exmc.sampling.options.SamplerOptions`.
+    engine
+        "native" (machine code) or "autograd" (interpreted).
+    predictive
+        Whether to simulate prior and posterior predictive data too.
+
+    Returns
+    -------
+    DataTree
+        The groups of the ArviZ schema that a finished run directory has too.
+
+    Raises
+    ------
+    ExmcError
+        For a model that means nothing, options out of range, and chains that cannot be sampled.
+    """
+    options = SamplerOptions(
+        seed=secrets.randbits(32) if seed is None else seed,
+        draws=draws,
+        warmup=warmup,
+        chains=chains,
+        target_accept=target_accept,
+        max_treedepth=max_treedepth,
+        metric=metric,
+    )
+    source = model.build() if isinstance(model, Builder) else model
+    compiled = compile_model(source, rewrite(source).model, engine=engine)
+    if not compiled.layout.dimension:
+        raise SamplingError("the model has no free variables, so there is nothing to sample.")
+    schema = schema_of(source, compiled.model, compiled.layout, draws, warmup, chains)
+    attributes = {"seed": options.seed, "model_digest": serial.digest(source), "engine": compiled.engine}
+    groups = _sampled_groups(compiled, _run_chains(compiled, options))
+    tree = build_datatree(schema, groups, attributes)
+    prior_draws = 500 if predictive else 0
+    groups |= derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
+    return build_datatree(schema, groups, attributes)
+
+
+def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None = None) -> xr.DataTree:
+    """Draws of `model` before it has seen data: the groups ``prior`` and ``prior_predictive``.
+
+    Raises `SamplingError` for a model with an improper prior, which cannot be drawn from.
+    """
+    source = model.build() if isinstance(model, Builder) else model
+    rewritten = rewrite(source).model
+    drawn = simulate_prior(source, draws, secrets.randbits(32) if seed is None else seed)
+    if drawn.skipped:
+        raise SamplingError(f"there are no draws from the prior: {drawn.skipped}")
+    schema = schema_of(source, rewritten, layout_of(rewritten), draws, 0, 1)
+    return build_datatree(schema, {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive})
+
+
+def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]:
+    # Kernels hold no GIL, so threads are enough; more threads in BLAS would change last bits and gain nothing.
+    workers = min(options.chains, os.cpu_count() or 1)
+    with threadpool_limits(1), ThreadPoolExecutor(workers, thread_name_prefix="exmc-chain") as pool:
+        return list(pool.map(partial(_run_chain, compiled, options), range(options.chains)))
+
+
+def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int) -> Block:
+    density = compiled.density()
+    state = begin(density, options, chain)
+    state, _ = advance(density, options, state, options.warmup)
+    _, block = advance(density, options, state, options.draws)
+    return block
+
+
+def _sampled_groups(compiled: CompiledModel, blocks: list[Block]) -> Groups:
+    layout = compiled.layout
+    return {
+        "posterior": _stacked([compiled.constrain(b.positions) for b in blocks]),
+        "sample_stats": _stacked([b.statistics for b in blocks]),
+        "unconstrained_posterior": _stacked([layout.columns(b.positions) for b in blocks]),
+    }
+
+
+def _stacked(chains: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """One array per name, chains along its first axis."""
+    return {name: np.stack([chain[name] for chain in chains]) for name in chains[0]}

@@ -1,0 +1,157 @@
+"""Forward simulation of a model as its user wrote it: some variables given, the others drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from exmc.distributions import DISTRIBUTIONS
+from exmc.errors import ModelError
+from exmc.ir.check import infer_types
+from exmc.ir.expressions import Reference
+from exmc.ir.model import Model, in_order
+from exmc.ir.nodes import Call, Deterministic, Node, RandomVariable
+from exmc.ir.types import ArrayType
+from exmc.predictive.batch import Batch, Value, evaluate, take
+
+# Words that set these random numbers apart from the chains' own, which have `spawn_key=(chain,)`.
+_PREDICTIVE = 0x70726564
+_ELEMENTS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Which samples to simulate, by chain and draw: two integer arrays of the same length."""
+
+    chains: NDArray[np.int64]
+    draws: NDArray[np.int64]
+
+    @classmethod
+    def grid(cls, chains: ArrayLike, draws: int) -> Samples:
+        """Draws 0, 1, … of each of the chains so labelled, chain by chain."""
+        labels = np.asarray(chains, dtype=np.int64)
+        return cls(np.repeat(labels, draws), np.tile(np.arange(draws), len(labels)))
+
+    def __len__(self) -> int:
+        return len(self.chains)
+
+    def __getitem__(self, part: slice) -> Samples:
+        return Samples(self.chains[part], self.draws[part])
+
+
+def simulate(
+    source: Model,
+    seed: int,
+    purpose: str,
+    samples: Samples,
+    given: Mapping[str, NDArray[Any]] | None = None,
+) -> dict[str, NDArray[Any]]:
+    """Every variable of `source` in each sample, shape (samples, ...).
+
+    Parameters
+    ----------
+    source
+        The model before any rewriting, so that results are the same in distribution whatever was rewritten.
+        Observations are simulated in full, masked and weighted entries included; one of a deterministic variable has
+        its value.
+    seed, purpose
+        Two purposes ("prior", "posterior") have independent random numbers.
+    samples
+        A sample's values depend on `seed`, `purpose`, the variable's name, chain and draw alone: not on which others
+        are simulated with it, nor by how many workers.
+    given
+        Values of random variables, shape (samples, ...); the others are drawn.
+
+    Raises
+    ------
+    ModelError
+        If a variable cannot be drawn: an improper distribution, or parameters outside their support.
+    """
+    types = infer_types(source)
+    nodes = in_order(source)
+    size = sum(types[node.name].size for node in nodes)
+    step = max(1, _ELEMENTS_AT_ONCE // max(size, 1))
+    parts: list[dict[str, NDArray[Any]]] = []
+    for part in _slices(len(samples), step):
+        chosen = {name: values[part] for name, values in (given or {}).items()}
+        parts.append(_Simulation(source, types, seed, purpose, samples[part]).run(nodes, chosen))
+    return {node.name: np.concatenate([p[node.name] for p in parts]) for node in nodes} if parts else {}
+
+
+def _slices(count: int, step: int) -> Iterator[slice]:
+    return (slice(first, min(first + step, count)) for first in range(0, count, step))
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulation:
+    """One part of the samples."""
+
+    source: Model
+    types: Mapping[str, ArrayType]
+    seed: int
+    purpose: str
+    samples: Samples
+
+    def run(self, nodes: tuple[Node, ...], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        values: dict[str, Value] = {name: data.values for name, data in self.source.data.items()}
+        for node in nodes:
+            values[node.name] = Batch(self._value(node, values, given))
+        return {node.name: values[node.name].values for node in nodes}
+
+    def _value(self, node: Node, values: Mapping[str, Value], given: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        if isinstance(node, Deterministic):
+            return self._filled(evaluate(node.expression, values, len(self.samples)), node.name)
+        if isinstance(node, RandomVariable):
+            return given[node.name] if node.name in given else self._draw(node.name, node.call, values)
+        if isinstance(node.target, Reference):
+            return self._filled(values[node.target.name], node.name)
+        return self._draw(node.name, node.target, values)
+
+    def _draw(self, name: str, call: Call, values: Mapping[str, Value]) -> NDArray[Any]:
+        distribution = DISTRIBUTIONS[call.distribution]
+        count, shape = len(self.samples), self.types[name].shape
+        parameters = {key: evaluate(e, values, count) for key, e in call.parameters}
+        out = np.empty((count, *shape), dtype=np.int64 if distribution.discrete else np.float64)
+        try:
+            everything = {k: p.values if isinstance(p, Batch) else p for k, p in parameters.items()}
+            distribution.check_parameters(**everything)
+            for i, generator in enumerate(_generators(self.seed, self.purpose, name, self.samples)):
+                one = {key: take(parameter, i) for key, parameter in parameters.items()}
+                out[i] = distribution.draw(generator, shape, **one)
+        except ModelError as error:
+            raise error.within("variables", name) from None
+        except ValueError as error:
+            raise ModelError(
+                f"{distribution.name} cannot be drawn with these parameters: {error}.", where=("variables", name)
+            ) from error
+        return out
+
+    def _filled(self, value: Value, name: str) -> NDArray[Any]:
+        """`value` in the full shape of the variable `name`, for every sample."""
+        shape = (len(self.samples), *self.types[name].shape)
+        if not isinstance(value, Batch):
+            return np.broadcast_to(value, shape).copy()
+        inner = value.values.shape[1:]
+        aligned = value.values.reshape(shape[0], *(1,) * (len(shape) - 1 - len(inner)), *inner)
+        return np.broadcast_to(aligned, shape).copy()
+
+
+def _generators(seed: int, purpose: str, name: str, samples: Samples) -> Iterator[np.random.Generator]:
+    """A generator per sample: Philox (Salmon et al. 2011) keyed by purpose and variable, its counter at chain and draw.
+
+    It is one object whose counter is set anew, which takes a microsecond; a generator of its own takes twenty. A
+    sample has 2^128 blocks of numbers before it meets the next one's.
+    """
+    words = (_PREDICTIVE, *purpose.encode(), 0, *name.encode())
+    key = np.random.SeedSequence(seed, spawn_key=words).generate_state(2, np.uint64)
+    bits = np.random.Philox(key=key)
+    generator = np.random.Generator(bits)
+    start: Any = bits.state
+    for chain, draw in zip(samples.chains.tolist(), samples.draws.tolist(), strict=True):
+        start["state"]["counter"] = np.array((0, 0, draw, chain), dtype=np.uint64)
+        bits.state = start
+        yield generator

@@ -1,0 +1,146 @@
+"""What the likelihood tells about each element of a block of variables: its best value and its information there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exmc.rewrite.surface import FloatArray, Free, Surface
+
+# A block whose elements share rows is differenced one element at a time: of a larger one, this many stand for all.
+SAMPLED = 64
+_HALVINGS = 12
+
+
+@dataclass(slots=True)
+class Block:
+    """The elements of some free variables, concatenated, with the state of a diagonal Newton search over them.
+
+    Attributes
+    ----------
+    names, sizes
+        The variables and how many elements each has.
+    owner
+        For each row of the surface the one element it depends on, or -1; None where rows depend on several.
+    places
+        The elements that are looked at, shape (places,): those that some row depends on.
+    step
+        The finite-difference step of each element, shape (elements,).
+    information
+        Minus the second derivative of the log likelihood in each element, shape (elements,); 0 where not positive.
+    """
+
+    names: tuple[str, ...]
+    sizes: tuple[int, ...]
+    owner: NDArray[np.int64] | None
+    places: NDArray[np.int64]
+    step: FloatArray
+    information: FloatArray
+
+    @property
+    def count(self) -> int:
+        """How many elements there are."""
+        return sum(self.sizes)
+
+
+def block_of(names: tuple[str, ...], surface: Surface, free: Free) -> Block:
+    """The block of the variables `names`, with the rows that depend on each element found out."""
+    sizes = tuple(surface.types[n].size for n in names)
+    block = Block(names, sizes, None, np.arange(sum(sizes)), np.ones(sum(sizes)), np.zeros(sum(sizes)))
+    owner = _owners(block, surface, free)
+    if owner is not None:
+        block.owner = owner
+        block.places = np.unique(owner[owner >= 0])
+    elif block.count > SAMPLED:
+        block.places = np.unique(np.linspace(0, block.count - 1, SAMPLED).astype(np.int64))
+    return block
+
+
+def gathered(block: Block, free: Free) -> FloatArray:
+    """The elements of `block`, shape (elements,)."""
+    return np.concatenate([free[n].ravel() for n in block.names])
+
+
+def scattered(block: Block, elements: FloatArray, free: Free) -> dict[str, FloatArray]:
+    """`free` with the elements of `block` replaced."""
+    parts = np.split(elements, np.cumsum(block.sizes)[:-1])
+    return dict(free) | {n: p.reshape(free[n].shape) for n, p in zip(block.names, parts, strict=True)}
+
+
+def _owners(block: Block, surface: Surface, free: Free) -> NDArray[np.int64] | None:
+    """The element each row depends on, -1 for none; None where some row depends on several.
+
+    Elements are set to NaN, half of them at a time: the halves in which a row turns NaN spell the number of its
+    element in binary, and a row that turns NaN in both of a pair of halves depends on several. That takes
+    2 log2(elements) evaluations instead of one an element.
+    """
+    elements = gathered(block, free)
+    before = np.isnan(surface.rows(free))
+
+    def touched(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        rows = surface.rows(scattered(block, np.where(chosen, np.nan, elements), free))
+        return np.isnan(rows) & ~before
+
+    numbers = np.arange(block.count)
+    owner = np.where(touched(np.ones(block.count, bool)), 0, -1).astype(np.int64)
+    for bit in range(max(block.count - 1, 0).bit_length()):
+        chosen = (numbers >> bit) & 1 == 1
+        with_bit, without = touched(chosen), touched(~chosen)
+        if np.any(with_bit & without):
+            return None
+        owner[with_bit] += 1 << bit
+    return owner
+
+
+def difference(block: Block, surface: Surface, free: Free) -> tuple[FloatArray, FloatArray]:
+    """First derivative of the log likelihood in each element and minus the second, each of shape (elements,).
+
+    Central differences with the block's steps; 0 for elements without rows and for rows that are not finite.
+    """
+    elements = gathered(block, free)
+    here = surface.rows(free)
+    slope, information = np.zeros(block.count), np.zeros(block.count)
+    if block.owner is not None:
+        moves = [(block.owner, np.ones(block.count, bool))]
+    else:
+        moves = [(np.full(here.shape, j), np.arange(block.count) == j) for j in block.places]
+    for owner, moved in moves:
+        shift = np.where(moved, block.step, 0.0)
+        up = surface.rows(scattered(block, elements + shift, free))
+        down = surface.rows(scattered(block, elements - shift, free))
+        usable = (owner >= 0) & np.isfinite(up) & np.isfinite(down) & np.isfinite(here)
+        at = owner[usable]
+        up, down, middle = up[usable], down[usable], here[usable]
+        slope += np.bincount(at, up - down, block.count) / (2.0 * block.step)
+        information -= np.bincount(at, (up - middle) + (down - middle), block.count) / block.step**2
+    return slope, information
+
+
+def improved(block: Block, surface: Surface, free: Free) -> dict[str, FloatArray]:
+    """`free` after one Newton step in each element of `block`, shortened until the likelihood does not fall.
+
+    Where rows belong to one element each, every element is judged by its own rows. The block's steps become half a
+    standard error, so that differences neither drown in rounding nor leave the bulk of the likelihood.
+    """
+    slope, information = difference(block, surface, free)
+    curved = information > 0
+    step = np.where(curved, slope / np.where(curved, information, 1.0), 4.0 * block.step * np.sign(slope))
+    block.information = np.where(curved, information, 0.0)
+    half_error = 0.5 / np.sqrt(np.where(curved, information, 1.0))
+    block.step = np.clip(np.where(curved, half_error, 4.0 * block.step), 1e-12, 1e12)
+    elements, here = gathered(block, free), surface.rows(free)
+    for _ in range(_HALVINGS):
+        rows = surface.rows(scattered(block, elements + step, free))
+        gain = np.where(np.isfinite(rows), rows, -np.inf) - np.where(np.isfinite(here), here, -1e300)
+        if block.owner is None:
+            worse = np.full(block.count, not np.sum(gain) >= 0.0)
+        else:
+            owned = block.owner >= 0
+            worse = ~(np.bincount(block.owner[owned], gain[owned], block.count) >= 0.0)
+        worse &= step != 0.0
+        if not worse.any():
+            return scattered(block, elements + step, free)
+        step = np.where(worse, 0.25 * step, step)
+    return scattered(block, elements + np.where(worse, 0.0, step), free)

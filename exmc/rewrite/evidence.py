@@ -1,0 +1,237 @@
+"""Whether the data or the population determine the elements of a hierarchical variable better.
+
+For ``theta_j ~ F(mu_j, tau)`` the centred parameterisation suits informative data and the non-centred one weak data:
+with information I_j about theta_j in the likelihood, their posterior correlations are mirror images about
+I_j tau^2 = 1 (Papaspiliopoulos, Roberts and Skold 2007; Betancourt and Girolami 2015). Where tau may be near 0 the
+centred one also has a funnel. So a variable is centred only if
+
+    median over j of I_j * (lower 95 % confidence limit of tau^2) > 1
+
+and non-centred otherwise, in particular where nothing is known. All of it comes from the data, in plain numpy:
+
+1. Without pooling: each theta_j is moved to its maximum-likelihood value by Newton's method on finite differences, in
+   turn with the other variables that the likelihood depends on (scales, coefficients), which start at the
+   unconstrained value 0 and are set to their most probable value. A scale would come out too small where each theta_j
+   has few observations, as that ignores the error of theta_j; the term -1/2 sum log I_j in its objective mends it
+   (restricted maximum likelihood; Patterson and Thompson 1971).
+2. tau^2 is estimated from the spread of the estimates beyond their errors, by moments (DerSimonian and Laird 1986;
+   with covariates for the location: Jackson, White and Riley 2013). Variables with the same scale expression are one
+   population; the location may depend on any other variables, linearly or nearly so. The limit replaces Cochran's Q,
+   with k degrees of freedom, by k Q / chi2_k(0.95). A constant scale needs no estimate.
+3. Upwards: the estimates, with variance tau^2 + 1/I_j, are then observations of the locations.
+
+Where a row of data depends on several elements (coefficients of a regression), I_j is what the data tell about one
+element when the others are known, an upper bound.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri
+
+from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.expressions import Expression
+from exmc.ir.infer import infer_types
+from exmc.ir.model import Model, in_order
+from exmc.ir.nodes import RandomVariable
+from exmc.ir.operations import evaluate, infer_type
+from exmc.ir.text import expression_text
+from exmc.rewrite.algebra import constant_value, is_constant
+from exmc.rewrite.block import Block, block_of, difference, gathered, improved
+from exmc.rewrite.surface import FloatArray, Free, Surface, Values
+from exmc.rewrite.unpooled import unpooled_fit
+
+CONFIDENCE = 0.95
+_COVARIATES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether to leave a variable centred, and why."""
+
+    centred: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Population:
+    """Variables that share a scale: its expression, and whether it is constant."""
+
+    variables: tuple[RandomVariable, ...]
+    scale: Expression
+    constant: bool
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(v.name for v in self.variables)
+
+
+def weigh(model: Model, variables: Sequence[RandomVariable]) -> dict[str, Verdict]:
+    """A verdict on each of `variables`, hierarchical ones of location-scale families."""
+    surface = Surface(model, infer_types(model))
+    populations = _populations(model, variables)
+    if not surface.rows(surface.origin()).size:
+        return {v.name: _NOTHING for v in variables}
+    free = unpooled_fit([p.names for p in populations], surface)
+    verdicts: dict[str, Verdict] = {}
+    for population in reversed(populations):
+        block = block_of(population.names, surface, free)
+        if block.places.size:
+            for _ in range(4):
+                free = improved(block, surface, free)
+        verdict = _verdict(population, block, model, surface, free)
+        verdicts |= dict.fromkeys(population.names, verdict)
+    return verdicts
+
+
+_NOTHING = Verdict(False, "no data bear on it")
+
+
+def _populations(model: Model, variables: Sequence[RandomVariable]) -> list[_Population]:
+    """Populations with every one after those that its locations depend on."""
+    names = {v.name for v in variables}
+    found: dict[tuple[str, ...], list[RandomVariable]] = {}
+    for node in in_order(model):
+        if isinstance(node, RandomVariable) and node.name in names:
+            scale = _location_scale(node)[1]
+            constant = is_constant(scale, model)
+            key = (node.name,) if constant else (node.call.distribution, expression_text(scale))
+            found.setdefault(key, []).append(node)
+    # By the last member: another population may lie between the members of one.
+    position = {n.name: i for i, n in enumerate(in_order(model))}
+    ordered = sorted(found.values(), key=lambda members: position[members[-1].name])
+    made = [(tuple(members), _location_scale(members[0])[1]) for members in ordered]
+    return [_Population(members, scale, is_constant(scale, model)) for members, scale in made]
+
+
+def _location_scale(variable: RandomVariable) -> tuple[Expression, Expression]:
+    names = DISTRIBUTIONS[variable.call.distribution].location_scale
+    assert names is not None
+    return variable.call.arguments[names[0]], variable.call.arguments[names[1]]
+
+
+def _verdict(population: _Population, block: Block, model: Model, surface: Surface, free: Free) -> Verdict:
+    """The verdict on `population`, whose estimates then stand for its data in `surface`."""
+    if not block.places.size:
+        return _NOTHING
+    if not population.constant and infer_type(population.scale, surface.types).size != 1:
+        return Verdict(False, "each element has a scale of its own, which one value cannot tell")
+    located = _locations(population, surface)
+    covariates = _covariates(population, located, surface, free)
+    if covariates is None:
+        return Verdict(False, f"its location depends on more than {_COVARIATES} other values")
+    columns, own = covariates
+    information = np.maximum(difference(block, surface, free)[1], 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = 1.0 / information
+        if own is not None:
+            variance = variance + np.sum(np.where(own != 0.0, own**2 * variance, 0.0), axis=1)
+    estimates = gathered(block, free)
+    known = np.isfinite(variance)
+    if population.constant:
+        scales = np.asarray(constant_value(population.scale, model), float)
+        spread = least = np.broadcast_to(scales, surface.types[population.names[0]].shape).ravel() ** 2
+    else:
+        residuals = (estimates - located(surface.values(free)))[known]
+        moments = _moments(residuals, columns[known], 1.0 / variance[known])
+        if moments is None:
+            return Verdict(False, "it has too few elements to tell how much they spread")
+        spread, least = (np.full(block.count, m) for m in moments)
+    surface.extra.append(_summary(located, estimates, 1.0 / (spread + variance), known))
+    return _judged(information, spread, least, block)
+
+
+def _judged(information: FloatArray, spread: FloatArray, least: FloatArray, block: Block) -> Verdict:
+    """Compare what the data and what the population tell about most elements."""
+    looked_at = np.arange(block.count) if block.owner is not None else block.places
+    with np.errstate(divide="ignore"):
+        error = float(np.median(1.0 / np.sqrt(information[looked_at])))
+    typical, low = (float(np.sqrt(np.median(s[looked_at]))) for s in (spread, least))
+    figures = f"standard error {error:.2g}, population spread {typical:.2g}"
+    if low != typical:
+        figures += f" and surely {low:.2g}"
+    if float(np.median((information * least)[looked_at])) > 1.0:
+        return Verdict(True, f"the data tell its elements better than the population does ({figures})")
+    return Verdict(False, f"the data do not tell its elements better than the population does ({figures})")
+
+
+def _locations(population: _Population, surface: Surface) -> Callable[[Values], FloatArray]:
+    """A function from all values to the location of each element of `population`, shape (elements,)."""
+
+    def located(values: Values) -> FloatArray:
+        parts = []
+        for variable in population.variables:
+            location = np.asarray(evaluate(_location_scale(variable)[0], values), float)
+            parts.append(np.broadcast_to(location, surface.types[variable.name].shape).ravel())
+        return np.concatenate(parts)
+
+    return located
+
+
+def _covariates(
+    population: _Population, located: Callable[[Values], FloatArray], surface: Surface, free: Free
+) -> tuple[FloatArray, FloatArray | None] | None:
+    """How the locations move with each element of other variables, and of the population itself.
+
+    Shapes (elements, covariates) and (elements, elements), the latter None where locations do not depend on the
+    population; None if there are too many covariates.
+    """
+    here = located(surface.values(free))
+    columns: list[FloatArray] = []
+    own: FloatArray | None = None
+    for name in surface.free:
+        inside = name in population.names
+        size = surface.types[name].size
+        nowhere = dict(free) | {name: np.full(free[name].shape, np.nan)}
+        if np.any(np.isnan(located(surface.values(nowhere))) & ~np.isnan(here)):
+            if len(columns) + size > _COVARIATES:
+                return None
+            for place in range(size):
+                elements = free[name].copy()
+                elements.flat[place] += 1.0
+                column = located(surface.values(dict(free) | {name: elements})) - here
+                if not inside:
+                    columns.append(column)
+                else:
+                    own = np.zeros((here.size, here.size)) if own is None else own
+                    own[:, _offset(population, name, surface) + place] = column
+    return (np.stack(columns, axis=1) if columns else np.empty((here.size, 0))), own
+
+
+def _offset(population: _Population, name: str, surface: Surface) -> int:
+    return sum(surface.types[n].size for n in population.names[: population.names.index(name)])
+
+
+def _moments(residuals: FloatArray, columns: FloatArray, weights: FloatArray) -> tuple[float, float] | None:
+    """The variance of a population beyond the errors 1 / `weights`, and its lower confidence limit.
+
+    `residuals` have shape (n,); `columns`, shape (n, p), are covariates to be fitted first. None where no degree of
+    freedom is left.
+    """
+    root = np.sqrt(weights)
+    left, sizes, _ = np.linalg.svd(columns * root[:, None], full_matrices=False)
+    kept = left[:, sizes > 1e-10 * np.max(sizes, initial=0.0)]
+    freedom = residuals.size - kept.shape[1]
+    if freedom < 1:
+        return None
+    scaled = residuals * root
+    scaled = scaled - kept @ (kept.T @ scaled)
+    excess = float(np.sum(scaled**2))
+    divisor = float(np.sum(weights * (1.0 - np.sum(kept**2, axis=1))))
+    least = excess * freedom / float(chdtri(freedom, 1.0 - CONFIDENCE))
+    return max(0.0, (excess - freedom) / divisor), max(0.0, (least - freedom) / divisor)
+
+
+def _summary(
+    located: Callable[[Values], FloatArray], estimates: FloatArray, weights: FloatArray, known: NDArray[np.bool_]
+) -> Callable[[Values], FloatArray]:
+    """Rows that say what the estimates of a population tell about its locations."""
+
+    def rows(values: Values) -> FloatArray:
+        return -0.5 * weights[known] * (estimates - located(values))[known] ** 2
+
+    return rows

@@ -1,0 +1,124 @@
+"""What the lifting passes share: finding the variable to solve for, and putting the solution into the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.expressions import Expression, Reference, names_in, substitute
+from exmc.ir.infer import map_expressions
+from exmc.ir.model import Model, parents
+from exmc.ir.nodes import Data, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.types import ArrayType
+
+
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """An observed deterministic solved for a random variable: the new observation, the variable's value, a reason.
+
+    `data` are constants that the two refer to and the model does not have yet.
+    """
+
+    observation: Observation
+    value: Expression
+    why: str
+    data: tuple[Data, ...] = field(default=())
+
+
+def observed_deterministics(model: Model) -> Iterator[tuple[Observation, Deterministic]]:
+    """The observations of deterministics, in order, each with its target."""
+    for observation in model.observations:
+        target = model[observation.target.name] if isinstance(observation.target, Reference) else None
+        if isinstance(target, Deterministic):
+            yield observation, target
+
+
+def candidates(model: Model, observation: Observation, target: Deterministic) -> list[RandomVariable]:
+    """The continuous variables that `target` depends on and no other density does, the last declared first.
+
+    Dependence is direct or through deterministics. Either choice among several gives the same posterior.
+    """
+    reached = _reached_from(target.name, model)
+    elsewhere: set[str] = set()
+    for node in model.nodes:
+        if not isinstance(node, Deterministic) and node.name != observation.name:
+            elsewhere |= _reached_from(node.name, model)
+    return [
+        v
+        for v in reversed(model.free)
+        if v.name in reached and v.name not in elsewhere and not DISTRIBUTIONS[v.call.distribution].discrete
+    ]
+
+
+def objection_to_shapes(
+    observation: Observation, target: Deterministic, variable: RandomVariable, types: dict[str, ArrayType]
+) -> str:
+    """Why `variable` cannot carry the density of the observed values, or nothing if their shapes agree."""
+    seen, made, drawn = (types[n].shape for n in (observation.name, target.name, variable.name))
+    if seen == made == drawn:
+        return ""
+    if seen != made:
+        return f"the values have shape {seen} and {target.name!r} has shape {made}"
+    return (
+        f"{variable.name!r} has shape {drawn} and the values have shape {seen}, "
+        "so that they have no density: each value needs an element of its own"
+    )
+
+
+def inlined(target: Deterministic, variable: str, model: Model) -> Expression:
+    """The expression of `target` with the deterministics that depend on `variable` replaced by theirs."""
+    expression = target.expression
+    while True:
+        through = {
+            name: node.expression
+            for name in names_in(expression)
+            if name in model
+            and isinstance(node := model[name], Deterministic)
+            and variable in _reached_from(name, model)
+        }
+        if not through:
+            return expression
+        expression = substitute(expression, dict(through))
+
+
+def with_solution(
+    model: Model, observation: Observation, target: Deterministic, variable: RandomVariable, solution: Solution
+) -> Model:
+    """`model` where the new observation replaces `observation`, and `variable` is computed instead of drawn.
+
+    The variable and the target stay, for whatever refers to them, but not in the posterior: the one is a residual of
+    the data, the other equals them.
+    """
+
+    def change(node: Node) -> Node:
+        if node.name == observation.name:
+            return solution.observation
+        if node.name == variable.name:
+            node = Deterministic(variable.name, solution.value, variable.dims, keep=False)
+        elif node.name == target.name:
+            node = replace(target, keep=False)
+        # The observation's name means its values, which the new one may have changed.
+        return map_expressions(node, lambda e: substitute(e, {observation.name: observation.value}))
+
+    data = dict(model.data) | {d.name: d for d in solution.data}
+    return Model(tuple(change(n) for n in model.nodes), data, model.coords)
+
+
+def _reached_from(name: str, model: Model) -> set[str]:
+    """The random variables that the node `name` refers to, directly or through deterministics."""
+    nodes = {n.name: n for n in model.nodes}
+    found: set[str] = set()
+    seen: set[str] = set()
+    pending = [p for p in parents(nodes[name]) if p in nodes]
+    while pending:
+        current = pending.pop()
+        if current in seen:
+            continue
+        seen.add(current)
+        node = nodes[current]
+        if isinstance(node, RandomVariable):
+            found.add(current)
+        else:
+            pending.extend(p for p in parents(node) if p in nodes)
+    return found

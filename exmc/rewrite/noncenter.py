@@ -1,0 +1,90 @@
+"""The pass that chooses between the centred and the non-centred parameterisation of hierarchical variables.
+
+``theta ~ F(mu, tau)`` becomes ``theta_raw ~ F(0, 1)`` with ``theta = mu + tau * theta_raw``. `exmc.rewrite.evidence`
+holds the rule for ``centering: auto``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from exmc.distributions import DISTRIBUTIONS
+from exmc.errors import ModelError
+from exmc.ir.expressions import Reference
+from exmc.ir.infer import infer_types
+from exmc.ir.model import Model
+from exmc.ir.nodes import Call, Deterministic, Node, RandomVariable
+from exmc.ir.text import expression_text
+from exmc.ir.types import ArrayType
+from exmc.rewrite.algebra import ONE, ZERO, is_constant, plus, times
+from exmc.rewrite.changes import Change, unused_name
+from exmc.rewrite.evidence import Verdict, weigh
+
+
+def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
+    """`model` with each free location-scale variable that should be non-centred rewritten.
+
+    A variable whose location and scale refer to data alone is left as it is. One of ``centering: auto`` that is
+    better left centred is marked so, and the mark is what later runs go by.
+
+    Raises
+    ------
+    ModelError
+        For ``centering: noncentered`` on a variable of a family that is not closed under affine maps.
+    """
+    hierarchical = [v for v in model.free if _is_hierarchical(v, model)]
+    undecided = [v for v in hierarchical if v.centering == "auto"]
+    verdicts = {v.name: Verdict(False, "it is asked for") for v in hierarchical if v.centering == "noncentered"}
+    if undecided:
+        found = weigh(model, hierarchical)
+        verdicts |= {v.name: found[v.name] for v in undecided}
+    if not verdicts:
+        return model, ()
+    types = infer_types(model)
+    nodes: list[Node] = []
+    changes: list[Change] = []
+    for node in model.nodes:
+        verdict = verdicts.get(node.name)
+        if verdict is None:
+            nodes.append(node)
+            continue
+        assert isinstance(node, RandomVariable)
+        if verdict.centred:
+            nodes.append(replace(node, centering="centered"))
+            what = "stays centred"
+        else:
+            pair = _split(node, unused_name(f"{node.name}_raw", model), types[node.name])
+            nodes.extend(pair)
+            what = f"non-centred: {node.name} = {expression_text(pair[1].expression)}"
+        changes.append(Change(node.name, what, verdict.why))
+    return model.with_nodes(tuple(nodes)), tuple(changes)
+
+
+def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:
+    """Whether the location or the scale of `variable` depends on other variables."""
+    names = DISTRIBUTIONS[variable.call.distribution].location_scale
+    arguments = variable.call.arguments
+    if names is None or any(n not in arguments for n in names):
+        if variable.centering == "noncentered":
+            able = ", ".join(d.name for d in DISTRIBUTIONS.values() if d.location_scale is not None)
+            raise ModelError(
+                f"{variable.call.distribution} cannot be non-centred: it has no location and scale.",
+                where=("variables", variable.name, "centering"),
+                remedy=f"These can: {able}. Leave centering out, or use one of them under a transformation.",
+            )
+        return False
+    return not all(is_constant(arguments[n], model) for n in names)
+
+
+def _split(node: RandomVariable, raw: str, found: ArrayType) -> tuple[RandomVariable, Deterministic]:
+    """The standard variable called `raw`, and `node` computed from it."""
+    names = DISTRIBUTIONS[node.call.distribution].location_scale
+    assert names is not None
+    location, scale = (node.call.arguments[n] for n in names)
+    standard = {names[0]: ZERO, names[1]: ONE}
+    call = Call(node.call.distribution, tuple((k, standard.get(k, e)) for k, e in node.call.parameters))
+    dims = found.dims if any(found.dims) else None
+    shape = found.shape if found.shape else None
+    variable = RandomVariable(raw, call, dims, shape, node.transform, auxiliary=True)
+    value = plus(location, times(scale, Reference(raw)))
+    return variable, Deterministic(node.name, value, dims)

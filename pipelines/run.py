@@ -1,0 +1,250 @@
+"""A run from config to result: its directory is created, run and resumed."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+from exmc.compile.layout import layout_of
+from exmc.errors import StoreError
+from exmc.ir import serial
+from exmc.rewrite.run import report_text
+from exmc.sampling.options import SamplerOptions
+from exmc.trace.journal import STATE, ZARR
+from exmc.trace.schema import schema_of
+from exmc.trace.store import RunStore
+from pipelines import stages
+from pipelines.checking import Checked, check_config
+from pipelines.config import Config, config_text, load_config, parse_cluster, resolved, with_out
+from pipelines.events import Event, Listener
+from pipelines.graph import connect, follow
+from pipelines.places import Places
+from pipelines.plan import CONFIG, EVENTS, EXPLANATION, LOCK, MODEL, PLAN, STOP, Plan, fingerprint, versions
+from pipelines.sections import Cluster
+from pipelines.stages import Diagnosed
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """A run that has finished: where it lies, how its draws were judged, which chains failed and why."""
+
+    directory: Path
+    diagnosed: Diagnosed
+    failed: dict[int, str]
+
+    def tree(self) -> xr.DataTree:
+        """The results; values are read from disk when they are used."""
+        return RunStore.open(self.directory).read(loaded=False)
+
+
+def run_config(
+    path: str | os.PathLike[str],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+    on_event: Listener | None = None,
+) -> xr.DataTree:
+    """Run the config in the YAML file `path`, exactly as ``exmc run`` does, and return the results.
+
+    Parameters
+    ----------
+    out
+        The run directory, instead of the config's.
+    overrides
+        ``key.path=value`` each, put over the file's values.
+    on_event
+        Called with each `Event` as it happens.
+
+    Raises
+    ------
+    ConfigError
+        For a config that cannot be run, and a directory that holds another run; nothing has been written then.
+    ExmcError
+        If the run fails. What was drawn is kept; see `resume`.
+    """
+    config = with_out(load_config(path, overrides), out)
+    return start(check_config(config), on_event or _ignore).tree()
+
+
+def start(checked: Checked, on_event: Listener) -> RunResult:
+    """Run `checked` in a new directory."""
+    began = time.perf_counter()
+    refuse_occupied(checked.config)
+    with connect(checked.config.cluster, checked.options.chains) as client:
+        plan = _create(checked)
+        with _driving(plan, on_event) as listener:
+            listener(_begun(plan, began))
+            return _result(plan, follow(client, plan, listener, began), listener, began)
+
+
+def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Cluster | None = None) -> RunResult:
+    """Finish the run in `directory`, failed chains included; a finished run is only judged again.
+
+    Raises
+    ------
+    StoreError
+        If there is no run, if another process is at it, or if this machine's libraries would draw other numbers.
+    """
+    began = time.perf_counter()
+    store = RunStore.open(directory)
+    plan, recorded = read_plan(Path(directory))
+    if store.complete and not store.failures():
+        return RunResult(Path(directory), stages.judge(store.read(loaded=False)), {})
+    _check_versions(plan)
+    with _driving(plan, on_event) as listener, connect(cluster or recorded, plan.options.chains) as client:
+        if store.complete:
+            store = store.reopen()
+        store.repair()
+        for chain in store.failures():
+            store.journal.forgive(chain)
+        (plan.path / STOP).unlink(missing_ok=True)
+        listener(_begun(plan, began))
+        return _result(plan, follow(client, plan, listener, began), listener, began)
+
+
+def refuse_occupied(config: Config) -> None:
+    """Raise `LocatedError` if the run directory holds anything, or cannot be made."""
+    out, where = config.out, ("run", "out")
+    if (out / STATE).exists() or (out / ZARR).exists():
+        remedy = f"Choose another with --out, or go on with that run: exmc resume {out}"
+        raise config.places.error(f"{out} holds another run{_state_of(out)}.", where, remedy)
+    if out.is_dir():
+        if any(out.iterdir()):
+            raise config.places.error(f"{out} is not empty.", where, "Choose another with --out.")
+    elif out.exists() or out.is_symlink():
+        raise config.places.error(f"{out} is a file.", where, "Choose another with --out.")
+    parent = next((p for p in (out, *out.absolute().parents) if p.exists()), Path("/"))
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise config.places.error(f"{out} cannot be written: {parent} is no folder you may write to.", where)
+
+
+def _state_of(out: Path) -> str:
+    try:
+        store = RunStore.open(out)
+        begun = str(store.attributes["created_at"])[:16].replace("T", " ")
+        return f" ({'finished' if store.complete else 'unfinished'}, begun {begun} UTC)"
+    except (StoreError, KeyError):
+        return ""
+
+
+def _create(checked: Checked) -> Plan:
+    """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
+    config, rewriting, options = checked.config, checked.rewriting, checked.options
+    section, built_with = config.run, versions()
+    digest = serial.digest(rewriting.source)
+    plan = Plan(
+        label=config.name,
+        directory=str(config.out.absolute()),
+        options=options,
+        engine=config.sampler.engine,
+        segment_seconds=section.segment_seconds,
+        retries=section.retries,
+        min_chains=config.min_chains,
+        fingerprint=fingerprint(digest, options, config.sampler.engine, built_with),
+        prior_draws=section.predictive.prior_draws,
+        posterior_predictive=section.predictive.posterior,
+    )
+    schema = schema_of(
+        rewriting.source,
+        rewriting.model,
+        layout_of(rewriting.model),
+        options.draws,
+        options.warmup,
+        options.chains,
+        section.save_warmup,
+    )
+    provenance = {
+        "name": config.name,
+        "model_digest": digest,
+        "fingerprint": plan.fingerprint,
+        "sampler": asdict(options) | {"engine": plan.engine},
+        "versions": built_with,
+        "data": {name: data.source for name, data in rewriting.source.data.items()},
+    }
+    try:
+        RunStore.create(plan.path, schema, attributes=provenance)
+        (plan.path / MODEL).write_text(serial.dumps(rewriting.source), encoding="utf-8")
+        (plan.path / CONFIG).write_text(config_text(resolved(config)), encoding="utf-8")
+        (plan.path / EXPLANATION).write_text(report_text(rewriting), encoding="utf-8")
+        recorded = {"plan": asdict(plan), "cluster": config.cluster.model_dump(), "versions": built_with}
+        (plan.path / PLAN).write_text(json.dumps(recorded, indent=1), encoding="utf-8")
+    except StoreError as error:
+        raise config.places.error(error.message, ("run", "out"), error.remedy) from None
+    except OSError as error:
+        reason = f"{config.out} cannot be written: {error.strerror}."
+        raise config.places.error(reason, ("run", "out")) from None
+    return plan
+
+
+def read_plan(directory: Path) -> tuple[Plan, Cluster]:
+    """The plan of the run in `directory`, wherever that has been moved to, and the cluster it was started on."""
+    place = (str(directory),)
+    try:
+        document = json.loads((directory / PLAN).read_bytes())
+        held: dict[str, Any] = document["plan"]
+        options = SamplerOptions(**held.pop("options"))
+        plan = Plan(**(held | {"options": options, "directory": str(directory.absolute())}))
+    except FileNotFoundError:
+        message = "the creation of this run was interrupted."
+        remedy = "It holds no draws yet: delete the directory and start again."
+        raise StoreError(message, where=place, remedy=remedy) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{PLAN} is damaged: {error!r}.", where=place, remedy="Restore it from a copy.") from None
+    cluster = parse_cluster(document["cluster"], Places(str(directory / PLAN), {}))
+    return plan, cluster
+
+
+def _check_versions(plan: Plan) -> None:
+    """Draws by other libraries may differ in the last bits, and a run must not be patched together from both."""
+    recorded = json.loads((plan.path / PLAN).read_bytes())["versions"]
+    now = versions()
+    other = [f"{name} {recorded.get(name)} (now {now[name]})" for name in now if recorded.get(name) != now[name]]
+    if other:
+        raise StoreError(
+            f"this run was begun with {', '.join(other)}.",
+            where=(plan.directory,),
+            remedy="Install those versions to finish it, or start a new run from its config.yaml with --out.",
+        )
+
+
+@contextlib.contextmanager
+def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
+    """Hold the directory's lock (the kernel lets go of it when this process dies), and log each event in it."""
+    with open(plan.path / LOCK, "a") as lock, open(plan.path / EVENTS, "a", encoding="utf-8", buffering=1) as log:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(
+                "another process is running this run.", where=(plan.directory,), remedy="Wait for it, or stop it."
+            ) from None
+
+        def listener(event: Event) -> None:
+            log.write(event.to_json() + "\n")
+            on_event(event)
+
+        yield listener
+
+
+def _begun(plan: Plan, began: float) -> Event:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Event(kind="started", seconds=time.perf_counter() - began, message=f"{plan.label} at {now}")
+
+
+def _result(plan: Plan, diagnosed: Diagnosed, listener: Listener, began: float) -> RunResult:
+    listener(Event(kind="finished", seconds=time.perf_counter() - began))
+    failed = {chain: text.strip().splitlines()[-1] for chain, text in RunStore.open(plan.path).failures().items()}
+    return RunResult(plan.path, diagnosed, failed)
+
+
+def _ignore(event: Event) -> None:
+    del event

@@ -1,0 +1,177 @@
+"""A run as seen in a terminal: a live line per chain, or plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self, TextIO
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from exmc.sampling.options import SamplerOptions
+from pipelines.events import Event
+
+_BAR = 24
+
+
+@dataclass(slots=True)
+class ChainLine:
+    """What is shown of one chain; counts of the phase it is in."""
+
+    warmup: bool = True
+    done: int = 0
+    divergences: int = 0
+    step_size: float = float("nan")
+    gradients: int = 0
+    draws: int = 0
+    seconds: float = 0.0
+    failure: str = ""
+
+    def add(self, event: Event) -> None:
+        """Take a segment into account."""
+        receipt = event.receipt
+        assert receipt is not None
+        if self.warmup and not receipt.warmup:
+            # Divergences and costs of the warm-up say nothing about the draws that are kept.
+            self.divergences, self.gradients, self.draws, self.seconds = 0, 0, 0, 0.0
+        self.warmup, self.done, self.step_size = receipt.warmup, receipt.draws_done, receipt.step_size
+        self.divergences += receipt.divergences
+        self.gradients += receipt.gradients
+        self.draws += receipt.draws
+        self.seconds += receipt.seconds
+
+    def cells(self, options: SamplerOptions) -> tuple[str, ...]:
+        """Phase, draws, divergences, step size, gradients per draw and draws per second."""
+        total = options.warmup if self.warmup else options.draws
+        phase = (
+            "failed" if self.failure else "warming up" if self.warmup else "done" if self.done == total else "sampling"
+        )
+        if not self.draws:
+            return phase, f"0/{total}", "", "", "", ""
+        return (
+            phase,
+            f"{self.done}/{total}",
+            str(self.divergences),
+            f"{self.step_size:.3g}",
+            f"{self.gradients / self.draws:.1f}",
+            f"{self.draws / max(self.seconds, 1e-9):.0f}",
+        )
+
+
+@dataclass(slots=True)
+class Progress:
+    """Listens to a run and shows it, while used as a context.
+
+    In a terminal: a table that is drawn anew with each event. Else: a line per pipeline stage and per finished chain.
+    """
+
+    name: str
+    options: SamplerOptions
+    stream: TextIO = field(default_factory=lambda: sys.stderr)
+    chains: list[ChainLine] = field(init=False)
+    stages: list[str] = field(default_factory=list)
+    live: Live | None = None
+    announced: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.chains = [ChainLine(warmup=self.options.warmup > 0) for _ in range(self.options.chains)]
+
+    def __enter__(self) -> Self:
+        console = Console(file=self.stream)
+        if console.is_terminal and not console.is_dumb_terminal:
+            # Events come in batches; drawing at every one would take longer than the events.
+            self.live = Live(self.view(), console=console, refresh_per_second=10, get_renderable=self.view)
+            self.live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+    def __call__(self, event: Event) -> None:
+        """Show `event`."""
+        {
+            "stage": self.on_stage,
+            "segment": self.on_segment,
+            "chain_failed": self.on_failure,
+            "stopped": self.on_message,
+            "note": self.on_message,
+        }.get(event.kind, _nothing)(event)
+
+    def on_stage(self, event: Event) -> None:
+        text = f"{_STAGES[event.stage]} {event.took:.2f} s"
+        self.stages.append(text)
+        if self.live is None:
+            self.line(f"{self.name}: {text}")
+
+    def on_segment(self, event: Event) -> None:
+        assert event.chain is not None
+        chain = self.chains[event.chain]
+        chain.add(event)
+        if not chain.warmup and chain.done == self.options.draws and event.chain not in self.announced:
+            self.announced.add(event.chain)
+            if self.live is None:
+                self.line(f"{self.name}: chain {event.chain}: {self.sentence(chain)}")
+
+    def on_failure(self, event: Event) -> None:
+        assert event.chain is not None
+        self.chains[event.chain].failure = event.message
+        self.line(f"{self.name}: chain {event.chain} FAILED: {event.message}")
+
+    def on_message(self, event: Event) -> None:
+        self.line(f"{self.name}: {event.message}")
+
+    def sentence(self, chain: ChainLine) -> str:
+        _, draws, divergences, step_size, gradients, speed = chain.cells(self.options)
+        return (
+            f"{draws} draws, {divergences} divergences, step size {step_size}, "
+            f"{gradients} gradients a draw, {speed} draws/s"
+        )
+
+    def line(self, text: str) -> None:
+        if self.live is not None:
+            self.live.console.print(Text(text))
+        else:
+            print(text, file=self.stream, flush=True)
+
+    def view(self) -> Table:
+        """The table as it is now."""
+        table = Table(
+            title=Text(f"{self.name}   {', '.join(self.stages)}"), title_justify="left", box=None, pad_edge=False
+        )
+        for heading in ("chain", "", "", "draws", "divergences", "step size", "gradients/draw", "draws/s"):
+            table.add_column(heading, justify="left" if heading in ("chain", "") else "right")
+        for number, chain in enumerate(self.chains):
+            phase, *cells = chain.cells(self.options)
+            total = self.options.warmup if chain.warmup else self.options.draws
+            bar = "━" * round(_BAR * chain.done / max(total, 1))
+            style = "red" if chain.failure else "yellow" if chain.warmup else "green"
+            cells[1] = f"[red]{cells[1]}[/red]" if cells[1] not in ("", "0") else cells[1]
+            table.add_row(str(number), Text(phase), Text(bar.ljust(_BAR, " "), style=style), *cells)
+        return table
+
+
+_STAGES = {
+    "build": "build",
+    "rewrite": "rewrite",
+    "compile": "compile",
+    "warmup": "warm-up",
+    "sample": "sampling",
+    "diagnose": "diagnosis",
+}
+
+
+def _nothing(event: Event) -> None:
+    del event
+
+
+def opening_lines(zarr: str) -> str:
+    """How to open a store, as two lines of Python."""
+    return f'    import xarray\n    trace = xarray.open_datatree("{zarr}", engine="zarr")'
