@@ -27,14 +27,14 @@ class Event:
     kind: Kind
     seconds: float
     stage: str = ""
-    took: float = 0.0
+    took: float | None = None
     chain: int | None = None
     receipt: Receipt | None = None
     message: str = ""
 
     def to_json(self) -> str:
         """One line of JSON without the fields that say nothing."""
-        return json.dumps({key: value for key, value in asdict(self).items() if value not in (None, "", 0.0)})
+        return json.dumps({key: value for key, value in asdict(self).items() if value is not None and value != ""})
 
 
 Listener: TypeAlias = Callable[[Event], None]

@@ -144,7 +144,7 @@ def _parse_data(name: str, raw: Any, places: Places, files: DataFiles) -> Loaded
 
 
 def _loaded(values: Any, dims: Any, source: str, written: Mapping[str, Any]) -> LoadedData:
-    _refuse_missing(values)
+    _require_numbers(values)
     try:
         array = as_data_array(values, "")
     except DataError as error:
@@ -156,12 +156,16 @@ def _loaded(values: Any, dims: Any, source: str, written: Mapping[str, Any]) -> 
     return LoadedData(array, _dims(dims), source, written)
 
 
-def _refuse_missing(values: Any, index: tuple[int, ...] = ()) -> None:
+def _require_numbers(values: Any, index: tuple[int, ...] = ()) -> None:
+    """Raise `DataError` for the first value that is none: numpy would turn all of them into text or objects."""
     if isinstance(values, list):
         for i, item in enumerate(values):
-            _refuse_missing(item, (*index, i))
-    elif values is None or (isinstance(values, float) and np.isnan(values)):
-        place = f" at [{', '.join(map(str, index))}]" if index else ""
+            _require_numbers(item, (*index, i))
+        return
+    place = f" at [{', '.join(map(str, index))}]" if index else ""
+    if isinstance(values, str | dict):
+        raise DataError(f"{shown(values)}{place} is not a number.", remedy="Data must be numeric.")
+    if values is None or (isinstance(values, float) and np.isnan(values)):
         found = "null" if values is None else "NaN"
         remedy = "Drop it, or put any number there and leave it out with mask."
         raise DataError(f"the value{place} is missing ({found}).", remedy=remedy)
@@ -228,7 +232,7 @@ def _check_parameters(entry: RandomEntry, places: Places, where: KeyPath) -> Non
             raise places.error(f"{shown(value)} is not a value.", (*where, key), remedy)
         if isinstance(value, list):
             try:
-                _refuse_missing(value)
+                _require_numbers(value)
                 as_data_array(value, "")
             except (DataError, OverflowError) as error:
                 message = error.message if isinstance(error, DataError) else "a whole number is too large."

@@ -106,7 +106,7 @@ class Progress:
         }.get(event.kind, _nothing)(event)
 
     def on_stage(self, event: Event) -> None:
-        text = f"{_STAGES[event.stage]} {event.took:.2f} s"
+        text = f"{_STAGES[event.stage]} {event.took or 0.0:.2f} s"
         self.stages.append(text)
         if self.live is None:
             self.line(f"{self.name}: {text}")

@@ -72,7 +72,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
     text = frame.writer.text(SYMBOL) + _batch_text(tape.dimension, stride)
     if "exmc_trigamma" in frame.writer.declarations:
         text = text.replace(frame.writer.declarations["exmc_trigamma"], trigamma_text())
-        for line in ("declare double @llvm.floor.f64(double)", "declare double @sin(double) #1"):
+        for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
             text += "" if line in text else line + "\n"
     return Program(text, frame.constants(), frame.workspace_size)
 

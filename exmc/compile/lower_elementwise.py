@@ -273,8 +273,10 @@ entry:
   br i1 %left, label %reflect, label %start
 reflect:
   ; trigamma(x) = (pi / sin(pi x))**2 - trigamma(1 - x), a pole at each integer
-  %whole = call double @llvm.floor.f64(double %argument)
-  %fraction = fsub double %argument, %whole
+  %whole = call double @llvm.rint.f64(double %argument)
+  %difference = fsub double %argument, %whole
+  %integer = fcmp oeq double %argument, %whole
+  %fraction = select i1 %integer, double 0.0, double %difference
   %angle = fmul double %fraction, 0x400921FB54442D18
   %sine = call double @sin(double %angle)
   %ratio = fdiv double 0x400921FB54442D18, %sine

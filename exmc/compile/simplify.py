@@ -1,8 +1,8 @@
 """Rewrites a tape into a shorter one that computes the same: one rule a row, dead code dropped.
 
-The rules are exact for every float, NaN, infinities and signed zeros included. Two kinds state otherwise: sums are
-reordered (floating point fixes no order for a reduction), and `sum of equal terms` replaces n additions by one product,
-which rounds less.
+The rules are exact for every float, NaN, infinities and signed zeros included, with these exceptions: sums are
+reordered (floating point fixes no order for a reduction), `sum of equal terms` replaces n additions by one product,
+which rounds less, and a sum of the single term -0 is -0 where numpy, which starts from +0, says 0.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from exmc.nuts import step_size, variance
 from exmc.nuts.hamiltonian import Physics
-from exmc.nuts.machine import OPTIONS
+from exmc.nuts.machine import OPTIONS, SOURCES_AT_IMPORT, source_digest
 from exmc.nuts.random import STEP_SEARCH, TRANSITION, Words, start_stream
 from exmc.nuts.step_size import DualAveraging
 from exmc.nuts.trajectory import Workspace, copy
@@ -135,14 +135,10 @@ class _KernelCache(NullCache):
                 temporary.unlink()
 
 
-@functools.cache
 def _provenance() -> tuple[str, ...]:
     """What decides the machine code, apart from the processor: our sources, the compilers and their optimisation."""
-    sources = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        sources.update(path.name.encode() + b"\0" + path.read_bytes())
     versions = (importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy"))
-    return sources.hexdigest(), platform.python_version(), *versions, str(vars(numba.config)["OPT"])
+    return SOURCES_AT_IMPORT, platform.python_version(), *versions, str(vars(numba.config)["OPT"])
 
 
 def cache_directory() -> Path | None:
@@ -173,7 +169,8 @@ _LOADING = threading.Lock()
 def _load() -> Callable[..., Progress]:
     dispatcher = numba.njit(nogil=True, **OPTIONS)(_transitions)
     directory = cache_directory()
-    if directory is not None:
+    # Sources that changed since they were imported would be filed under a digest that is not theirs.
+    if directory is not None and source_digest() == SOURCES_AT_IMPORT:
         dispatcher._cache = _KernelCache(directory)
     function: Callable[..., Progress] = dispatcher
     return function

@@ -1,8 +1,10 @@
-"""Ties the sampler's functions to machine code: the compile options, and the two things Python cannot say."""
+"""Ties the sampler's functions to machine code: their options, their origin, and the two things Python cannot say."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 from numba.core import types
@@ -16,6 +18,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 # chains. Division follows IEEE (no ZeroDivisionError), and no fast-math flag is set, so that the order of every
 # sum, and with it every bit, is fixed by the source.
 OPTIONS: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+
+
+def source_digest() -> str:
+    """SHA-256 of all sources of this package as they are on disk now."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+# Every other module of the kernel imports this one first. If the sources on disk are still these when the kernel is
+# compiled, then these are what was imported.
+SOURCES_AT_IMPORT = source_digest()
 
 
 def compiled(function: Function) -> Function:

@@ -20,6 +20,7 @@ and non-centred otherwise, in particular where nothing is known. All of it comes
    with k degrees of freedom, by k Q / chi2_k(0.95). A constant scale needs no estimate.
 3. Upwards: the estimates, with variance tau^2 + 1/I_j, are then observations of the locations.
 
+1/I_j is the variance of theta_j under its normalised likelihood, which for few observations is not its curvature.
 Where a row of data depends on several elements (coefficients of a regression), I_j is what the data tell about one
 element when the others are known, an upper bound.
 """
@@ -41,7 +42,7 @@ from exmc.ir.nodes import RandomVariable
 from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.text import expression_text
 from exmc.rewrite.algebra import constant_value, is_constant
-from exmc.rewrite.block import Block, block_of, difference, gathered, improved
+from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import unpooled_fit
 
@@ -125,12 +126,11 @@ def _verdict(population: _Population, block: Block, model: Model, surface: Surfa
     if covariates is None:
         return Verdict(False, f"its location depends on more than {_COVARIATES} other values")
     columns, own = covariates
-    information = np.maximum(difference(block, surface, free)[1], 0.0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        variance = 1.0 / information
-        if own is not None:
-            variance = variance + np.sum(np.where(own != 0.0, own**2 * variance, 0.0), axis=1)
-    estimates = gathered(block, free)
+    estimates, error = likelihood_moments(block, surface, free)
+    variance = error
+    if own is not None:
+        with np.errstate(invalid="ignore"):
+            variance = error + np.sum(np.where(own != 0.0, own**2 * error, 0.0), axis=1)
     known = np.isfinite(variance)
     if population.constant:
         scales = np.asarray(constant_value(population.scale, model), float)
@@ -142,19 +142,18 @@ def _verdict(population: _Population, block: Block, model: Model, surface: Surfa
             return Verdict(False, "it has too few elements to tell how much they spread")
         spread, least = (np.full(block.count, m) for m in moments)
     surface.extra.append(_summary(located, estimates, 1.0 / (spread + variance), known))
-    return _judged(information, spread, least, block)
+    return _judged(error, spread, least, block)
 
 
-def _judged(information: FloatArray, spread: FloatArray, least: FloatArray, block: Block) -> Verdict:
+def _judged(variance: FloatArray, spread: FloatArray, least: FloatArray, block: Block) -> Verdict:
     """Compare what the data and what the population tell about most elements."""
     looked_at = np.arange(block.count) if block.owner is not None else block.places
-    with np.errstate(divide="ignore"):
-        error = float(np.median(1.0 / np.sqrt(information[looked_at])))
+    error = float(np.sqrt(np.median(variance[looked_at])))
     typical, low = (float(np.sqrt(np.median(s[looked_at]))) for s in (spread, least))
     figures = f"standard error {error:.2g}, population spread {typical:.2g}"
     if low != typical:
         figures += f" and surely {low:.2g}"
-    if float(np.median((information * least)[looked_at])) > 1.0:
+    if float(np.median((least / variance)[looked_at])) > 1.0:
         return Verdict(True, f"the data tell its elements better than the population does ({figures})")
     return Verdict(False, f"the data do not tell its elements better than the population does ({figures})")
 

@@ -59,17 +59,11 @@ def test_an_edit_of_any_source_or_another_version_is_another_file(
     assert len(list(tmp_path.iterdir())) == 2
 
 
-def test_provenance_covers_every_source_of_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for path in Path(kernel.__file__).parent.glob("*.py"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(kernel, "__file__", str(tmp_path / "kernel.py"))
-    digests = set()
-    for path in sorted(tmp_path.glob("*.py")):
-        kernel._provenance.cache_clear()
-        digests.add(kernel._provenance())
-        path.write_text(path.read_text() + "# edited\n")
-    kernel._provenance.cache_clear()
-    assert len(digests) == len(list(tmp_path.glob("*.py"))) > 10
+def test_sources_edited_after_their_import_are_not_cached(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EXMC_CACHE_DIR", str(tmp_path))
+    assert isinstance(kernel._load.__wrapped__()._cache, kernel._KernelCache)
+    monkeypatch.setattr(kernel, "SOURCES_AT_IMPORT", "older")
+    assert not isinstance(kernel._load.__wrapped__()._cache, kernel._KernelCache)
 
 
 def test_a_damaged_file_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

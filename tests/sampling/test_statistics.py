@@ -27,7 +27,8 @@ def test_columns_are_found_by_name_not_by_order() -> None:
 def test_the_schema_can_be_read_without_loading_the_compiler() -> None:
     # The façade, which may import anything, is replaced by an empty package.
     code = (
-        "import sys, types; bare = types.ModuleType('exmc'); bare.__path__ = [sys.argv[1]]; sys.modules['exmc'] = bare\n"
+        "import sys, types; bare = types.ModuleType('exmc'); bare.__path__ = [sys.argv[1]]\n"
+        "sys.modules['exmc'] = bare\n"
         "import exmc.sampling.statistics, exmc.sampling.options; sys.exit('numba' in sys.modules)"
     )
     package = str(Path(statistics.__file__).parents[1])

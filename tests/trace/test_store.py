@@ -1,0 +1,308 @@
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import arviz_stats
+import numpy as np
+import pytest
+import xarray as xr
+
+from exmc.errors import StoreError
+from exmc.trace import store as store_module
+from exmc.trace.schema import GROUPS
+from exmc.trace.store import RunStore
+from tests.trace.models import SCHOOLS, schema, segment
+from tests.trace.writer import contents, write_missing
+
+CREATED = {"created_at": "2020-01-01T00:00:00+00:00", "seed": 1}
+
+
+def make(directory: Path, draws: int = 25, until: int | None = None, **options: Any) -> RunStore:
+    store = RunStore.create(directory, schema(draws=draws, **options), 10, CREATED)
+    for chain in range(store.schema.chains):
+        write_missing(store.journal, chain, 20, until)
+    return store
+
+
+def derived(store: RunStore) -> dict[str, dict[str, np.ndarray]]:
+    chains, draws = len(store.kept_chains()), store.draws_done()
+    rng = np.random.default_rng(0)
+    return {
+        "log_likelihood": {"y": rng.normal(size=(chains, draws, 3))},
+        "posterior_predictive": {"y": rng.normal(size=(chains, draws, 3))},
+        "prior": {"mu": rng.normal(size=(1, 7)), "theta": rng.normal(size=(1, 7, 3))},
+        "observed_data": {"y": np.array([28.0, 8.0, -3.0])},
+        "constant_data": {"error": np.array([15.0, 10.0, 16.0])},
+    }
+
+
+def expected(store: RunStore, group: str, name: str, chains: list[int], draws: int) -> np.ndarray:
+    return np.stack([segment(store.schema, c, 0, draws)[group][name] for c in chains])
+
+
+def test_a_live_run_shows_what_all_chains_have_committed(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", schema(), 10, CREATED)
+    assert store.read().posterior.sizes["draw"] == 0
+    for chain, until in enumerate([20, 25, 20]):
+        write_missing(store.journal, chain, 10, until)
+    tree = RunStore.open(tmp_path / "run").read(loaded=False)
+    assert dict(tree.posterior.sizes) == {"chain": 3, "draw": 20, "school": 3, "noise_dim_0": 2}
+    assert list(tree.posterior.data_vars) == ["mu", "tau", "theta", "noise", "gap"]
+    np.testing.assert_array_equal(tree.posterior.theta, expected(store, "posterior", "theta", [0, 1, 2], 20))
+    assert not store.complete
+
+
+def test_a_live_store_opens_in_full_size(tmp_path: Path) -> None:
+    make(tmp_path / "run", until=20)
+    tree = xr.open_datatree(tmp_path / "run" / "run.zarr", engine="zarr", consolidated=False)
+    assert tree.posterior.sizes["draw"] == 25
+    assert np.isfinite(tree.posterior.theta[:, :20]).all()
+    assert np.isnan(tree.posterior.theta[:, 20:]).all()
+    assert (tree.sample_stats.tree_depth[:, 20:] == -1).all()
+    assert not tree.sample_stats.diverging[:, 20:].any()
+    assert tree.posterior.school.values.tolist() == list(SCHOOLS)
+
+
+def test_a_failed_chain_does_not_hold_back_the_others(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", schema(), 10, CREATED)
+    for chain, until in enumerate([25, 10, 25]):
+        write_missing(store.journal, chain, 10, until)
+    store.fail(1, "it broke")
+    assert store.read().posterior.chain.values.tolist() == [0, 2]
+    assert store.read().posterior.sizes["draw"] == 25
+
+
+def test_a_finished_store_is_plain_and_complete(tmp_path: Path) -> None:
+    store = make(tmp_path / "run", save_warmup=True)
+    groups = derived(store)
+    store.finalise(groups, {"elapsed": "no part of a run's bytes"})
+    tree = xr.open_datatree(tmp_path / "run" / "run.zarr", engine="zarr")
+    assert list(tree.children) == [g for g in GROUPS if g in tree.children]
+    assert set(tree.children) == set(groups) | set(dict(store.schema.sampled()))
+    for group, variables in store.schema.sampled():
+        warm = GROUPS[group] == "warmup"
+        for variable in variables:
+            found = tree[group][variable.name]
+            wanted = [segment(store.schema, c, 0, 10 if warm else 25, warm)[group][variable.name] for c in range(3)]
+            np.testing.assert_array_equal(found, np.stack(wanted))
+            assert found.dtype == variable.dtype
+            assert found.dims == store.schema.dims(group, variable)
+    for group, arrays in groups.items():
+        for name, values in arrays.items():
+            np.testing.assert_array_equal(tree[group][name], values)
+    assert tree.attrs["complete"] is True
+    assert tree.attrs["failed_chains"] == []
+    assert tree.attrs["seed"] == 1
+    assert tree.posterior.attrs["created_at"] == CREATED["created_at"]
+    assert tree.posterior.attrs["sample_dims"] == ["chain", "draw"]
+    assert "sample_dims" not in tree.observed_data.attrs
+    assert RunStore.open(tmp_path / "run").complete
+    xr.testing.assert_identical(RunStore.open(tmp_path / "run").read(), tree.load())
+    assert sorted(p.name for p in (tmp_path / "run" / "state").iterdir()) == [
+        "chain-00000",
+        "chain-00001",
+        "chain-00002",
+        "store.json",
+    ]
+
+
+def test_the_ecosystem_reads_a_finished_store(tmp_path: Path) -> None:
+    store = make(tmp_path / "run", draws=200, until=200)
+    store.finalise(derived(store))
+    tree = xr.open_datatree(tmp_path / "run" / "run.zarr", engine="zarr")
+    table = arviz_stats.summary(tree, round_to="none")
+    assert "theta[Choate]" in table.index
+    np.testing.assert_allclose(table.loc["mu", "mean"], tree.posterior.mu.mean())
+    assert np.isfinite(arviz_stats.loo(tree, pointwise=True).elpd)
+    with warnings.catch_warnings():
+        # What arviz-plots and matplotlib deprecate among themselves is not ours.
+        warnings.simplefilter("ignore")
+        import arviz_plots
+
+        arviz_plots.plot_dist(tree, var_names=["theta"], backend="none")
+        arviz_plots.plot_forest(tree, backend="none")
+    assert str(tree.posterior.theta.sel(school="Choate").values.dtype) == "float64"
+
+
+def test_two_runs_with_the_same_draws_have_the_same_bytes(tmp_path: Path) -> None:
+    one, two = make(tmp_path / "one"), RunStore.create(tmp_path / "two", schema(), 10, CREATED)
+    for chain in (2, 0, 1):
+        write_missing(two.journal, chain, 20)
+    for store in (one, two):
+        store.finalise(derived(store))
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_failed_and_short_chains_are_left_out_and_kept_for_later(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", schema(), 10, CREATED)
+    for chain, until in enumerate([20, 10, 25]):
+        write_missing(store.journal, chain, 10, until)
+    store.fail(1, "it broke")
+    store.finalise(derived(store))
+    tree = xr.open_datatree(tmp_path / "run" / "run.zarr", engine="zarr")
+    assert tree.posterior.chain.values.tolist() == [0, 2]
+    assert tree.log_likelihood.chain.values.tolist() == [0, 2]
+    assert tree.prior.chain.values.tolist() == [0]
+    np.testing.assert_array_equal(tree.posterior.theta, expected(store, "posterior", "theta", [0, 2], 20))
+    assert tree.attrs["failed_chains"] == [{"chain": 1, "traceback": "it broke"}]
+    assert store.journal.damage() == ()
+
+    again = store.reopen()
+    again.journal.forgive(1)
+    for chain in range(3):
+        write_missing(again.journal, chain, 10)
+    again.finalise(derived(again))
+    whole = RunStore.create(tmp_path / "whole", schema(), 10, CREATED)
+    for chain in range(3):
+        write_missing(whole.journal, chain, 10)
+    whole.finalise(derived(whole))
+    assert contents(tmp_path / "run" / ".").keys() == contents(tmp_path / "whole").keys()
+    assert contents(tmp_path / "run") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("finalised", [True, False])
+def test_an_extended_run_is_the_longer_run(tmp_path: Path, finalised: bool) -> None:
+    short = make(tmp_path / "short", draws=25)
+    if finalised:
+        short.finalise(derived(short))
+    longer = short.reopen(45)
+    # The segment that ended at draw 25, within a chunk, is to be drawn again.
+    assert [longer.journal.draws_done(c) for c in range(3)] == [20, 20, 20]
+    assert not RunStore.open(tmp_path / "short").complete
+    for chain in range(3):
+        write_missing(longer.journal, chain, 20)
+    longer.finalise(derived(longer))
+    whole = make(tmp_path / "whole", draws=45)
+    whole.finalise(derived(whole))
+    left, right = contents(tmp_path / "short"), contents(tmp_path / "whole")
+    assert left == right
+    with pytest.raises(StoreError, match="cannot be shortened"):
+        longer.reopen(10)
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL."""
+
+
+@pytest.mark.parametrize("operation", ["finalise", "reopen"])
+@pytest.mark.parametrize("left_out", [False, True])
+def test_killed_at_any_step_it_can_be_called_again(
+    tmp_path: Path, operation: str, left_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepare(directory: Path) -> RunStore:
+        store = make(directory)
+        if left_out:
+            store.fail(1, "it broke")
+        if operation == "reopen":
+            store.finalise(derived(store))
+        return store
+
+    def act(store: RunStore) -> None:
+        if operation == "finalise":
+            store.finalise(derived(store))
+        else:
+            store.reopen(45)
+
+    undisturbed = prepare(tmp_path / "undisturbed")
+    act(undisturbed)
+    wanted = contents(tmp_path / "undisturbed")
+    real = {name: getattr(os, name) for name in ("rename", "replace", "link")}
+    for step in range(10_000):
+        directory = tmp_path / str(step)
+        store = prepare(directory)
+        left = [step * 7]
+        with monkeypatch.context() as patch:
+            for name, function in real.items():
+
+                def counted(*arguments: Any, _function: Any = function) -> Any:
+                    left[0] -= 1
+                    if left[0] < 0:
+                        raise Killed
+                    return _function(*arguments)
+
+                patch.setattr(os, name, counted)
+            try:
+                act(store)
+                done = True
+            except Killed:
+                done = False
+        assert RunStore.open(directory).read().posterior.sizes["draw"] in (20, 25)
+        act(RunStore.open(directory) if not done or operation == "finalise" else RunStore.open(directory))
+        assert contents(directory) == wanted
+        if done:
+            break
+    assert step > 5
+
+
+def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:
+    make(tmp_path / "run")
+    before = contents(tmp_path / "run")
+    with pytest.raises(StoreError, match="something is there"):
+        RunStore.create(tmp_path / "run", schema(), 10)
+    assert contents(tmp_path / "run") == before
+    (tmp_path / "other" / "run.zarr").mkdir(parents=True)
+    with pytest.raises(StoreError, match="something is there"):
+        RunStore.create(tmp_path / "other", schema(), 10)
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(StoreError, match="something is there"):
+        RunStore.create(tmp_path / "file", schema(), 10)
+
+
+def test_other_files_of_a_run_directory_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("name: x")
+    make(tmp_path / "run").finalise()
+    assert (tmp_path / "run" / "config.yaml").read_text() == "name: x"
+
+
+def test_an_interrupted_creation_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "_describe", killed)
+        with pytest.raises(Killed):
+            RunStore.create(tmp_path / "run", schema(), 10)
+    with pytest.raises(StoreError, match=r"interrupted.*delete the directory"):
+        RunStore.open(tmp_path / "run")
+
+
+def test_results_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    store = make(tmp_path / "run")
+    bad = [
+        ({"log_likelihood": {"z": np.zeros((3, 25, 3))}}, "not in the schema"),
+        ({"log_likelihood": {"y": np.zeros((2, 25, 3))}}, "shape"),
+        ({"observed_data": {"y": np.zeros(4)}}, "shape"),
+    ]
+    for groups, message in bad:
+        with pytest.raises(StoreError, match=message):
+            store.finalise(groups)
+        assert not store.complete
+    store.finalise(derived(store))
+    assert store.complete
+
+
+def test_a_run_without_draws_has_no_result(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", schema(), 10)
+    with pytest.raises(StoreError, match="0 draws in common"):
+        store.finalise()
+    for chain in range(3):
+        store.fail(chain, "no")
+    with pytest.raises(StoreError, match="0 of 3 chains"):
+        store.finalise()
+
+
+def test_a_damaged_store_says_so(tmp_path: Path) -> None:
+    store = make(tmp_path / "run")
+    store.finalise()
+    path = store.zarr_path / "posterior" / "mu" / "c" / "0" / "0"
+    content = path.read_bytes()
+    path.write_bytes(content[:8] + bytes([content[8] ^ 1]) + content[9:])
+    with pytest.raises(StoreError, match="cannot be read"):
+        store.read()
+    (store.zarr_path / "zarr.json").write_bytes(b"{")
+    with pytest.raises(StoreError, match="metadata cannot be read"):
+        store.read()
