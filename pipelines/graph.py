@@ -6,14 +6,17 @@ import contextlib
 import importlib
 import logging
 import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 import dask
 from distributed import Client, Future, LocalCluster, as_completed
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
@@ -83,8 +86,8 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
 def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Diagnosed:
     """Run `plan`, whose run directory exists, to its end.
 
-    Every completion is pushed here by the scheduler; the chain's next segment is then submitted. A `KeyboardInterrupt`
-    asks all chains to stop at their next chunk, waits for them and raises `StoppedError`; a second one does not wait.
+    Every completion is pushed here by the scheduler; the chain's next segment is then submitted. Ctrl-C asks all
+    chains to stop, waits until what they have drawn is committed and raises `StoppedError`; a second one does not wait.
 
     Raises
     ------
@@ -97,9 +100,12 @@ def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Di
     """
     run = _Following(client, plan, on_event, started)
     try:
-        run.prepare()
-        run.sample()
-        return run.diagnose()
+        with _stopped_by_interrupt(run):
+            run.prepare()
+            run.sample()
+            return run.diagnose()
+    except KeyboardInterrupt:
+        raise run.stopped() from None
     finally:
         run.forget()
 
@@ -115,6 +121,7 @@ class _Following:
     futures: dict[str, Future[Any]] = field(default_factory=dict)
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
+    told: bool = False
 
     def __post_init__(self) -> None:
         options = self.plan.options
@@ -166,11 +173,8 @@ class _Following:
             self.submit_segment(self.replay(journal, chain), completions, waiting)
         warm = self.everyone_warm()
         while waiting:
-            try:
-                future = next(completions)
-            except KeyboardInterrupt:
-                self.ask_to_stop()
-                continue
+            future = next(completions)
+            self.tell_stopping()
             task = waiting.pop(str(future.key))
             outcome: Outcome = self.result(future)
             following = self.schedule.after(outcome)
@@ -261,17 +265,17 @@ class _Following:
         return time.perf_counter() - self.started
 
     def ask_to_stop(self) -> None:
-        """First request: every chain stops at its next look. Second: do not wait for them."""
-        if self.schedule.stopping:
-            raise self.interrupted()
+        """Every chain stops when it looks next. This is called by a signal handler, so it prints nothing."""
         self.schedule.stopping = True
         (self.plan.path / STOP).touch()
-        self.tell(Event(kind="stopped", seconds=self.elapsed(), message="stopping; press Ctrl-C again not to wait"))
 
-    def interrupted(self) -> StoppedError:
-        return StoppedError(
-            "the run was stopped.", remedy=f"Nothing is lost; go on with: exmc resume {self.plan.directory}"
-        )
+    def tell_stopping(self) -> None:
+        if self.schedule.stopping and not self.told:
+            self.told = True
+            self.tell(Event(kind="stopped", seconds=self.elapsed(), message="stopping; Ctrl-C again: do not wait"))
+
+    def stopped(self) -> StoppedError:
+        return StoppedError("the run was stopped.", remedy=f"Go on with: exmc resume {self.plan.directory}")
 
     def unfinished(self) -> ExmcError:
         schedule = self.schedule
@@ -282,7 +286,26 @@ class _Following:
                 f"chain {chain}: {reason}",
                 remedy=f"Tracebacks: {self.plan.directory}/state/chain-*/failed.json",
             )
-        return self.interrupted()
+        return self.stopped()
+
+
+@contextlib.contextmanager
+def _stopped_by_interrupt(run: _Following) -> Iterator[None]:
+    """Ctrl-C asks the run to stop, instead of raising wherever this process happens to be; a second one raises."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handler(number: int, frame: FrameType | None) -> None:
+        if run.schedule.stopping:
+            raise KeyboardInterrupt
+        run.ask_to_stop()
+
+    before = signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager
@@ -336,8 +359,10 @@ def _await_workers(client: Client, section: FactoryCluster) -> None:
 @contextlib.contextmanager
 def _quiet_logs() -> Iterator[None]:
     """Dask's own log of lost connections and closing workers is no news for whoever runs a model."""
-    before = {name: logging.getLogger(name).level for name in _LOGGERS}
-    for name in _LOGGERS:
+    # Dask gives several of its loggers a level of their own, so that silencing the parent is not enough.
+    known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in (*known, *_LOGGERS)}
+    for name in before:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         yield

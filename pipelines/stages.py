@@ -17,6 +17,7 @@ from exmc.errors import StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.ir.operations import evaluate
+from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.schema import Schema, constant_data_names
@@ -81,10 +82,7 @@ def _derived_groups(plan: Plan, compiled: CompiledModel, store: RunStore) -> dic
     tree, source = store.read(), compiled.source
     groups: dict[str, dict[str, NDArray[Any]]] = {}
     if _fits(store.schema, tree, "log_likelihood", "log_prior"):
-        likelihood, prior = compiled.pointwise(_positions(compiled, tree))
-        shape = tree["posterior"].sizes["chain"], tree["posterior"].sizes["draw"]
-        groups["log_likelihood"] = {name: _by_chain(values, shape) for name, values in likelihood.items()}
-        groups["log_prior"] = {name: _by_chain(values, shape) for name, values in prior.items()}
+        groups |= pointwise(*compiled.pointwise(), _positions(compiled, tree))
     if plan.posterior_predictive and source.observations and _fits(store.schema, tree, "posterior_predictive"):
         groups["posterior_predictive"] = posterior_predictive(source, tree, plan.options.seed, compiled.model)
     if plan.prior_draws:
@@ -104,12 +102,8 @@ def _fits(schema: Schema, tree: xr.DataTree, *groups: str) -> bool:
 
 
 def _positions(compiled: CompiledModel, tree: xr.DataTree) -> NDArray[np.float64]:
-    """The draws on the unconstrained scale, shape (chains * draws, dimension)."""
+    """The draws on the unconstrained scale, shape (chain, draw, dimension)."""
     group = tree["unconstrained_posterior"]
-    count = group.sizes["chain"] * group.sizes["draw"]
-    parts = [np.asarray(group[e.name].values).reshape(count, e.size) for e in compiled.layout.entries]
-    return np.concatenate(parts, axis=1)
-
-
-def _by_chain(values: NDArray[Any], shape: tuple[int, int]) -> NDArray[Any]:
-    return values.reshape(*shape, *values.shape[1:])
+    sizes = group.sizes["chain"], group.sizes["draw"]
+    parts = [np.asarray(group[e.name].values).reshape(*sizes, e.size) for e in compiled.layout.entries]
+    return np.concatenate(parts, axis=2)

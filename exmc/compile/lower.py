@@ -155,10 +155,14 @@ def _scalar_part(frame: Frame, part: Part) -> None:
     place = frame.buffers[part.scatter]
     writer = frame.writer
     terms: list[tuple[str, int]] = []
-    if equation.static["parts"][part.number] is None:
+    offset = place.offset
+    bounds = equation.static["parts"][part.number]
+    if bounds is not None:
+        offset += sum(start * stride for (start, _, _), stride in zip(bounds, place.strides, strict=True))
+    else:
         index = frame.data(index_operand(frame, part), "int64")
         terms = [(writer.load(index.base, constant=True, kind="i64").name, 1)]
-    put(frame, part, term, writer.address(place.base, place.offset, terms))
+    put(frame, part, term, writer.address(place.base, offset, terms))
 
 
 def _write_results(frame: Frame, offsets: list[tuple[int, int]], scalar_first: bool) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.primitives import Array
-from exmc.compile.schedule import Schedule, contiguous
+from exmc.compile.schedule import Schedule, contiguous, view_strides
 from exmc.compile.tape import Equation, Tape
 
 _ALIGNMENT = 8
@@ -85,11 +85,11 @@ class Frame:
         static = equation.static
         if equation.primitive == "reshape":
             return source._replace(strides=contiguous(self.shape(equation.result)))
+        strides = view_strides(equation, source.strides)
         if equation.primitive == "transpose":
-            return source._replace(strides=tuple(source.strides[axis] for axis in static["permutation"]))
+            return source._replace(strides=strides)
         assert equation.primitive == "slice", equation
         offset = sum(start * stride for (start, _, _), stride in zip(static["bounds"], source.strides, strict=True))
-        strides = tuple(step * s for (_, _, step), s in zip(static["bounds"], source.strides, strict=True))
         return source._replace(offset=source.offset + offset, strides=strides)
 
     def data(self, constant: int, dtype: str = "float64", order: tuple[int, ...] | None = None) -> Memory:

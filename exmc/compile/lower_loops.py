@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from exmc.compile.lower_elementwise import ELEMENTWISE
 from exmc.compile.lower_frame import Frame, broadcast_strides
-from exmc.compile.lower_text import FLAGS, SUM_FLAGS, Memory, Register, Writer
+from exmc.compile.lower_text import FLAGS, LONG, SUM_FLAGS, Memory, Register, Writer
 from exmc.compile.schedule import LoopStep, Part, contiguous
 
 Access = tuple[str, int]
@@ -60,7 +60,9 @@ class FusedLoop:
         extents = self._merge()
         sweeps = [self._begin(v, extents) for v in self.reductions]
         if 0 not in self.domain:
+            self.writer.long_loop = extents[-1] >= LONG
             self._nest(extents, sweeps, [])
+            self.writer.long_loop = False
         for sweep in sweeps:
             if sweep.slot is not None and sweep.depth == 0:
                 self._finish(sweep, [])

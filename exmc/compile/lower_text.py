@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from exmc.compile.vector_math import VECTOR_ATTRIBUTES, VECTOR_FUNCTIONS
+
 FLAGS = "contract nsz arcp"
 """Floating point freedom everywhere. Never nnan or ninf: they delete guards against NaN and infinity."""
 
@@ -18,6 +20,8 @@ _ATTRIBUTES = "nounwind willreturn memory(none)"
 
 _FIRST_LOOP = 10
 _SHORT = 16
+LONG = 32
+"""Loops from this length on are worth LLVM's time for vectorising transcendental functions."""
 
 
 def _hints(extent: int, *, innermost: bool) -> str:
@@ -52,6 +56,9 @@ class Writer:
         self.allocas: list[str] = []
         self.declarations: dict[str, str] = {}
         self.loop_hints: list[str] = []
+        self.long_loop = False
+        """Whether the code being written is the body of a loop that is worth vectorising."""
+
         self._count = 0
         self._block = "entry"
 
@@ -89,7 +96,11 @@ class Writer:
     def call(self, function: str, *arguments: Register, extra: str = "") -> Register:
         """Call a function of doubles that depends on its arguments only."""
         kinds = ", ".join(["double"] * len(arguments) + (["i32"] if extra else []))
-        self.declarations.setdefault(function, f"declare double @{function}({kinds}) #1")
+        if self.long_loop and function in VECTOR_FUNCTIONS:
+            self.declarations.setdefault(f"vector {function}", VECTOR_FUNCTIONS[function])
+            function = f"exmc_vector_{function}"
+        else:
+            self.declarations.setdefault(function, f"declare double @{function}({kinds}) #1")
         passed = ", ".join(f"double {a.name}" for a in arguments) + (f", i32 {extra}" if extra else "")
         return self.value(f"call double @{function}({passed}) #1")
 
@@ -187,5 +198,6 @@ class Writer:
     def text(self, name: str) -> str:
         """The whole module."""
         attributes = [f"attributes #1 = {{ {_ATTRIBUTES} }}"]
+        attributes.append(VECTOR_ATTRIBUTES)
         attributes.append('attributes #0 = { nounwind "no-trapping-math"="true" "prefer-vector-width"="512" }')
         return "\n".join([self.function(name), *self.declarations.values(), *attributes, self.metadata(), ""])

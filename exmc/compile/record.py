@@ -12,13 +12,14 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd import value_and_grad
-from autograd.core import VJPNode, primitive_vjps
+from autograd.core import VJPNode, primitive_vjps, vspace
+from autograd.core import backward_pass as autograd_backward_pass
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
 
+from exmc.compile.arguments import Traced, Unsupported, operand
 from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
-from exmc.compile.canonical import RULES, Traced, Unsupported, operand
+from exmc.compile.canonical import RULES
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.tape import Tape, TapeBuilder
 from exmc.compile.verify import points, verify_gradient, verify_outputs
@@ -91,21 +92,18 @@ def autograd_value_and_gradient(function: Callable[[Any], Any], position: Array)
     with AUTOGRAD_LOCK, np.errstate(all="ignore"):
         depth = trace_stack.top
         try:
-            plain = function(position.copy())
-            if not np.shape(plain) == ():
-                raise CompileError(f"A log density is a scalar; this one has shape {np.shape(plain)}.")
-            # autograd warns of an output that does not depend on the input; that is a legal density here.
-            constant = _independent(function, position)
-            value, slope = (plain, np.zeros(position.shape)) if constant else value_and_grad(function)(position.copy())
+            with trace_stack.new_trace() as level:
+                result = function(new_box(position.copy(), level, VJPNode.new_root()))
+            # An output that does not depend on the input is a legal density; autograd's own driver warns of it.
+            dependent = isinstance(result, Box) and result._trace == level
+            value = result._value if dependent else result
+            if np.shape(value) != ():
+                raise CompileError(f"A log density is a scalar; this one has shape {np.shape(value)}.")
+            seed = vspace(value).ones() if dependent else 0.0
+            slope = autograd_backward_pass(seed, result._node) if dependent else np.zeros(position.shape)
         finally:
             trace_stack.top = depth
     return np.asarray(value, dtype=np.float64), np.asarray(slope, dtype=np.float64)
-
-
-def _independent(function: Callable[[Any], Any], position: Array) -> bool:
-    with trace_stack.new_trace() as level:
-        result = function(new_box(position.copy(), level, VJPNode.new_root()))
-        return not (isinstance(result, Box) and result._trace == level)
 
 
 def _record(function: Callable[[Any], Any], position: Array, gradient: bool) -> Tape:
@@ -200,8 +198,12 @@ def _canonical(builder: TapeBuilder, function: Any, arguments: list[Any], kwargs
     if rule is not None:
         try:
             inspect.signature(rule).bind(builder, *arguments, **kwargs)
+        except TypeError:
+            # An argument that the rule does not know.
+            return _external(builder, function, arguments, kwargs, value)
+        try:
             ident = rule(builder, *arguments, **kwargs)
-        except (TypeError, Unsupported):
+        except Unsupported:
             return _external(builder, function, arguments, kwargs, value)
         if builder.types[ident].shape == np.shape(_plain(value)):
             return ident

@@ -87,6 +87,20 @@ def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(strides)
 
 
+def row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Whether the elements lie side by side in order."""
+    plain = contiguous(shape)
+    return all(n <= 1 or mine == theirs for n, mine, theirs in zip(shape, strides, plain, strict=True))
+
+
+def view_strides(equation: Equation, strides: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of a transpose or slice of an array with these strides."""
+    static = equation.static
+    if equation.primitive == "transpose":
+        return tuple(strides[axis] for axis in static["permutation"])
+    return tuple(step * stride for (_, _, step), stride in zip(static["bounds"], strides, strict=True))
+
+
 def schedule(tape: Tape) -> Schedule:
     """The order of work for a tape."""
     return _Scheduler(tape).run()
@@ -96,7 +110,7 @@ class _Scheduler:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.equations = {e.result: e for e in tape.equations}
-        self.row_major: dict[int, bool] = {}
+        self.strides: dict[int, tuple[int, ...]] = {}
         self.roles: dict[int, Role] = {e.result: self._role(e) for e in tape.equations}
         self.level: dict[int, int] = {}
         self.part_level: dict[Part, int] = {}
@@ -124,13 +138,14 @@ class _Scheduler:
         result, primitive = equation.result, PRIMITIVES[equation.primitive]
         source = equation.operands[0]
         shape, source_shape = self.tape.types[result].shape, self.tape.types[source].shape
-        self.row_major[result] = True
         if primitive.kind == "view":
             if source_shape == ():
                 return "scalar" if shape == () else "loop"
-            self.row_major[result] = equation.primitive == "reshape"
-            gathers = equation.primitive == "reshape" and not self.row_major.get(source, True)
-            return "loop" if gathers else "view"
+            strides = self.strides.get(source, contiguous(source_shape))
+            if equation.primitive == "reshape":
+                return "view" if row_major(source_shape, strides) else "loop"
+            self.strides[result] = view_strides(equation, strides)
+            return "view"
         if primitive.kind == "reduction":
             return "reduction" if source_shape != () else "scalar"
         if primitive.kind == "elementwise":

@@ -312,6 +312,29 @@ def _scatter_everything(builder: TapeBuilder, operands: Operands, static: Static
     return operands[0] if static["parts"] == whole else None
 
 
+def _scatter_twice_to_one_place(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
+    """Parts of the same region are added up first, and then perhaps stored where they would have been added."""
+    parts = static["parts"]
+    totals: dict[Any, int] = {}
+    for number, (part, value) in enumerate(zip(parts, operands, strict=False)):
+        key = (number,) if part is None else part
+        totals[key] = rewrite(builder, "add", (totals[key], value), {}) if key in totals else value
+    if len(totals) == len(parts):
+        return None
+    kept = tuple(None if len(key) == 1 and isinstance(key[0], int) else key for key in totals)
+    values = (*totals.values(), *operands[len(parts) :])
+    return rewrite(builder, "scatter", values, {"shape": static["shape"], "parts": kept})
+
+
+def _scatter_of_scalars(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
+    """A part of one element is a scalar, whatever its shape."""
+    values = list(operands)
+    for number, part in enumerate(static["parts"]):
+        if part is not None and all(n == 1 for _, n, _ in part) and builder.types[values[number]].shape != ():
+            values[number] = rewrite(builder, "reshape", (values[number],), {"shape": ()})
+    return None if tuple(values) == operands else rewrite(builder, "scatter", tuple(values), static)
+
+
 _ELEMENTWISE = tuple(
     name for name, p in PRIMITIVES.items() if p.kind == "elementwise" and name not in ("broadcast", "take")
 )
@@ -351,6 +374,8 @@ RULES: tuple[Rule, ...] = (
     Rule("sum of sum", ("sum",), _sum_of_sum),
     Rule("sum of reshaped", ("sum",), _sum_of_reshaped_sum),
     *_each("elementwise of reshapes", _ELEMENTWISE, _elementwise_of_reshapes),
+    Rule("scatter of scalars", ("scatter",), _scatter_of_scalars),
+    Rule("scatter twice to one place", ("scatter",), _scatter_twice_to_one_place),
     Rule("scatter to every place", ("scatter",), _scatter_everything),
 )
 """In the order in which they are tried."""

@@ -74,7 +74,8 @@ def stacked(arrays: Sequence[xr.DataArray]) -> FloatArray:
     parts = []
     for array in arrays:
         values = np.asarray(array.transpose("chain", "draw", ...).values, dtype=np.float64)
-        parts.append(values.reshape(*values.shape[:2], -1).transpose(2, 0, 1))
+        scalars = int(np.prod(values.shape[2:], dtype=np.int64))
+        parts.append(values.reshape(*values.shape[:2], scalars).transpose(2, 0, 1))
     return np.ascontiguousarray(np.concatenate(parts)) if parts else np.empty((0, 0, 0))
 
 
@@ -111,7 +112,7 @@ def _columns(draws: FloatArray) -> dict[str, FloatArray]:
         return columns
     flat = draws[usable].reshape(int(usable.sum()), -1)
     columns["mean"][usable] = flat.mean(axis=1)
-    columns["sd"][usable] = flat.std(axis=1, ddof=1) if flat.shape[1] > 1 else np.nan
+    columns["sd"][usable] = flat.std(axis=1)
     columns["q5"][usable], columns["q95"][usable] = np.quantile(flat, [0.05, 0.95], axis=1)
     moving = usable & ~_constant(draws)
     columns["mcse_mean"][usable & ~moving] = 0.0
@@ -121,5 +122,21 @@ def _columns(draws: FloatArray) -> dict[str, FloatArray]:
     columns["mcse_mean"][moving] = array_stats.mcse(draws[moving], method="mean", **axes)
     columns["ess_bulk"][moving] = array_stats.ess(draws[moving], method="bulk", **axes)
     columns["ess_tail"][moving] = array_stats.ess(draws[moving], method="tail", prob=(0.05, 0.95), **axes)
-    columns["r_hat"][moving] = array_stats.rhat(draws[moving], method="rank", **axes)
+    columns["r_hat"][moving] = _r_hat(draws[moving])
     return columns
+
+
+def _r_hat(draws: FloatArray) -> FloatArray:
+    """Rank-normalised split R-hat of each scalar: the larger of those of location and of spread."""
+    axes = {"chain_axis": 1, "draw_axis": 2}
+    if draws.shape[1] == 1:
+        # A single chain is compared with itself, half by half.
+        half = draws.shape[2] // 2
+        draws = np.stack([draws[:, 0, :half], draws[:, 0, -half:]], axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.asarray(array_stats.rhat(draws, method="rank", **axes))
+        # Two values lie equally far from their median: there is no spread to compare, only location.
+        bare = np.isnan(found)
+        if bare.any():
+            found[bare] = array_stats.rhat(draws[bare], method="z_scale", **axes)
+    return found

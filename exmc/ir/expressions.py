@@ -94,11 +94,11 @@ class Expression:
         return Apply("index", (self, *(_index_operand(k) for k in keys)))
 
     def __iter__(self) -> Iterator[Expression]:
-        raise ExpressionError(f"{self!r} cannot be iterated over.", remedy="Index it, or use a reduction.")
+        raise ExpressionError("An expression cannot be iterated over.", remedy="Index it, or use a reduction.")
 
     def __bool__(self) -> bool:
         raise ExpressionError(
-            f"The truth of {self!r} is not known while the model is built.",
+            "The truth of an expression is not known while the model is built.",
             remedy="Use where(condition, a, b) instead of a Python branch.",
         )
 
@@ -158,10 +158,11 @@ def as_operand(value: Any) -> Expression:
     """`value` as an expression: numbers become constants. Strings are not parsed here."""
     if isinstance(value, Expression):
         return value
+    # np.float64 is a float to Python, and must become a plain one.
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        value = value.item()
     if isinstance(value, bool | int | float):
         return Constant(value)
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        return as_operand(value.item())
     raise ExpressionError(
         f"{value!r} ({type(value).__name__}) cannot stand in an expression.",
         remedy="Use a number or a reference; give arrays a name with Builder.data(name, values).",

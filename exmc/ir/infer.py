@@ -178,7 +178,19 @@ def _infer_observation(node: Observation, types: Mapping[str, ArrayType]) -> Arr
     for key in ("weight", "mask"):
         if getattr(node, key) is not None:
             _check_fits(_at(node, key, types), value, node.name, key)
+    _check_jacobian(node, value, types)
     return value
+
+
+def _check_jacobian(node: Observation, value: ArrayType, types: Mapping[str, ArrayType]) -> None:
+    found = _at(node, "log_jacobian", types)
+    where = ("variables", node.name)
+    if not node.joint:
+        _check_fits(found, value, node.name, "log_jacobian")
+    elif found.shape:
+        raise ModelError(f"a joint log Jacobian must be a scalar, not {found}.", where=(*where, "log_jacobian"))
+    elif node.mask is not None:
+        raise ModelError("a mask cannot leave out parts of a joint observation.", where=(*where, "mask"))
 
 
 def _declared_type(node: RandomVariable, sizes: Mapping[str, int]) -> ArrayType | None:

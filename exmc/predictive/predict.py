@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import ModelError
-from exmc.ir.check import infer_types
+from exmc.ir.infer import infer_types
 from exmc.ir.model import Model, parents
 from exmc.ir.nodes import Deterministic, RandomVariable
 from exmc.predictive.simulate import Samples, simulate

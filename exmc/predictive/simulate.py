@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError
-from exmc.ir.check import infer_types
 from exmc.ir.expressions import Reference
+from exmc.ir.infer import infer_types
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Node, RandomVariable
 from exmc.ir.types import ArrayType

@@ -152,7 +152,7 @@ def likelihood_moments(block: Block, surface: Surface, free: Free) -> tuple[Floa
     """Mean and variance of each element under its normalised likelihood, each of shape (elements,); inf without rows.
 
     One observation of a scale, say, has a skew likelihood that is far wider than its curvature says. Where rows belong
-    to one element each, it is summed over a grid of six standard errors on either side; otherwise the curvature has to do.
+    to one element each, it is summed over a grid of six standard errors on either side; else the curvature has to do.
     """
     elements = gathered(block, free)
     information = np.maximum(difference(block, surface, free)[1], 0.0)

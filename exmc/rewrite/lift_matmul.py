@@ -84,6 +84,7 @@ class _Inversion:
     value: Expression
     terms: list[Expression]
     inverses: list[Data]
+    matrices: int = 0
 
 
 def _solve(
@@ -110,7 +111,7 @@ def _solve(
         if isinstance(following, str):
             return following
         expression = following
-    if not state.terms:
+    if not state.matrices:
         return f"{target.name!r} has no product with a matrix"
     log_jacobian = state.terms[0]
     for term in state.terms[1:]:
@@ -181,6 +182,7 @@ def _peel_matrix(
     operands = (Reference(data.name), state.value) if from_left else (state.value, Reference(data.name))
     state.value = apply("matmul", *operands)
     state.terms.append(Constant(log_determinant))
+    state.matrices += 1
     return inner
 
 
@@ -190,10 +192,10 @@ def _first_name(matrix: Expression) -> str:
 
 
 def _named_inverse(label: str, inverse: NDArray[np.float64], state: _Inversion, model: Model) -> Data:
-    """`inverse` as data called `label`; data of that name with the same values are used again."""
+    """`inverse` as data called `label` (with underscores, if that is taken); the same inverse is stored once."""
     known = [*model.data.values(), *state.inverses]
     for data in known:
-        if data.name == label and np.array_equal(data.values, inverse):
+        if data.name.rstrip("_") == label and np.array_equal(data.values, inverse):
             return data
     name = unused_name(label, Model(model.nodes, {d.name: d for d in known}, model.coords))
     data = Data(name, inverse)

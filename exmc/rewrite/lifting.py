@@ -95,10 +95,10 @@ def with_solution(
         if node.name == observation.name:
             return solution.observation
         if node.name == variable.name:
-            node = Deterministic(variable.name, solution.value, variable.dims, keep=False)
-        elif node.name == target.name:
+            return Deterministic(variable.name, solution.value, variable.dims, keep=False)
+        if node.name == target.name:
             node = replace(target, keep=False)
-        # The observation's name means its values, which the new one may have changed.
+        # To all others the observation's name means what was seen, which its values may be no longer.
         return map_expressions(node, lambda e: substitute(e, {observation.name: observation.value}))
 
     data = dict(model.data) | {d.name: d for d in solution.data}
@@ -119,6 +119,8 @@ def _reached_from(name: str, model: Model) -> set[str]:
         node = nodes[current]
         if isinstance(node, RandomVariable):
             found.add(current)
-        else:
-            pending.extend(p for p in parents(node) if p in nodes)
+            continue
+        # Referred to by name, an observation is its values.
+        names = names_in(node.value) if isinstance(node, Observation) else parents(node)
+        pending.extend(p for p in names if p in nodes)
     return found

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from exmc.compile.layout import Layout
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import StoreError
-from exmc.ir.check import infer_types
 from exmc.ir.expressions import Reference
+from exmc.ir.infer import infer_types
 from exmc.ir.model import Label, Model
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.types import ArrayType

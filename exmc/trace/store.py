@@ -133,7 +133,7 @@ class RunStore:
         With `loaded` False the values stay on disk until used. Raises `StoreError` for a damaged store.
         """
         if self.complete:
-            return _open_tree(self.zarr_path, consolidated=True, loaded=loaded)
+            return _open_tree(self._readable(), consolidated=True, loaded=loaded)
         kept = list(self.kept_chains())
         done = {
             "draws": self.draws_done(),
@@ -199,6 +199,7 @@ class RunStore:
                 f"a run of {self.schema.draws} draws cannot be shortened to {total}.",
                 where=(str(self.journal.directory),),
             )
+        chunks.sweep(self.journal.directory / STATE)
         longer = replace(self.journal, schema=replace(self.schema, draws=total))
         for chain in range(self.schema.chains):
             for record in self.committed(chain):

@@ -48,7 +48,8 @@ ELEMENTWISE = [n for n, p in PRIMITIVES.items() if p.kind == "elementwise" and n
 
 def grid(count: int) -> list[np.ndarray]:
     if count == 1:
-        return [SPECIAL_VALUES]
+        # Long enough for the loop to be vectorised.
+        return [np.tile(SPECIAL_VALUES, 3)]
     values = SPECIAL_VALUES if count == 2 else SPECIAL_VALUES[[0, 1, 3, 5, 7, 9]]
     return [m.ravel() for m in np.meshgrid(*[values] * count)]
 

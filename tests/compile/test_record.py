@@ -120,7 +120,7 @@ def test_function_that_differs_from_call_to_call_is_refused() -> None:
         record(lambda x: (x, x * generator.normal()), 2, gradient=False)
 
 
-def test_wrong_user_derivative_is_refused() -> None:
+def test_a_derivative_that_the_user_defined_is_taken_at_his_word() -> None:
     @primitive
     def half(x):
         return 0.5 * x

@@ -13,9 +13,15 @@ from tests.compile.test_lower import arity
 
 VALUES = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -2.5, 1e-310, 1e308, 3.0, 0.1, -7.0])
 # No order is fixed for a sum, and equal terms are rounded once instead of n times.
-REORDERED = {"sum of equal terms", "sum of sum", "sum of reshaped", "reduction over axes of length 1 (sum)"}
+REORDERED = {
+    "scatter twice to one place",
+    "sum of equal terms",
+    "sum of sum",
+    "sum of reshaped",
+    "reduction over axes of length 1 (sum)",
+}
 # numpy starts a sum from +0, so that a lone -0 loses its sign.
-LONE_TERM = {"reduction over nothing", "scatter to every place"}
+LONE_TERM = {"reduction over nothing", "scatter of scalars", "scatter to every place"}
 
 
 def examples(b: TapeBuilder) -> dict[str, tuple[str, tuple[int, ...], dict]]:
@@ -54,6 +60,16 @@ def examples(b: TapeBuilder) -> dict[str, tuple[str, tuple[int, ...], dict]]:
         "sum of equal terms": ("sum", (uniform,), {"axes": (0,)}),
         "sum of sum": ("sum", (rows,), {"axes": (0,)}),
         "sum of reshaped": ("sum", (matrix,), {"axes": (0, 1)}),
+        "scatter of scalars": (
+            "scatter",
+            (b.apply("slice", x, bounds=((6, 1, 1),)), x),
+            {"shape": (12,), "parts": (((3, 1, 1),), ((0, 12, 1),))},
+        ),
+        "scatter twice to one place": (
+            "scatter",
+            (b.apply("exp", x), b.apply("take", x, indices), negative, indices),
+            {"shape": (12,), "parts": (((0, 12, 1),), None, ((0, 12, 1),))},
+        ),
         "scatter to every place": ("scatter", (x,), {"shape": (12,), "parts": (((0, 12, 1),),)}),
     }
 

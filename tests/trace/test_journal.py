@@ -233,7 +233,7 @@ def finished(process: subprocess.Popen[str], timeout: float | None = None) -> bo
 
 
 def test_a_killed_writer_loses_nothing_and_breaks_nothing(tmp_path: Path) -> None:
-    wanted = schema(draws=800, warmup=20, chains=3, save_warmup=True)
+    wanted = schema(draws=120, warmup=20, chains=3, save_warmup=True)
     quiet = RunStore.create(tmp_path / "quiet", wanted, 10, CREATED).journal
     for chain in range(3):
         write_missing(quiet, chain, 20)
@@ -243,7 +243,7 @@ def test_a_killed_writer_loses_nothing_and_breaks_nothing(tmp_path: Path) -> Non
     for _ in range(100):
         process = writer(journal.directory)
         go(process)
-        if finished(process, pauses.uniform(0.0, 0.15)):
+        if finished(process, pauses.uniform(0.0, 0.2)):
             process.communicate()
             break
         process.send_signal(signal.SIGKILL)
@@ -262,7 +262,7 @@ def test_a_killed_writer_loses_nothing_and_breaks_nothing(tmp_path: Path) -> Non
 
 
 def test_racing_writers_agree(tmp_path: Path) -> None:
-    wanted = schema(draws=400, warmup=20, chains=2)
+    wanted = schema(draws=200, warmup=20, chains=2)
     quiet = RunStore.create(tmp_path / "quiet", wanted, 10, CREATED).journal
     for chain in range(2):
         write_missing(quiet, chain, 20)
@@ -275,4 +275,4 @@ def test_racing_writers_agree(tmp_path: Path) -> None:
         assert process.returncode == 0
     assert raced.repair() == ()
     assert contents(raced.directory) == contents(quiet.directory)
-    assert NO_RECORD == raced.committed(0)[0].previous
+    assert raced.committed(0)[0].previous == NO_RECORD

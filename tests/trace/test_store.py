@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,7 @@ def derived(store: RunStore) -> dict[str, dict[str, np.ndarray]]:
     chains, draws = len(store.kept_chains()), store.draws_done()
     rng = np.random.default_rng(0)
     return {
-        "log_likelihood": {"y": rng.normal(size=(chains, draws, 3))},
+        "log_likelihood": {"y": 0.1 * rng.normal(size=(chains, draws, 3))},
         "posterior_predictive": {"y": rng.normal(size=(chains, draws, 3))},
         "prior": {"mu": rng.normal(size=(1, 7)), "theta": rng.normal(size=(1, 7, 3))},
         "observed_data": {"y": np.array([28.0, 8.0, -3.0])},
@@ -187,54 +189,60 @@ class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
-@pytest.mark.parametrize("operation", ["finalise", "reopen"])
+class Fuse:
+    """Counts what changes the file system at once, and kills at the given count."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, left: int = 1 << 60) -> None:
+        self.burnt = 0
+        self.left = left
+        for name in ("rename", "replace", "link"):
+            patch.setattr(os, name, self._counted(getattr(os, name)))
+
+    def _counted(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*arguments: Any) -> Any:
+            if self.burnt == self.left:
+                raise Killed
+            self.burnt += 1
+            return function(*arguments)
+
+        return counted
+
+
+def finalise(directory: Path) -> None:
+    store = RunStore.open(directory)
+    store.finalise(derived(store))
+
+
+def extend(directory: Path) -> None:
+    RunStore.open(directory).reopen(45)
+
+
+@pytest.mark.parametrize("action", [finalise, extend])
 @pytest.mark.parametrize("left_out", [False, True])
 def test_killed_at_any_step_it_can_be_called_again(
-    tmp_path: Path, operation: str, left_out: bool, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, action: Callable[[Path], None], left_out: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def prepare(directory: Path) -> RunStore:
-        store = make(directory)
-        if left_out:
-            store.fail(1, "it broke")
-        if operation == "reopen":
-            store.finalise(derived(store))
-        return store
-
-    def act(store: RunStore) -> None:
-        if operation == "finalise":
-            store.finalise(derived(store))
-        else:
-            store.reopen(45)
-
-    undisturbed = prepare(tmp_path / "undisturbed")
-    act(undisturbed)
+    start = make(tmp_path / "start", until=20 if left_out else None)
+    if left_out:
+        start.fail(1, "it broke")
+    if action is extend:
+        start.finalise(derived(start))
+    shutil.copytree(tmp_path / "start", tmp_path / "undisturbed")
+    with monkeypatch.context() as patch:
+        fuse = Fuse(patch)
+        action(tmp_path / "undisturbed")
     wanted = contents(tmp_path / "undisturbed")
-    real = {name: getattr(os, name) for name in ("rename", "replace", "link")}
-    for step in range(10_000):
+    # The last steps put the new store in the place of the old one.
+    for step in (0, fuse.burnt // 2, *range(fuse.burnt - 5, fuse.burnt)):
         directory = tmp_path / str(step)
-        store = prepare(directory)
-        left = [step * 7]
+        shutil.copytree(tmp_path / "start", directory)
         with monkeypatch.context() as patch:
-            for name, function in real.items():
-
-                def counted(*arguments: Any, _function: Any = function) -> Any:
-                    left[0] -= 1
-                    if left[0] < 0:
-                        raise Killed
-                    return _function(*arguments)
-
-                patch.setattr(os, name, counted)
-            try:
-                act(store)
-                done = True
-            except Killed:
-                done = False
+            Fuse(patch, step)
+            with pytest.raises(Killed):
+                action(directory)
         assert RunStore.open(directory).read().posterior.sizes["draw"] in (20, 25)
-        act(RunStore.open(directory) if not done or operation == "finalise" else RunStore.open(directory))
+        action(directory)
         assert contents(directory) == wanted
-        if done:
-            break
-    assert step > 5
 
 
 def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""A small model to run, and what the bytes of a finished run are."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+MODEL = """\
+name: small
+model:
+  coords: {group: [a, b, c]}
+  data: {seen: {values: [0.3, -0.2, 1.1], dims: [group]}}
+  variables:
+    mu: {dist: Normal, mu: 0, sigma: 1}
+    theta: {dist: Normal, mu: mu, sigma: 0.5, dims: [group], centering: centered}
+    y: {dist: Normal, mu: theta, sigma: 0.5, observed: seen}
+"""
+QUICK = "sampler: {draws: 1200, warmup: 700, chains: 3, seed: 5}\nrun: {segment_seconds: 1e-9}\n"
+# Python computes each density, which makes a run last long enough to be disturbed: a few seconds.
+SLOW = (
+    "sampler: {draws: 600, warmup: 100, chains: 2, seed: 5, engine: autograd}\n"
+    "run: {segment_seconds: 1e-9, predictive: {prior_draws: 0, posterior: false}}\n"
+)
+EXMC = [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())"]
+
+
+def write_config(folder: Path, rest: str = QUICK, extra: str = "") -> Path:
+    path = folder / "small.yaml"
+    path.write_text(MODEL + rest + extra)
+    return path
+
+
+def contents(directory: Path) -> dict[str, bytes]:
+    """Every file of the finished store, but for the time at which the run began."""
+    root = directory / "run.zarr"
+    return {
+        str(p.relative_to(root)): re.sub(rb'"created_at": ?"[^"]*"', b"", p.read_bytes())
+        for p in sorted(root.rglob("*"))
+        if p.is_file()
+    }
+
+
+def assert_same_store(one: Path, other: Path) -> None:
+    left, right = contents(one), contents(other)
+    assert set(left) == set(right)
+    assert [name for name in left if left[name] != right[name]] == []
+
+
+def begin(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
+    """`exmc` in a process of its own."""
+    return subprocess.Popen([*EXMC, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+
+
+def await_records(directory: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Wait until `count` segments are committed."""
+    deadline = time.monotonic() + 60
+    while len(list(directory.glob("state/chain-*/segment-*.json"))) < count:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,173 @@
+"""Chains fail alone, the infrastructure's faults are retried, and lost clusters cost nothing that was drawn."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exmc.errors import ClusterError, ExmcError, SamplingError
+from exmc.trace.store import RunStore
+from pipelines import graph, segments
+from pipelines.checking import check_config
+from pipelines.config import load_config, with_out
+from pipelines.events import Event
+from pipelines.run import RunResult, resume, run_config, start
+from pipelines.sections import LocalCluster, RemoteCluster
+from tests.pipelines.running import SLOW, assert_same_store, write_config
+
+
+def ignore(event: Event) -> None:
+    del event
+
+
+def begin_failing(chains: set[int]) -> Any:
+    real = segments.begin
+
+    def begin(density: Any, options: Any, chain: int) -> Any:
+        if chain in chains:
+            raise SamplingError(f"chain {chain} found no starting point.")
+        return real(density, options, chain)
+
+    return begin
+
+
+def run(folder: Path, out: str, *overrides: str, on_event: Any = ignore) -> RunResult:
+    config = with_out(load_config(write_config(folder), overrides), folder / out)
+    return start(check_config(config), on_event)
+
+
+def test_a_chain_that_fails_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run(tmp_path, "whole").tree()
+    events: list[Event] = []
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "begin", begin_failing({1}))
+        result = run(tmp_path, "part", on_event=events.append)
+    assert list(result.failed) == [1]
+    assert "found no starting point" in result.failed[1]
+    assert not result.diagnosed.passed
+    assert [(e.chain, e.message) for e in events if e.kind == "chain_failed"] == [
+        (1, "chain 1 found no starting point.")
+    ]
+    tree = result.tree()
+    assert list(tree["posterior"]["chain"].values) == [0, 2]
+    assert tree.attrs["failed_chains"][0]["chain"] == 1
+    for group in ("posterior", "sample_stats", "log_likelihood", "posterior_predictive"):
+        for name, values in tree[group].data_vars.items():
+            assert np.array_equal(values, whole[group][name].sel(chain=[0, 2])), (group, name)
+    # Resuming tries the failed chain again, and the result is what it would have been.
+    again = resume(tmp_path / "part", ignore)
+    assert again.failed == {}
+    assert_same_store(tmp_path / "whole", tmp_path / "part")
+
+
+def test_too_few_chains_left_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segments, "begin", begin_failing({0, 1}))
+    with pytest.raises(ExmcError, match="2 of 3 chains failed, and 2 must finish") as raised:
+        run(tmp_path, "out")
+    assert "found no starting point" in str(raised.value)
+    assert not RunStore.open(tmp_path / "out").complete
+    assert set(RunStore.open(tmp_path / "out").failures()) == {0, 1}
+
+
+def test_faults_of_the_storage_are_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(tmp_path, "whole")
+    real, lock, faults = segments._commit, threading.Lock(), [3]
+
+    def commit(*arguments: Any) -> Any:
+        with lock:
+            faults[0] -= 1
+            if faults[0] >= 0:
+                raise OSError(5, "Input/output error")
+        return real(*arguments)
+
+    monkeypatch.setattr(segments, "_commit", commit)
+    run(tmp_path, "disturbed")
+    assert faults[0] < 0
+    assert_same_store(tmp_path / "whole", tmp_path / "disturbed")
+
+
+def test_storage_that_stays_broken_ends_the_run_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def commit(*arguments: Any) -> Any:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "_commit", commit)
+        with pytest.raises(ClusterError, match="No space left on device") as raised:
+            run(tmp_path, "out", "run.retries=1")
+    assert f"exmc resume {tmp_path / 'out'}" in str(raised.value)
+    assert resume(tmp_path / "out", ignore).failed == {}
+
+
+def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+    real = graph.Client.submit
+
+    def submit(self: Any, function: Any, *arguments: Any, **options: Any) -> Any:
+        keys.append(options["key"])
+        assert options["pure"] is False
+        assert options["retries"] == 3
+        return real(self, function, *arguments, **options)
+
+    monkeypatch.setattr(graph.Client, "submit", submit)
+    run(tmp_path, "out", "sampler.chains=1")  # segments of one chunk each
+    assert keys == [
+        "exmc-small-build", "exmc-small-rewrite", "exmc-small-compile", "exmc-small-note",
+        "exmc-small-warmup-c0-s0", "exmc-small-warmup-c0-s1", "exmc-small-sample-c0-s2", "exmc-small-sample-c0-s3",
+        "exmc-small-sample-c0-s4", "exmc-small-diagnose",
+    ]  # fmt: skip
+
+
+def dask(kind: str, *arguments: str, stderr: Any = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """A scheduler or a worker in a process of its own."""
+    command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments, "--no-dashboard"]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
+
+
+def scheduler_address(log: Path) -> str:
+    """Where a scheduler says, in its log, that it listens."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if found := re.search(r"Scheduler at:\s+(\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(log.read_text())
+
+
+def test_a_lost_scheduler_costs_nothing_that_was_drawn(tmp_path: Path) -> None:
+    run_config(write_config(tmp_path, SLOW), out=tmp_path / "whole")
+    with open(tmp_path / "log", "w") as log:
+        scheduler = dask("scheduler", "--port", "0", "--host", "127.0.0.1", stderr=log)
+    processes = [scheduler]
+    try:
+        address = scheduler_address(tmp_path / "log")
+        processes.append(dask("worker", address, "--nthreads", "2", "--local-directory", str(tmp_path / "scratch")))
+        config = with_out(load_config(tmp_path / "small.yaml", [f"cluster={{address: '{address}'}}"]), tmp_path / "out")
+
+        def kill(event: Event) -> None:
+            if event.kind == "segment":
+                scheduler.kill()
+
+        with pytest.raises(ClusterError, match="exmc resume"):
+            start(check_config(config), kill)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    assert not RunStore.open(tmp_path / "out").complete
+    resume(tmp_path / "out", ignore, LocalCluster(workers=2))
+    assert_same_store(tmp_path / "whole", tmp_path / "out")
+
+
+def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
+    section = RemoteCluster(address="tcp://127.0.0.1:9", timeout_seconds=0.3)
+    with pytest.raises(ClusterError, match="tcp://127.0.0.1:9 did not answer") as raised, graph.connect(section, 1):
+        pass
+    assert raised.value.where == ("cluster", "address")

@@ -1,0 +1,146 @@
+"""Models that exercise the passes, each with the variables that its observed deterministics determine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from exmc.ir.builder import Builder
+
+EFFECT = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
+ERROR = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
+MATRIX = np.array([[2.0, 0.5, 0.0], [0.1, -1.0, 0.3], [0.0, 0.7, 1.5]])
+
+
+def schools(factor: float = 1.0, centering: str = "auto", family: str = "Normal", **extra: float) -> Builder:
+    """Eight schools (Rubin 1981) with the effects times `factor` at the same standard errors."""
+    location, scale = {"Cauchy": ("alpha", "beta"), "Laplace": ("mu", "b")}.get(family, ("mu", "sigma"))
+    return (
+        Builder()
+        .coords(school=["A", "B", "C", "D", "E", "F", "G", "H"])
+        .data("effect", factor * EFFECT, dims="school")
+        .data("error", ERROR, dims="school")
+        .rv("mu", "Normal", mu=0.0, sigma=5.0 * factor)
+        .rv("tau", "HalfNormal", sigma=5.0 * factor)
+        .rv("theta", family, **{location: "mu", scale: "tau"}, **extra, dims="school", centering=centering)
+        .rv("y", "Normal", mu="theta", sigma="error", observed="effect")
+    )
+
+
+def seed_example() -> Builder:
+    """An observation of a random variable, which others refer to as well."""
+    return (
+        Builder()
+        .rv("mu", "Normal", sigma=5.0)
+        .rv("sigma", "HalfNormal", sigma=2.0)
+        .rv("x", "Normal", mu="mu", sigma="sigma")
+        .det("deviation", "x - mu")
+        .obs("x_obs", "x", [2.1, 1.8, 2.5, 2.0])
+        .rv("late", "Normal", mu="2 * x", sigma=1.0, observed=[4.0, 4.1, 4.9, 4.2])
+    )
+
+
+def weighted() -> Builder:
+    """Weights and masks that matter, and ones that do not."""
+    return (
+        Builder()
+        .data("v", [1.0, 2.0, -1.0])
+        .rv("m", "Normal")
+        .rv("a", "Normal", mu="m", observed="v", weight=1.0, mask=[True, True, True])
+        .rv("b", "Normal", mu="m", observed="v", weight=[1.0, 1.0, 1.0])
+        .rv("c", "Normal", mu="m", observed="v", weight=[1.0, 0.0, 2.0], mask=[True, False, True])
+        .rv("d", "HalfNormal", observed="v", mask="v > 0")
+    )
+
+
+def affine(family: str = "Normal", **parameters: float) -> Builder:
+    """``y = mu + sigma * z`` through two deterministics."""
+    return (
+        Builder()
+        .coords(row=["a", "b", "c"])
+        .data("seen", [1.0, 2.5, -0.5], dims="row")
+        .rv("mu", "Normal", sigma=3.0)
+        .rv("sigma", "HalfNormal", sigma=2.0)
+        .rv("z", family, **parameters, dims="row")
+        .det("noise", "z * sigma")
+        .det("y", "mu + noise", dims="row")
+        .obs("o", "y", "seen")
+    )
+
+
+def affine_positive() -> Builder:
+    """A family without location and scale, a factor of unknown sign, weights and a mask, the target used again."""
+    return (
+        Builder()
+        .data("seen", [5.0, 6.5, 7.5])
+        .rv("mu", "Normal")
+        .rv("slope", "Normal", mu=1.0, sigma=0.1)
+        .rv("z", "Gamma", alpha=3.0, beta=1.0, shape=3)
+        .det("y", "(2 * z - mu) / slope - z / slope + 0.5")
+        .obs("o", "y", "seen", weight=[1.0, 2.0, 0.5], mask=[True, True, False])
+        .rv("again", "Normal", mu="o + mu", observed=[5.0, 6.0, 7.0])
+    )
+
+
+def matrix(text: str = "A @ z + c") -> Builder:
+    """A linear map of a random vector."""
+    return (
+        Builder()
+        .data("A", MATRIX)
+        .data("seen", [1.0, 2.0, -0.5])
+        .rv("c", "Normal")
+        .rv("s", "HalfNormal")
+        .rv("z", "StudentT", nu=4.0, mu=[0.0, 1.0, 2.0], sigma=1.5, shape=3)
+        .det("y", text)
+        .obs("o", "y", "seen")
+    )
+
+
+def nested() -> Builder:
+    """Two levels, vector locations and scales, other parameters kept."""
+    return (
+        Builder()
+        .data("region", [0, 0, 1, 1, 2])
+        .data("county", [0, 1, 2, 3, 4, 0, 1])
+        .rv("m", "Normal", sigma=5.0)
+        .rv("t", "HalfNormal")
+        .rv("r", "StudentT", nu=5.0, mu="m", sigma="t", shape=3)
+        .rv("s", "HalfNormal", shape=5)
+        .rv("theta", "Laplace", mu="r[region]", b="s")
+        .rv("only_scale", "Cauchy", alpha=1.0, beta="t")
+        .rv("only_location", "Normal", mu="m", sigma=2.0, centering="noncentered")
+        .rv("plain", "Normal", mu=1.0, sigma=2.0)
+        .rv("y", "Normal", mu="theta[county] + only_location", sigma=1.0, observed=np.arange(7.0))
+    )
+
+
+MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
+    "schools": (schools, {}),
+    "informative schools": (lambda: schools(10.0), {}),
+    "asked for": (lambda: schools(10.0, "noncentered"), {}),
+    "declined": (lambda: schools(1.0, "centered"), {}),
+    "t schools": (lambda: schools(family="StudentT", nu=4.0), {}),
+    "cauchy schools": (lambda: schools(family="Cauchy"), {}),
+    "seed example": (seed_example, {}),
+    "weighted": (weighted, {}),
+    "affine": (affine, {"o": "z"}),
+    "affine laplace": (lambda: affine("Laplace", mu=0.5, b=2.0), {"o": "z"}),
+    "affine gamma": (affine_positive, {"o": "z"}),
+    "matrix": (matrix, {"o": "z"}),
+    "scaled matrix": (lambda: matrix("c - (s * (A @ (-z / 2))) * s"), {"o": "z"}),
+    "row vector": (lambda: matrix("z @ A"), {"o": "z"}),
+    "nested": (nested, {}),
+    "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
+    "bounded": (
+        lambda: (
+            Builder()
+            .rv("h", "HalfNormal")
+            .rv("u", "Uniform", low=-1.0, high="h", shape=2)
+            .rv("p", "Beta", alpha=2.0, beta=3.0)
+            .rv("s", "Exponential", rate=1.0, transform="softplus")
+            .rv("k", "Binomial", n=5, p="p", observed=[1, 4])
+        ),
+        {},
+    ),
+}
