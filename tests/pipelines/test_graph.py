@@ -168,6 +168,6 @@ def test_a_lost_scheduler_costs_nothing_that_was_drawn(tmp_path: Path) -> None:
 
 def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
     section = RemoteCluster(address="tcp://127.0.0.1:9", timeout_seconds=0.3)
-    with pytest.raises(ClusterError, match="tcp://127.0.0.1:9 did not answer") as raised, graph.connect(section, 1):
+    with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:9 did not answer") as raised, graph.connect(section, 1):
         pass
     assert raised.value.where == ("cluster", "address")
