@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import Any
 
@@ -25,6 +26,7 @@ from pipelines.events import Event, Listener
 from pipelines.plan import STOP, Plan
 from pipelines.schedule import Schedule
 from pipelines.sections import Cluster, FactoryCluster, RemoteCluster
+from pipelines.sections import LocalCluster as LocalClusterSection
 from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
 from pipelines.stages import Diagnosed
 
@@ -65,22 +67,39 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
             _await_workers(client, cluster)
             yield client
             return
-        workers = cluster.workers or max(1, min(chains, len(os.sched_getaffinity(0))))
         if not cluster.processes:
             # Worker processes are started with one BLAS thread each; worker threads share this process's BLAS, and the
             # last bits of a matrix product depend on its number of threads.
             stack.enter_context(threadpool_limits(limits=1))
-        started = stack.enter_context(
-            LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers,
-                threads_per_worker=cluster.threads_per_worker,
-                processes=cluster.processes,
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
-        )
+        with _interrupts_blocked():
+            started = stack.enter_context(_start_local(cluster, chains))
         yield stack.enter_context(_client(started, 30.0))
+
+
+def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:
+    return LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=section.workers or max(1, min(chains, len(os.sched_getaffinity(0)))),
+        threads_per_worker=section.threads_per_worker,
+        processes=section.processes,
+        dashboard_address=None,
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Threads and processes begun in here, and those that they begin, do not get the SIGINT of a Ctrl-C.
+
+    A terminal sends it to worker processes too, which would die of it just when they are asked to stop in good order.
+    """
+    # multiprocessing would start its tracker along with the first worker, and unblock the signal at that.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Diagnosed:
@@ -301,11 +320,13 @@ def _stopped_by_interrupt(run: _Following) -> Iterator[None]:
             raise KeyboardInterrupt
         run.ask_to_stop()
 
-    before = signal.signal(signal.SIGINT, handler)
+    # Batch systems send SIGTERM some time before they kill.
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, former in before.items():
+            signal.signal(number, former)
 
 
 @contextlib.contextmanager

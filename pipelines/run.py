@@ -81,7 +81,7 @@ def start(checked: Checked, on_event: Listener) -> RunResult:
     began = time.perf_counter()
     refuse_occupied(checked.config)
     with connect(checked.config.cluster, checked.options.chains) as client:
-        plan = _create(checked)
+        plan = create_run(checked)
         with _driving(plan, on_event) as listener:
             listener(_begun(plan, began))
             return _result(plan, follow(client, plan, listener, began), listener, began)
@@ -137,7 +137,7 @@ def _state_of(out: Path) -> str:
         return ""
 
 
-def _create(checked: Checked) -> Plan:
+def create_run(checked: Checked) -> Plan:
     """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
     config, rewriting, options = checked.config, checked.rewriting, checked.options
     section, built_with = config.run, versions()

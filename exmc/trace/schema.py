@@ -124,7 +124,8 @@ def schema_of(
     types = infer_types(source)
     known = infer_types(rewritten)
     namer = _DimNamer(source)
-    posterior = tuple(namer.variable(name, types[name]) for name in posterior_names(source, rewritten))
+    reported = posterior_names(source, rewritten)
+    posterior = tuple(namer.variable(name, types[name]) for name in reported)
     statistics = tuple(Variable(name, (), (), np.dtype(dtype).name) for name, dtype, *_ in STATISTICS)
     groups: dict[str, tuple[Variable, ...]] = {
         "posterior": posterior,
@@ -138,7 +139,7 @@ def schema_of(
         Variable(o.name, (), ()) if o.joint else namer.variable(o.name, _as_float(known[o.name]))
         for o in rewritten.observations
     )
-    groups["log_prior"] = tuple(namer.variable(v.name, types[v.name]) for v in source.free if v.name in known)
+    groups["log_prior"] = tuple(namer.variable(v.name, types[v.name]) for v in source.free if v.name in reported)
     predictive = tuple(namer.variable(o.name, _predicted(o, source, types)) for o in source.observations)
     groups["posterior_predictive"] = predictive
     groups["prior"] = tuple(

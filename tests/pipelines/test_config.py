@@ -83,7 +83,8 @@ def test_data_from_files_are_pinned_by_their_digest(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("x,k,ok\n1.5,3,true\n2,4,false\n")
     text = (
         "model:\n  data:\n    x: {path: d.csv, column: x, dims: row}\n    k: {path: d.csv, column: k}\n"
-        "    both: {path: d.csv, column: [x, k], dims: [row, feature]}\n    ok: {path: d.csv, column: ok}\n    one: 2.5\n"
+        "    both: {path: d.csv, column: [x, k], dims: [row, feature]}\n"
+        "    ok: {path: d.csv, column: ok}\n    one: 2.5\n"
         "    list: [1, 2]\n  variables: {z: {dist: Normal, mu: 0, sigma: 1}}\n"
     )
     config = load_config(write(tmp_path, text))

@@ -141,6 +141,7 @@ def scheduler_address(log: Path) -> str:
     raise AssertionError(log.read_text())
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_costs_nothing_that_was_drawn(tmp_path: Path) -> None:
     run_config(write_config(tmp_path, SLOW), out=tmp_path / "whole")
     with open(tmp_path / "log", "w") as log:

@@ -149,15 +149,24 @@ def test_a_killed_driver_can_be_resumed(slow: Path, tmp_path: Path) -> None:
     assert_same_store(slow, out)
 
 
-def test_control_c_leaves_a_run_that_says_how_to_go_on(slow: Path, tmp_path: Path) -> None:
-    config, out = write_config(tmp_path, SLOW), tmp_path / "run"
-    process = begin(["run", str(config), "--out", str(out)])
+@pytest.mark.parametrize("processes", ["false", pytest.param("true", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_control_c_leaves_a_run_that_says_how_to_go_on(
+    number: signal.Signals, processes: str, slow: Path, tmp_path: Path
+) -> None:
+    """The signal goes to worker processes too, as a terminal sends it."""
+    config, out = write_config(tmp_path, SLOW, f"cluster: {{processes: {processes}, workers: 2}}\n"), tmp_path / "run"
+    process = begin(["run", str(config), "--out", str(out)], start_new_session=True)
     await_records(out, 2, process)
-    process.send_signal(signal.SIGINT)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert f"exmc resume {out}" in err
     assert "Traceback" not in err
+    assert not RunStore.open(out).complete
     resume(out, on_event=lambda event: None)
     assert_same_store(slow, out)
 

@@ -62,7 +62,7 @@ def test_an_invalid_model_is_the_users_fault() -> None:
 
 
 def test_a_pass_that_breaks_the_model_is_named() -> None:
-    with pytest.raises(RewriteError, match="the rewrite pass 'rename' broke the model: .*'mu'") as caught:
+    with pytest.raises(RewriteError, match=r"the rewrite pass 'rename' broke the model: .*'mu'") as caught:
         rewrite(seed_example().build(), {"rename": rename})
     assert "defect of exmc" in caught.value.remedy
     assert caught.value.where == ("variables", "x", "mu")

@@ -18,7 +18,7 @@ def fitted(build: Builder, *names: str) -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
 def test_noise_is_estimated_with_the_degrees_of_freedom_that_the_groups_leave(scale: float) -> None:
-    """Restricted maximum likelihood of a one-way layout: the mean square within groups, not the smaller mean of squares."""
+    """Restricted maximum likelihood of a one-way layout: the mean square within groups, not the mean of squares."""
     generator = np.random.default_rng(0)
     group = np.repeat(np.arange(20), 4)
     seen = scale * (generator.normal(size=20)[group] + generator.normal(size=80))

@@ -308,7 +308,7 @@ def test_a_run_without_draws_has_no_result(tmp_path: Path) -> None:
 def test_a_damaged_store_says_so(tmp_path: Path) -> None:
     store = make(tmp_path / "run")
     store.finalise()
-    path = store.zarr_path / "posterior" / "mu" / "c" / "0" / "0"
+    path = store.zarr_path / "posterior" / "mu" / "c.0.0"
     content = path.read_bytes()
     path.write_bytes(content[:8] + bytes([content[8] ^ 1]) + content[9:])
     with pytest.raises(StoreError, match="cannot be read"):
