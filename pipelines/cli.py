@@ -228,6 +228,8 @@ def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
     for chain, why in result.failed.items():
         print(f"CHAIN {chain} FAILED and is left out: {why}", file=sys.stderr)
     if not (quiet or as_json):
+        for group, why in diagnosed.skipped.items():
+            print(f"Without {group}: {why}")
         print(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
     return PASSED if diagnosed.passed and not result.failed else DOUBTFUL
 

@@ -37,7 +37,7 @@ _SCHEDULER = {
     "distributed.scheduler.worker-saturation": 1.0,
     "distributed.scheduler.worker-ttl": "60 s",
     "distributed.scheduler.no-workers-timeout": "120 s",
-    "distributed.worker.daemon": True,
+    "distributed.scheduler.http.routes": [],
 }
 _LOGGERS = ("distributed", "tornado.application", "asyncio")
 
@@ -81,7 +81,9 @@ def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:
         n_workers=section.workers or max(1, min(chains, len(os.sched_getaffinity(0)))),
         threads_per_worker=section.threads_per_worker,
         processes=section.processes,
-        dashboard_address=None,
+        # With None, Dask would still open its HTTP port 8787, to everybody, and warn where that is taken.
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
         memory_limit=0,
         silence_logs=logging.CRITICAL,
     )

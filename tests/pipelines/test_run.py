@@ -17,7 +17,7 @@ from exmc.trace.store import RunStore
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
 from pipelines.events import Event
-from pipelines.run import resume, run_config, start
+from pipelines.run import create_run, resume, run_config, start
 from tests.pipelines.running import SLOW, assert_same_store, await_records, begin, write_config
 
 
@@ -214,3 +214,13 @@ def test_other_versions_are_refused(quick: Path, tmp_path: Path) -> None:
     plan.write_text(plan.read_text().replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
     with pytest.raises(StoreError, match=r"numpy 1\.0"):
         resume(tmp_path / "run", on_event=lambda event: None)
+
+
+def test_of_two_that_want_the_same_new_directory_one_gets_it(tmp_path: Path) -> None:
+    """Both have found it free; `start` looks before it connects to the cluster, and only creating decides."""
+    checked = check_config(with_out(load_config(write_config(tmp_path)), tmp_path / "run"))
+    create_run(checked)
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    with pytest.raises(ConfigError, match=r"run\.out: something is there already"):
+        create_run(checked)
+    assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before
