@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import logging
 import os
+import secrets
 import signal
 import threading
 import time
@@ -143,6 +144,8 @@ class _Following:
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
     told: bool = False
+    # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
+    token: str = field(default_factory=lambda: secrets.token_hex(2))
 
     def __post_init__(self) -> None:
         options = self.plan.options
@@ -154,7 +157,7 @@ class _Following:
         future = self.client.submit(
             function,
             *arguments,
-            key=f"exmc-{self.plan.label}-{stage}",
+            key=f"exmc-{self.plan.label}-{self.token}-{stage}",
             pure=False,
             retries=self.plan.retries,
             priority=priority,

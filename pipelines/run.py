@@ -140,29 +140,12 @@ def _state_of(out: Path) -> str:
 def create_run(checked: Checked) -> Plan:
     """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
     config, rewriting, options = checked.config, checked.rewriting, checked.options
-    section, built_with = config.run, versions()
-    digest = serial.digest(rewriting.source)
-    plan = Plan(
-        label=config.name,
-        directory=str(config.out.absolute()),
-        options=options,
-        engine=config.sampler.engine,
-        segment_seconds=section.segment_seconds,
-        retries=section.retries,
-        min_chains=config.min_chains,
-        fingerprint=fingerprint(digest, options, config.sampler.engine, built_with),
-        prior_draws=section.predictive.prior_draws,
-        posterior_predictive=section.predictive.posterior,
-    )
+    built_with, digest = versions(), serial.digest(rewriting.source)
+    plan = _plan_of(checked, fingerprint(digest, options, config.sampler.engine, built_with))
+    layout, warmup = layout_of(rewriting.model), config.run.save_warmup
     schema = schema_of(
-        rewriting.source,
-        rewriting.model,
-        layout_of(rewriting.model),
-        options.draws,
-        options.warmup,
-        options.chains,
-        section.save_warmup,
-    )
+        rewriting.source, rewriting.model, layout, options.draws, options.warmup, options.chains, warmup
+    )  # fmt: skip
     provenance = {
         "name": config.name,
         "model_digest": digest,
@@ -184,6 +167,22 @@ def create_run(checked: Checked) -> Plan:
         reason = f"{config.out} cannot be written: {error.strerror}."
         raise config.places.error(reason, ("run", "out")) from None
     return plan
+
+
+def _plan_of(checked: Checked, decisive: str) -> Plan:
+    config, section = checked.config, checked.config.run
+    return Plan(
+        label=config.name,
+        directory=str(config.out.absolute()),
+        options=checked.options,
+        engine=config.sampler.engine,
+        segment_seconds=section.segment_seconds,
+        retries=section.retries,
+        min_chains=config.min_chains,
+        fingerprint=decisive,
+        prior_draws=section.predictive.prior_draws,
+        posterior_predictive=section.predictive.posterior,
+    )
 
 
 def read_plan(directory: Path) -> tuple[Plan, Cluster]:
