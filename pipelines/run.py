@@ -25,9 +25,10 @@ from exmc.trace.schema import schema_of
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
+from pipelines.cluster import connect
 from pipelines.config import Config, config_text, load_config, parse_cluster, resolved, with_out
 from pipelines.events import Event, Listener
-from pipelines.graph import connect, follow
+from pipelines.graph import follow
 from pipelines.places import Places
 from pipelines.plan import CONFIG, EVENTS, EXPLANATION, LOCK, MODEL, PLAN, STOP, Plan, fingerprint, versions
 from pipelines.sections import Cluster

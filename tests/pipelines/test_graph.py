@@ -21,7 +21,7 @@ from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
 from pipelines.events import Event
 from pipelines.run import RunResult, resume, run_config, start
-from pipelines.sections import LocalCluster, RemoteCluster
+from pipelines.sections import LocalCluster
 from tests.pipelines.running import SLOW, assert_same_store, write_config
 
 
@@ -192,10 +192,3 @@ def test_a_lost_scheduler_costs_nothing_that_was_drawn(tmp_path: Path) -> None:
     assert not RunStore.open(tmp_path / "out").complete
     resume(tmp_path / "out", ignore, LocalCluster(workers=2))
     assert_same_store(tmp_path / "whole", tmp_path / "out")
-
-
-def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
-    section = RemoteCluster(address="tcp://127.0.0.1:9", timeout_seconds=0.3)
-    with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:9 did not answer") as raised, graph.connect(section, 1):
-        pass
-    assert raised.value.where == ("cluster", "address")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
+from exmc import derive
 from exmc.errors import ModelError
 from pipelines import stages
 from pipelines.run import run_config
@@ -28,7 +29,7 @@ def test_groups_that_a_model_cannot_have_are_left_out_with_the_reason(tmp_path: 
 
 
 def test_groups_that_would_be_too_large_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stages, "LARGEST_GROUP_BYTES", 1000)
+    monkeypatch.setattr(derive, "LARGEST_GROUP_BYTES", 1000)
     tree = run_config(write_config(tmp_path), out=tmp_path / "run")
     assert "GiB" in tree.attrs["skipped_groups"]["log_likelihood"]
     assert "log_likelihood" not in tree.children
@@ -39,7 +40,7 @@ def test_a_group_that_fails_does_not_cost_the_draws(tmp_path: Path, monkeypatch:
     def fail(*arguments: Any) -> Any:
         raise ModelError("no data can be drawn.")
 
-    monkeypatch.setattr(stages, "posterior_predictive", fail)
+    monkeypatch.setattr(derive, "posterior_predictive", fail)
     tree = run_config(write_config(tmp_path), out=tmp_path / "run")
     assert tree.attrs["skipped_groups"] == {"posterior_predictive": "no data can be drawn."}
     assert tree.attrs["complete"]
