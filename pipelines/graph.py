@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from distributed import Client, Future, as_completed
+from distributed import CancelledError, Client, Future, as_completed
+from distributed.client import ClosedClientError
+from distributed.comm.core import CommClosedError
 
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
@@ -22,6 +24,9 @@ from pipelines.plan import STOP, Plan
 from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
 from pipelines.stages import Diagnosed
+
+# What the client raises, depending on what it was doing just then.
+_CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
 
 
 class StoppedError(ExmcError):
@@ -51,6 +56,8 @@ def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Di
             return run.diagnose()
     except KeyboardInterrupt:
         raise run.stopped() from None
+    except _CONNECTION_LOST as error:
+        raise run.lost() from error
     finally:
         run.forget()
 
@@ -178,18 +185,27 @@ class _Following:
         """What a finished task returned; raises what it raised, and `ClusterError` if the cluster lost it."""
         if future.status == "finished":
             return future.result()
-        resume = f"What was drawn is kept: exmc resume {self.plan.directory}"
         if future.status == "error":
             error = future.exception()  # type: ignore[no-untyped-call]
             if isinstance(error, ExmcError):
                 raise error
             kind = type(error).__name__
             if type(error).__module__.startswith("distributed"):
-                raise ClusterError(f"the task {future.key} was given up: {kind}: {error}.", remedy=resume) from error
+                raise ClusterError(
+                    f"the task {future.key} was given up: {kind}: {error}.", remedy=self.how_to_resume()
+                ) from error
             if isinstance(error, OSError):
-                raise ClusterError(f"the task {future.key} failed for good: {kind}: {error}.", remedy=resume) from error
+                raise ClusterError(
+                    f"the task {future.key} failed for good: {kind}: {error}.", remedy=self.how_to_resume()
+                ) from error
             raise error
-        raise ClusterError("the connection to the scheduler was lost.", remedy=resume)
+        raise self.lost()
+
+    def lost(self) -> ClusterError:
+        return ClusterError("the connection to the scheduler was lost.", remedy=self.how_to_resume())
+
+    def how_to_resume(self) -> str:
+        return f"What was drawn is kept: exmc resume {self.plan.directory}"
 
     def report(self, outcome: Outcome) -> None:
         if outcome.failure:

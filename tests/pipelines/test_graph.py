@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import LocalCluster as LocalDask
+from distributed.comm.core import CommClosedError
 
 from exmc.errors import ClusterError, ExmcError, SamplingError
 from exmc.trace.store import RunStore
@@ -192,3 +193,14 @@ def test_a_lost_scheduler_costs_nothing_that_was_drawn(tmp_path: Path) -> None:
     assert not RunStore.open(tmp_path / "out").complete
     resume(tmp_path / "out", ignore, LocalCluster(workers=2))
     assert_same_store(tmp_path / "whole", tmp_path / "out")
+
+
+def test_a_connection_lost_while_results_are_fetched_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(following: Any) -> None:
+        raise CommClosedError("in <TCP (closed) ConnectionPool.gather>: Connection reset by peer")
+
+    monkeypatch.setattr(graph._Following, "diagnose", fetch)
+    with pytest.raises(ClusterError, match="connection to the scheduler was lost.*exmc resume"):
+        run_config(write_config(tmp_path), out=tmp_path / "out")
