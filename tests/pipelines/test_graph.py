@@ -202,5 +202,5 @@ def test_a_connection_lost_while_results_are_fetched_is_one_clear_error(
         raise CommClosedError("in <TCP (closed) ConnectionPool.gather>: Connection reset by peer")
 
     monkeypatch.setattr(graph._Following, "diagnose", fetch)
-    with pytest.raises(ClusterError, match="connection to the scheduler was lost.*exmc resume"):
+    with pytest.raises(ClusterError, match=r"connection to the scheduler was lost.*exmc resume"):
         run_config(write_config(tmp_path), out=tmp_path / "out")
