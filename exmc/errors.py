@@ -92,3 +92,9 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"Did you mean {close[0]!r}?"
     return f"Known: {', '.join(names)}." if names else ""
+
+
+def brief(value: object) -> str:
+    """`value` as Python writes it, if that is one short line; else what type it has, for messages."""
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"a value of type {type(value).__name__}"

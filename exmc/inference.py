@@ -17,7 +17,7 @@ from exmc.compile.kernel import Engine
 from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import Groups, derived_groups
-from exmc.errors import SamplingError
+from exmc.errors import ModelError, SamplingError, brief
 from exmc.ir import serial
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
@@ -70,15 +70,15 @@ def sample(
         For a model that means nothing, options out of range, and chains that cannot be sampled.
     """
     options = SamplerOptions(
-        seed=secrets.randbits(32) if seed is None else seed,
-        draws=draws,
-        warmup=warmup,
-        chains=chains,
+        seed=_seed(seed),
+        draws=_plain(draws),
+        warmup=_plain(warmup),
+        chains=_plain(chains),
         target_accept=target_accept,
-        max_treedepth=max_treedepth,
+        max_treedepth=_plain(max_treedepth),
         metric=metric,
     )
-    source = model.build() if isinstance(model, Builder) else model
+    source = _built(model)
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
@@ -96,13 +96,31 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
 
     Raises `SamplingError` for a model with an improper prior, which cannot be drawn from.
     """
-    source = model.build() if isinstance(model, Builder) else model
+    options = SamplerOptions(seed=_seed(seed), draws=_plain(draws))
+    source = _built(model)
     rewritten = rewrite(source).model
-    drawn = simulate_prior(source, draws, secrets.randbits(32) if seed is None else seed)
+    drawn = simulate_prior(source, options.draws, options.seed)
     if drawn.skipped:
         raise SamplingError(f"there are no draws from the prior: {drawn.skipped}")
-    schema = schema_of(source, rewritten, layout_of(rewritten), draws, 0, 1)
+    schema = schema_of(source, rewritten, layout_of(rewritten), options.draws, 0, 1)
     return build_datatree(schema, {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive})
+
+
+def _built(model: Model | Builder) -> Model:
+    if isinstance(model, Builder):
+        return model.build()
+    if not isinstance(model, Model):
+        raise ModelError(f"{brief(model)} is no model.", remedy="Give an exmc.Builder or what its build() returns.")
+    return model
+
+
+def _seed(seed: int | None) -> Any:
+    return secrets.randbits(32) if seed is None else _plain(seed)
+
+
+def _plain(count: Any) -> Any:
+    """`count`, as a Python integer if it is one of numpy's; the options refuse what is none."""
+    return int(count) if isinstance(count, np.integer) else count
 
 
 def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]:

@@ -1,288 +1,61 @@
-"""The command line `exmc`."""
+"""The entry point of the command line `exmc`: it answers at once, whatever its commands need to import."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+import signal
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+import threading
+from collections.abc import Iterator, Sequence
+from types import FrameType
 
-import typer
-
-from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError
-
-if TYPE_CHECKING:
-    from pipelines.checking import Checked
-    from pipelines.run import RunResult
-
-# The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take
-# seconds to import, which `exmc --help` and an error in a config must not cost.
-
-PASSED, FAILED, MISUSED, DOUBTFUL, INTERRUPTED = 0, 1, 2, 3, 130
-
-app = typer.Typer(
-    name="exmc",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    no_args_is_help=True,
-    help="Bayesian inference as a task graph. Exit status: 0 passed, 3 finished but diagnostics failed, 1 failed, "
-    "2 bad command or config.",
-)
-
-ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file.")]
-Directory = Annotated[str, typer.Argument(metavar="DIR", help="A run directory.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as sampler.draws=500.")
-]
-Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory, instead of the config's.")]
-Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on this Dask scheduler.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
-Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable summary, and nothing else, to stdout.")]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
-
-
-@dataclass(slots=True)
-class Scene:
-    """What a command has found out so far about where it acts."""
-
-    directory: Path | None = None
-
-
-@app.command()
-def run(
-    config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, quiet: Quiet = False,
-    as_json: Json = False, debug: Debug = False,
-) -> int:  # fmt: skip
-    """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
-
-    def action(scene: Scene) -> int:
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
-        scene.directory = checked.config.out
-
-        from pipelines.run import start
-
-        listener = _listener(checked.config.name, checked.options, quiet or as_json)
-        with listener as on_event:
-            result = start(checked, on_event)
-        return _conclude(result, quiet, as_json)
-
-    return _guarded(action, debug)
-
-
-@app.command()
-def resume(
-    directory: Directory, scheduler: Scheduler = None, quiet: Quiet = False, as_json: Json = False, debug: Debug = False
-) -> int:
-    """Finish the run in DIR: what was drawn is kept, failed chains are tried again."""
-
-    def action(scene: Scene) -> int:
-        _require_run(directory)
-        scene.directory = Path(directory)
-
-        from pipelines.run import read_plan, resume
-        from pipelines.sections import RemoteCluster
-
-        plan, _ = read_plan(Path(directory))
-        cluster = RemoteCluster(address=scheduler) if scheduler else None
-        with _listener(plan.label, plan.options, quiet or as_json) as on_event:
-            result = resume(directory, on_event, cluster)
-        return _conclude(result, quiet, as_json)
-
-    return _guarded(action, debug)
-
-
-@app.command()
-def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
-    """Read CONFIG and its data, build and rewrite its model, and say what it is; nothing is run or written."""
-
-    def action(scene: Scene) -> int:
-        from exmc.compile.layout import layout_of
-
-        checked = _checked(config, None, set_ or [])
-        source, model = checked.rewriting.source, checked.rewriting.model
-        observed = ", ".join(o.name for o in source.observations) or "nothing"
-        options = checked.options
-        print(
-            f"{config}: valid. {layout_of(model).dimension} free parameters in {len(source.free)} variables; observed: "
-            f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
-        )
-        return PASSED
-
-    return _guarded(action, debug)
-
-
-@app.command()
-def explain(
-    config: ConfigFile,
-    set_: Set = None,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw the model as a Mermaid flowchart.")] = False,
-    debug: Debug = False,
-) -> int:
-    """Show the model in CONFIG, what the rewrite passes make of it, and why."""
-
-    def action(scene: Scene) -> int:
-        from exmc.ir.text import mermaid as drawing
-        from exmc.rewrite.run import report_text
-
-        checked = _checked(config, None, set_ or [])
-        print(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
-        return PASSED
-
-    return _guarded(action, debug)
-
-
-@app.command()
-def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -> int:
-    """Summarise the draws in DIR, finished or not, and judge them."""
-
-    def action(scene: Scene) -> int:
-        _require_run(directory)
-
-        from exmc.trace.store import RunStore
-        from pipelines.stages import judge
-
-        found = judge(RunStore.open(directory).read())
-        print(json.dumps(found.values) if as_json else found.text)
-        return PASSED if found.passed else DOUBTFUL
-
-    return _guarded(action, debug)
-
-
-@app.command()
-def compare(
-    directories: Annotated[list[str], typer.Argument(metavar="DIR DIR...", help="Run directories.")],
-    debug: Debug = False,
-) -> int:
-    """Compare the models of several runs by leave-one-out cross-validation."""
-
-    def action(scene: Scene) -> int:
-        for directory in directories:
-            _require_run(directory)
-
-        from exmc.diagnostics.compare import compare as rank
-        from exmc.diagnostics.text import comparison_text
-        from exmc.trace.store import RunStore
-
-        print(comparison_text(rank({d: RunStore.open(d).read() for d in directories})))
-        return PASSED
-
-    return _guarded(action, debug)
+MISUSED, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; `arguments` are those of the process by default."""
     try:
+        with stopped_at_once():
+            from pipelines.commands import app
+
         status = app(args=None if arguments is None else list(arguments), prog_name="exmc", standalone_mode=False)
         return int(status or 0)
     except Exception as error:
+        if type(error).__name__ == "Abort":
+            # What the parser of the command line makes of Ctrl-C.
+            return _interrupted()
         # A mistake in the command itself; the parser's exceptions know their message and nothing else here has one.
         describe = getattr(error, "format_message", None)
         if describe is None:
             raise
         print(f"exmc: {describe()}", file=sys.stderr)
         return MISUSED
-
-
-def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
-    from pipelines.checking import check_config
-    from pipelines.config import load_config, with_out
-
-    return check_config(with_out(load_config(config, overrides), out))
-
-
-def _require_run(directory: str) -> None:
-    if not (Path(directory) / "state").is_dir():
-        raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
-
-
-def _scheduler_override(address: str | None) -> list[str]:
-    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
-
-
-def _listener(name: str, options: Any, silent: bool) -> contextlib.AbstractContextManager[Any]:
-    from pipelines.terminal import Progress
-
-    return contextlib.nullcontext(lambda _: None) if silent else Progress(name, options)
-
-
-def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
-    """Print what a finished run came to; its exit status."""
-    from pipelines.terminal import opening_lines
-
-    diagnosed, directory = result.diagnosed, _shown(result.directory)
-    zarr = f"{directory}/run.zarr"
-    if as_json:
-        values = dict(diagnosed.values) | {
-            "directory": directory, "store": zarr, "passed": diagnosed.passed,
-            "failed_chains": {str(chain): why for chain, why in result.failed.items()},
-        }  # fmt: skip
-        print(json.dumps(values))
-    elif not quiet or not diagnosed.passed:
-        print(diagnosed.text.rstrip())
-    for chain, why in result.failed.items():
-        print(f"CHAIN {chain} FAILED and is left out: {why}", file=sys.stderr)
-    if not (quiet or as_json):
-        for group, why in diagnosed.skipped.items():
-            print(f"Without {group}: {why}")
-        print(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
-    return PASSED if diagnosed.passed and not result.failed else DOUBTFUL
-
-
-def _shown(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
-
-
-def _guarded(action: Callable[[Scene], int], debug: bool) -> int:
-    """The status of `action`; a user's mistake becomes one message, a defect a short one with its traceback on file."""
-    scene = Scene()
-    try:
-        return action(scene)
-    except ExmcError as error:
-        print(f"exmc: {error}" if not isinstance(error, ConfigError) else str(error), file=sys.stderr)
-        if debug:
-            traceback.print_exc()
-        return _status_of(error)
     except KeyboardInterrupt:
-        print("exmc: stopped.", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return PASSED
-    except Exception as error:
-        place = _keep_traceback(scene.directory) if not debug else ""
-        if debug:
-            traceback.print_exc()
-        print(
-            f"exmc: internal error: {type(error).__name__}: {error}. This is a defect of exmc. "
-            f"{place or 'Run it with --debug to see the traceback.'}",
-            file=sys.stderr,
-        )
-        return FAILED
+        return _interrupted()
 
 
-def _status_of(error: ExmcError) -> int:
-    if type(error).__name__ == "StoppedError":
-        return INTERRUPTED
-    if isinstance(error, ClusterError):
-        return FAILED
-    return MISUSED if isinstance(error, ConfigError | ModelError) else FAILED
+@contextlib.contextmanager
+def stopped_at_once() -> Iterator[None]:
+    """Ctrl-C in here ends the process: for imports, which take seconds and have nothing to clean up.
 
-
-def _keep_traceback(folder: Path | None) -> str:
-    """Write the traceback into the run directory, if there is one; where it is, as a sentence."""
-    if folder is None or not (folder / "state").is_dir():
-        return ""
-    path = folder / "traceback.txt"
+    Raised inside an import, KeyboardInterrupt comes out as whatever the module makes of it, such as an ImportError.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, _stop)
     try:
-        path.write_text(traceback.format_exc(), encoding="utf-8")
-    except OSError:
-        return ""
-    return f"Its traceback is in {path}."
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    os.write(2, b"exmc: stopped.\n")
+    os._exit(INTERRUPTED)
+
+
+def _interrupted() -> int:
+    print("exmc: stopped.", file=sys.stderr)
+    return INTERRUPTED

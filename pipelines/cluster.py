@@ -63,7 +63,7 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
 
 def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:
     return LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=section.workers or max(1, min(chains, len(os.sched_getaffinity(0)))),
+        n_workers=section.workers or max(1, min(chains, _processors())),
         threads_per_worker=section.threads_per_worker,
         processes=section.processes,
         # With None, Dask would still open its HTTP port 8787, to everybody, and warn where that is taken.
@@ -72,6 +72,12 @@ def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:
         memory_limit=0,
         silence_logs=logging.CRITICAL,
     )
+
+
+def _processors() -> int:
+    """How many processors this process may use; macOS does not say, so there it is how many there are."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed is not None else os.cpu_count() or 1
 
 
 @contextlib.contextmanager

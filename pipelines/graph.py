@@ -36,8 +36,9 @@ class StoppedError(ExmcError):
 def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Diagnosed:
     """Run `plan`, whose run directory exists, to its end.
 
-    Every completion is pushed here by the scheduler; the chain's next segment is then submitted. Ctrl-C asks all
-    chains to stop, waits until what they have drawn is committed and raises `StoppedError`; a second one does not wait.
+    Every completion is pushed here by the scheduler; the chain's next segment is then submitted. Ctrl-C while chains
+    draw asks them to stop, waits until what they have drawn is committed and raises `StoppedError`; a second one, or
+    one in another stage, does not wait.
 
     Raises
     ------
@@ -74,6 +75,7 @@ class _Following:
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
     told: bool = False
+    drawing: bool = False
     # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
     token: str = field(default_factory=lambda: secrets.token_hex(2))
 
@@ -120,6 +122,7 @@ class _Following:
 
     def sample(self) -> None:
         """Warm up and sample every chain, segment by segment."""
+        self.drawing = True
         completions = self.completions()
         waiting: dict[str, SegmentTask] = {}
         journal = Journal.open(self.plan.path)
@@ -138,6 +141,7 @@ class _Following:
             if not warm and self.everyone_warm():
                 warm = True
                 self.stage_done("warmup")
+        self.drawing = False
         if not self.schedule.complete:
             raise self.unfinished()
         self.stage_done("sample")
@@ -194,7 +198,8 @@ class _Following:
                 raise ClusterError(
                     f"the task {future.key} was given up: {kind}: {error}.", remedy=self.how_to_resume()
                 ) from error
-            if isinstance(error, OSError):
+            # Memory and packages that a worker lacks are the infrastructure's too.
+            if isinstance(error, OSError | MemoryError | ImportError):
                 raise ClusterError(
                     f"the task {future.key} failed for good: {kind}: {error}.", remedy=self.how_to_resume()
                 ) from error
@@ -260,7 +265,7 @@ def _stopped_by_interrupt(run: _Following) -> Iterator[None]:
         return
 
     def handler(number: int, frame: FrameType | None) -> None:
-        if run.schedule.stopping:
+        if run.schedule.stopping or not run.drawing:
             raise KeyboardInterrupt
         run.ask_to_stop()
 

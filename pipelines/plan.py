@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import platform
@@ -11,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from exmc.compile.kernel import Engine
+from exmc.errors import StoreError
 from exmc.sampling.options import SamplerOptions
 
 MODEL = "ir.json"
@@ -28,7 +30,7 @@ _DECISIVE = ("exmc", "numpy", "scipy", "autograd", "numba", "llvmlite")
 class Plan:
     """A run as its tasks see it; everything else lies in the run directory, which all of them can reach.
 
-    `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, versions.
+    `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`.
     """
 
     label: str
@@ -39,6 +41,7 @@ class Plan:
     retries: int
     min_chains: int
     fingerprint: str
+    versions: Mapping[str, str]
     prior_draws: int = 500
     posterior_predictive: bool = True
 
@@ -48,8 +51,9 @@ class Plan:
         return Path(self.directory)
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that the bits of a draw depend on."""
+@functools.cache
+def versions() -> Mapping[str, str]:
+    """Versions of Python and of the libraries that the bits of a draw depend on; looked up once a process."""
     found = {"python": platform.python_version()}
     for package in _DECISIVE:
         try:
@@ -57,6 +61,24 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "unknown"
     return found
+
+
+def check_versions(plan: Plan) -> None:
+    """Raise `StoreError` unless this process has the libraries the run was begun with.
+
+    Draws by others may differ in the last bits, and a run must not be patched together from both.
+    """
+    now = versions()
+    other = [
+        f"{name} {plan.versions.get(name)} (now {now[name]})" for name in now if plan.versions.get(name) != now[name]
+    ]
+    if other:
+        raise StoreError(
+            f"this run was begun with {', '.join(other)}.",
+            where=(plan.directory,),
+            remedy="Install those versions, on every worker, to finish it; or start a new run from its config.yaml "
+            "with --out.",
+        )
 
 
 def fingerprint(model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str]) -> str:

@@ -20,7 +20,7 @@ from exmc.errors import StoreError
 from exmc.ir import serial
 from exmc.rewrite.run import report_text
 from exmc.sampling.options import SamplerOptions
-from exmc.trace.journal import STATE, ZARR
+from exmc.trace.description import DESCRIPTION, STATE, ZARR, read_description
 from exmc.trace.schema import schema_of
 from exmc.trace.store import RunStore
 from pipelines import stages
@@ -30,7 +30,19 @@ from pipelines.config import Config, config_text, load_config, parse_cluster, re
 from pipelines.events import Event, Listener
 from pipelines.graph import follow
 from pipelines.places import Places
-from pipelines.plan import CONFIG, EVENTS, EXPLANATION, LOCK, MODEL, PLAN, STOP, Plan, fingerprint, versions
+from pipelines.plan import (
+    CONFIG,
+    EVENTS,
+    EXPLANATION,
+    LOCK,
+    MODEL,
+    PLAN,
+    STOP,
+    Plan,
+    check_versions,
+    fingerprint,
+    versions,
+)
 from pipelines.sections import Cluster
 from pipelines.stages import Diagnosed
 
@@ -89,7 +101,9 @@ def start(checked: Checked, on_event: Listener) -> RunResult:
 
 
 def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Cluster | None = None) -> RunResult:
-    """Finish the run in `directory`, failed chains included; a finished run is only judged again.
+    """Finish the run in `directory`: failed chains are tried again, damaged draws drawn again.
+
+    A run that is finished and whole is only judged again.
 
     Raises
     ------
@@ -99,12 +113,11 @@ def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Clust
     began = time.perf_counter()
     store = RunStore.open(directory)
     plan, recorded = read_plan(Path(directory))
-    if store.complete and not store.failures():
+    if not store.failures() and store.sound:
         return RunResult(Path(directory), stages.judge(store.read(loaded=False)), {})
-    _check_versions(plan)
+    check_versions(plan)
     with _driving(plan, on_event) as listener, connect(cluster or recorded, plan.options.chains) as client:
-        if store.complete:
-            store = store.reopen()
+        store = store.revived()
         store.repair()
         for chain in store.failures():
             store.journal.forgive(chain)
@@ -116,7 +129,7 @@ def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Clust
 def refuse_occupied(config: Config) -> None:
     """Raise `LocatedError` if the run directory holds anything, or cannot be made."""
     out, where = config.out, ("run", "out")
-    if (out / STATE).exists() or (out / ZARR).exists():
+    if (out / STATE / DESCRIPTION).exists() or (out / ZARR).exists():
         remedy = f"Choose another with --out, or go on with that run: exmc resume {out}"
         raise config.places.error(f"{out} holds another run{_state_of(out)}.", where, remedy)
     if out.is_dir():
@@ -152,7 +165,7 @@ def create_run(checked: Checked) -> Plan:
         "model_digest": digest,
         "fingerprint": plan.fingerprint,
         "sampler": asdict(options) | {"engine": plan.engine},
-        "versions": built_with,
+        "versions": dict(built_with),
         "data": {name: data.source for name, data in rewriting.source.data.items()},
     }
     try:
@@ -160,7 +173,7 @@ def create_run(checked: Checked) -> Plan:
         (plan.path / MODEL).write_text(serial.dumps(rewriting.source), encoding="utf-8")
         (plan.path / CONFIG).write_text(config_text(resolved(config)), encoding="utf-8")
         (plan.path / EXPLANATION).write_text(report_text(rewriting), encoding="utf-8")
-        recorded = {"plan": asdict(plan), "cluster": config.cluster.model_dump(), "versions": built_with}
+        recorded = {"plan": asdict(plan), "cluster": config.cluster.model_dump()}
         (plan.path / PLAN).write_text(json.dumps(recorded, indent=1), encoding="utf-8")
     except StoreError as error:
         raise config.places.error(error.message, ("run", "out"), error.remedy) from None
@@ -181,6 +194,7 @@ def _plan_of(checked: Checked, decisive: str) -> Plan:
         retries=section.retries,
         min_chains=config.min_chains,
         fingerprint=decisive,
+        versions=versions(),
         prior_draws=section.predictive.prior_draws,
         posterior_predictive=section.predictive.posterior,
     )
@@ -195,6 +209,9 @@ def read_plan(directory: Path) -> tuple[Plan, Cluster]:
         options = SamplerOptions(**held.pop("options"))
         plan = Plan(**(held | {"options": options, "directory": str(directory.absolute())}))
     except FileNotFoundError:
+        read_description(directory)
+        if any(directory.glob(f"{STATE}/chain-*/segment-*")):
+            raise StoreError(f"{PLAN} is missing.", where=place, remedy="Restore it from a copy.") from None
         message = "the creation of this run was interrupted."
         remedy = "It holds no draws yet: delete the directory and start again."
         raise StoreError(message, where=place, remedy=remedy) from None
@@ -202,19 +219,6 @@ def read_plan(directory: Path) -> tuple[Plan, Cluster]:
         raise StoreError(f"{PLAN} is damaged: {error!r}.", where=place, remedy="Restore it from a copy.") from None
     cluster = parse_cluster(document["cluster"], Places(str(directory / PLAN), {}))
     return plan, cluster
-
-
-def _check_versions(plan: Plan) -> None:
-    """Draws by other libraries may differ in the last bits, and a run must not be patched together from both."""
-    recorded = json.loads((plan.path / PLAN).read_bytes())["versions"]
-    now = versions()
-    other = [f"{name} {recorded.get(name)} (now {now[name]})" for name in now if recorded.get(name) != now[name]]
-    if other:
-        raise StoreError(
-            f"this run was begun with {', '.join(other)}.",
-            where=(plan.directory,),
-            remedy="Install those versions to finish it, or start a new run from its config.yaml with --out.",
-        )
 
 
 @contextlib.contextmanager

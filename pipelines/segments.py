@@ -21,7 +21,7 @@ from exmc.sampling.progress import Receipt
 from exmc.sampling.state import ChainState
 from exmc.trace.journal import Journal
 from exmc.trace.records import NO_RECORD, CommitRecord
-from pipelines.plan import STOP, Plan
+from pipelines.plan import STOP, Plan, check_versions
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -60,6 +60,7 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
     present = journal.record(task.chain, task.number)
     if present is not None:
         return outcome_of(task, present)
+    check_versions(plan)
     before = journal.record(task.chain, task.number - 1) if task.number else None
     if task.number and before is None:
         raise StoreError(

@@ -12,12 +12,12 @@ from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import derived_groups
 from exmc.diagnostics.checks import diagnose
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
-from exmc.errors import StoreError
+from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
-from pipelines.plan import MODEL, Plan
+from pipelines.plan import MODEL, Plan, fingerprint
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +34,27 @@ class Diagnosed:
 
 
 def load_recorded(plan: Plan) -> Model:
-    """Stage 1: the model, which the driver has built and checked (`pipelines.checking`), from where it was recorded."""
+    """Stage 1: the model, which the driver has built and checked (`pipelines.checking`), from where it was recorded.
+
+    Raises `StoreError` if it is missing, or not what the run was begun with.
+    """
     try:
-        return serial.loads((plan.path / MODEL).read_text(encoding="utf-8"))
+        model = serial.loads((plan.path / MODEL).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise StoreError(
             f"a worker does not see {MODEL}.",
             where=(plan.directory,),
             remedy="The run directory must lie on storage that all workers share; choose one with --out.",
         ) from error
+    except (ExmcError, ValueError, KeyError, TypeError) as error:
+        raise _damaged_model(plan, f"{type(error).__name__}: {error}") from error
+    if fingerprint(serial.digest(model), plan.options, plan.engine, plan.versions) != plan.fingerprint:
+        raise _damaged_model(plan, "it is not the model, or these are not the options, that the run was begun with")
+    return model
+
+
+def _damaged_model(plan: Plan, reason: str) -> StoreError:
+    return StoreError(f"{MODEL} is damaged: {reason}.", where=(plan.directory,), remedy="Restore it from a copy.")
 
 
 def rewrite_model(model: Model) -> Rewriting:

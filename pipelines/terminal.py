@@ -142,21 +142,62 @@ class Progress:
             print(text, file=self.stream, flush=True)
 
     def view(self) -> Table:
-        """The table as it is now."""
+        """The table as it is now, without the columns for which the terminal is too narrow."""
+        columns = self.columns()
         table = Table(
             title=Text(f"{self.name}   {', '.join(self.stages)}"), title_justify="left", box=None, pad_edge=False
         )
-        for heading in ("chain", "", "", "draws", "divergences", "step size", "grads/draw", "draws/s"):
-            table.add_column(heading, justify="left" if heading in ("chain", "") else "right", no_wrap=True)
+        for column in columns:
+            table.add_column(_HEADINGS[column], justify="left" if column in _TEXTS else "right", no_wrap=True)
         for number, chain in enumerate(self.chains):
-            phase, *cells = chain.cells(self.options)
-            total = self.options.warmup if chain.warmup else self.options.draws
-            bar = "━" * round(_BAR * chain.done / max(total, 1))
-            style = "red" if chain.failure else "yellow" if chain.warmup else "green"
-            cells[1] = f"[red]{cells[1]}[/red]" if cells[1] not in ("", "0") else cells[1]
-            table.add_row(str(number), Text(phase), Text(bar.ljust(_BAR, " "), style=style), *cells)
+            cells = self.row(number, chain)
+            table.add_row(*(cells[column] for column in columns))
         return table
 
+    def columns(self) -> list[str]:
+        """The columns that fit beside each other, whatever the cells will hold as the run goes on."""
+        longest = 2 * len(str(max(self.options.draws, self.options.warmup))) + 1
+        widths = {name: max(len(heading), _WIDTHS.get(name, longest)) for name, heading in _HEADINGS.items()}
+        room = self.live.console.width if self.live is not None else sum(widths.values()) + 2 * len(widths)
+        for dropped in _DROPPED:
+            if sum(widths.values()) + 2 * (len(widths) - 1) <= room:
+                break
+            del widths[dropped]
+        return list(widths)
+
+    def row(self, number: int, chain: ChainLine) -> dict[str, Text]:
+        """The cells of one chain's line, by column."""
+        phase, draws, divergences, step_size, gradients, speed = chain.cells(self.options)
+        total = self.options.warmup if chain.warmup else self.options.draws
+        bar = "━" * round(_BAR * chain.done / max(total, 1))
+        style = "red" if chain.failure else "yellow" if chain.warmup else "green"
+        return {
+            "chain": Text(str(number), style=style),
+            "phase": Text(phase),
+            "bar": Text(bar.ljust(_BAR), style=style),
+            "draws": Text(draws),
+            "divergences": Text(divergences, style="" if divergences in ("", "0") else "red"),
+            "step size": Text(step_size),
+            "gradients": Text(gradients),
+            "speed": Text(speed),
+        }
+
+
+_HEADINGS = {
+    "chain": "chain",
+    "phase": "",
+    "bar": "",
+    "draws": "draws",
+    "divergences": "divergences",
+    "step size": "step size",
+    "gradients": "grads/draw",
+    "speed": "draws/s",
+}
+_TEXTS = ("chain", "phase", "bar")
+# The longest cells, where that is not the number of draws.
+_WIDTHS = {"chain": 5, "phase": 10, "bar": _BAR, "divergences": 0, "step size": 8, "gradients": 6, "speed": 7}
+_DROPPED = ("bar", "gradients", "step size", "phase", "speed", "chain")
+"""What a narrow terminal does without, the most dispensable first."""
 
 _STAGES = {
     "build": "build",

@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "__init__": {"errors", "ir", "distributions", "inference", "diagnostics"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does.
-LATE_IMPORTS = {"pipelines.cli"}
+LATE_IMPORTS = {"pipelines.cli", "pipelines.commands"}
 
 # Third parties, and the only modules (or packages, with a trailing dot) that may import them.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {
@@ -48,7 +48,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "dask": ("pipelines.cluster", "pipelines.graph"),
     "distributed": ("pipelines.cluster", "pipelines.graph"),
     "pydantic": ("pipelines.",),
-    "typer": ("pipelines.cli",),
+    "typer": ("pipelines.commands",),
     "rich": ("pipelines.",),
     "arviz_stats": ("exmc.diagnostics.",),
     "arviz_plots": ("exmc.viz.", "exmc.diagnostics."),

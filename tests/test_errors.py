@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 
+import numpy as np
 import pytest
 
 from exmc import errors
-from exmc.errors import ExmcError, ModelError, suggest
+from exmc.errors import ExmcError, ModelError, brief, suggest
 
 KINDS = [v for v in vars(errors).values() if isinstance(v, type) and issubclass(v, ExmcError)]
 
@@ -54,3 +55,9 @@ def test_kinds() -> None:
 )
 def test_suggestions(name: str, known: list[str], text: str) -> None:
     assert suggest(name, known) == text
+
+
+def test_values_in_messages_are_one_short_line() -> None:
+    assert brief("a") == "'a'"
+    assert brief(list(range(100))) == "a value of type list"
+    assert brief(np.ones((2, 2))) == "a value of type ndarray"

@@ -7,7 +7,7 @@ import pytest
 
 import exmc
 from exmc import Builder
-from exmc.errors import SamplingError
+from exmc.errors import ModelError, SamplingError
 
 
 def seed_example() -> Builder:
@@ -76,3 +76,24 @@ def test_an_improper_prior_has_no_predictive() -> None:
 def test_nothing_to_sample() -> None:
     with pytest.raises(SamplingError, match="no free variables"):
         exmc.sample(Builder().rv("y", "Normal", mu=0, sigma=1, observed=[1.0]))
+
+
+def test_counts_of_numpy_are_counts() -> None:
+    trace = exmc.sample(seed_example(), draws=np.int64(4), warmup=np.int32(5), chains=np.int8(1), seed=np.uint32(2))
+    assert (trace["posterior"].sizes["draw"], trace.attrs["seed"]) == (4, 2)
+
+
+@pytest.mark.parametrize("function", [exmc.sample, exmc.prior_predictive])
+def test_misuse_is_one_clear_error(function: object) -> None:
+    with pytest.raises(ModelError, match="is no model"):
+        function("eight schools")
+    for arguments in ({"draws": -1}, {"draws": 2.5}, {"seed": -1}):
+        with pytest.raises(SamplingError, match=f"{next(iter(arguments))}: "):
+            function(seed_example(), **arguments)
+
+
+def test_priors_that_refer_to_observed_variables_do_not_cost_the_run() -> None:
+    model = seed_example().rv("z", "Normal", mu="x[0]").rv("y", "Normal", mu="z", observed=1.0)
+    trace = exmc.sample(model, draws=5, warmup=20, chains=1, seed=1)
+    z = trace["posterior"]["z"]
+    np.testing.assert_allclose(trace["log_prior"]["z"], -0.5 * (z - 2.1) ** 2 - 0.5 * np.log(2 * np.pi), rtol=1e-12)

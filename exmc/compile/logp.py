@@ -7,11 +7,13 @@ from functools import partial
 from typing import Any, TypeAlias
 
 import autograd.numpy as anp
+import numpy as np
 
 from exmc.compile.layout import Layout, layout_of, posterior_names
-from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import CompileError
+from exmc.ir.calls import call_bounds, call_log_density
 from exmc.ir.check import infer_types
+from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Reference
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
@@ -49,7 +51,7 @@ def pointwise_function(source: Model, model: Model) -> tuple[Function, tuple[str
     priors = tuple(v for v in source.free if v.name in known)
     likelihoods = tuple(o.name for o in plan.observations)
 
-    return partial(_pointwise_terms, plan, priors), likelihoods, tuple(v.name for v in priors)
+    return partial(_pointwise_terms, plan, priors, _seen(source)), likelihoods, tuple(v.name for v in priors)
 
 
 class _Plan:
@@ -80,9 +82,9 @@ class _Plan:
                 values[node.name] = evaluate(node.value, values)
             else:
                 free = unconstrained[node.name]
-                transform, bounds = _transform_of(node), _bounds(node.call, values)
+                transform, bounds = _transform_of(node), call_bounds(node.call, values)
                 values[node.name] = transform.constrain(free, *bounds)
-                prior = _call_log_density(node.call, values[node.name], values)
+                prior = call_log_density(node.call, values[node.name], values)
                 jacobian = transform.log_jacobian(free, *bounds)
                 terms.append(anp.sum(_filled(prior + jacobian, self.shape(node.name))))
         return values, terms
@@ -100,11 +102,27 @@ def _constrain(plan: _Plan, names: tuple[str, ...], position: Any) -> tuple[Any,
     return tuple(_filled(values[name], plan.shape(name)) for name in names)
 
 
-def _pointwise_terms(plan: _Plan, priors: tuple[RandomVariable, ...], position: Any) -> tuple[Any, ...]:
+def _seen(source: Model) -> Values:
+    """What the names of observations, and of the random variables they observe, mean in `source`: observed values.
+
+    In the rewritten model an observed variable is gone, and a lifted observation has other values.
+    """
+    found: Values = {}
+    for node in source.observations:
+        if not is_constant(node.value, source):
+            continue  # `source` is a rewritten model itself
+        found[node.name] = constant_value(node.value, source)
+        if isinstance(node.target, Reference) and isinstance(source[node.target.name], RandomVariable):
+            found[node.target.name] = found[node.name]
+    return found
+
+
+def _pointwise_terms(plan: _Plan, priors: tuple[RandomVariable, ...], seen: Values, position: Any) -> tuple[Any, ...]:
     values, _ = plan.run(position)
     found = [_pointwise(o, values, plan.shape(o.name)) for o in plan.observations]
+    values |= seen
     for variable in priors:
-        terms = _call_log_density(variable.call, values[variable.name], values)
+        terms = call_log_density(variable.call, values[variable.name], values)
         found.append(_filled(terms, plan.shape(variable.name)))
     return tuple(found)
 
@@ -115,20 +133,10 @@ def _transform_of(node: RandomVariable) -> Transform:
     return TRANSFORMS[node.transform]
 
 
-def _bounds(call: Call, values: Values) -> list[Any]:
-    arguments = call.arguments
-    return [evaluate(arguments[b], values) for b in DISTRIBUTIONS[call.distribution].bounds]
-
-
-def _call_log_density(call: Call, value: Any, values: Values) -> Any:
-    arguments = {name: evaluate(e, values) for name, e in call.parameters}
-    return DISTRIBUTIONS[call.distribution].log_density(value, **arguments)
-
-
 def _pointwise(node: Observation, values: Values, shape: tuple[int, ...]) -> Any:
     """Log likelihood of each element (of the whole, for a joint observation); zero where masked."""
     assert isinstance(node.target, Call)
-    terms = _filled(_call_log_density(node.target, values[node.name], values), shape)
+    terms = _filled(call_log_density(node.target, values[node.name], values), shape)
     jacobian = evaluate(node.log_jacobian, values)
     if node.joint:
         return anp.sum(terms) + jacobian
@@ -140,7 +148,11 @@ def _pointwise(node: Observation, values: Values, shape: tuple[int, ...]) -> Any
 
 def _log_likelihood(node: Observation, values: Values, shape: tuple[int, ...]) -> Any:
     terms = _pointwise(node, values, shape)
-    return terms if node.weight is None else evaluate(node.weight, values) * terms
+    if node.weight is None:
+        return terms
+    weight = evaluate(node.weight, values)
+    # What counts for nothing may be impossible: 0 * -inf is NaN.
+    return weight * (terms if np.all(weight) else anp.where(weight, terms, 0.0))
 
 
 def _filled(value: Any, shape: tuple[int, ...]) -> Any:

@@ -36,6 +36,8 @@ class CompiledModel:
         "native", or "autograd" if that was asked for or the model uses something without machine code.
     note
         Why the engine is not the one asked for; empty if it is.
+    cache
+        The folder where machine code is kept; None: the user's.
     """
 
     source: Model

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from exmc.diagnostics.elpd import METHODS, Elpd
+from exmc.diagnostics.elpd import METHODS, Elpd, error_of_sum
 from exmc.diagnostics.summary import group_of
 from exmc.errors import ModelError, suggest
 
@@ -74,7 +74,7 @@ def _row(rank: int, name: str, this: Elpd, best: Elpd) -> Ranked:
         this.se,
         this.p,
         float(gap.sum()),
-        float(np.sqrt(len(gap) * gap.var())),
+        error_of_sum(gap),
         len(gap),
         int(this.unreliable.sum()),
     )

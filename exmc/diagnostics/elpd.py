@@ -53,13 +53,21 @@ class Elpd:
 
     @property
     def se(self) -> float:
-        """Its standard error, from the spread over the points."""
-        return float(np.sqrt(len(self.pointwise) * self.pointwise.var()))
+        """Its standard error, see `error_of_sum`."""
+        return error_of_sum(self.pointwise)
 
     @property
     def p(self) -> float:
         """Effective number of parameters."""
         return float(self.p_pointwise.sum())
+
+
+def error_of_sum(terms: FloatArray) -> float:
+    """The standard error of a sum over data points, from the spread of its `terms`; NaN for a single one.
+
+    Vehtari, Gelman and Gabry (2017), equations 23 and 24, where the variance is that of a sample, over n - 1.
+    """
+    return float(np.sqrt(len(terms) * terms.var(ddof=1))) if len(terms) > 1 else float("nan")
 
 
 def loo(tree: xr.DataTree, variable: str | None = None) -> Elpd:

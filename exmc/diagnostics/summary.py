@@ -14,7 +14,7 @@ from exmc.errors import StoreError, suggest
 
 FloatArray = NDArray[np.float64]
 COLUMNS = ("mean", "sd", "q5", "q95", "mcse_mean", "ess_bulk", "ess_tail", "r_hat")
-"""The columns of a summary; q5 and q95 bound the central 90 % of the draws."""
+"""The columns of a summary; sd is over n - 1; q5 and q95 bound the central 90 % of the draws."""
 # A sum that is always one differs from draw to draw by a few units in the last place.
 _ROUNDING = 16 * np.finfo(np.float64).eps
 # Below it, ESS and R-hat of half chains are not defined.
@@ -112,7 +112,7 @@ def _columns(draws: FloatArray) -> dict[str, FloatArray]:
         return columns
     flat = draws[usable].reshape(int(usable.sum()), -1)
     columns["mean"][usable] = flat.mean(axis=1)
-    columns["sd"][usable] = flat.std(axis=1)
+    columns["sd"][usable] = flat.std(axis=1, ddof=min(1, flat.shape[1] - 1))
     columns["q5"][usable], columns["q95"][usable] = np.quantile(flat, [0.05, 0.95], axis=1)
     moving = usable & ~_constant(draws)
     columns["mcse_mean"][usable & ~moving] = 0.0

@@ -141,6 +141,14 @@ def comparison_text(ranking: Sequence[Ranked]) -> str:
     )
 
 
+def comparison_document(ranking: Sequence[Ranked]) -> list[dict[str, Any]]:
+    """A comparison as JSON values, best first; numbers that are not finite become null."""
+    return [
+        {key: _json_number(value) if isinstance(value, float) else value for key, value in row._asdict().items()}
+        for row in ranking
+    ]
+
+
 def _json_number(value: Any) -> float | None:
     number = float(value)
     return number if math.isfinite(number) else None

@@ -9,23 +9,25 @@ import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Distribution
-from exmc.errors import ExpressionError, ModelError
+from exmc.errors import DataError, ExpressionError, ModelError
 from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Expression, Reference, as_operand
 from exmc.ir.infer import resolve_expressions
+from exmc.ir.inputs import DimsLike, as_dims, as_labelled, as_labels, as_name, as_shape
 from exmc.ir.model import Label, Model
 from exmc.ir.nodes import Call, Centering, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.parse import parse_expression
 
 Argument: TypeAlias = Any
-DimsLike: TypeAlias = str | Sequence[str | None] | None
 
 
 class Builder:
     """Collects variables, data and coordinates; `build` checks them and returns the `Model`.
 
     Every method returns the builder itself, so that calls chain. A parameter may be a number, an expression, the
-    text of an expression (``"a[county] + b * floor"``; a bare name is a reference) or an array.
+    text of an expression (``"a[county] + b * floor"``; a bare name is a reference) or an array-like: nested sequences,
+    numpy arrays, pandas series and tables (their index is not used), or an `xarray.DataArray`, which brings its dims
+    and labels with it.
     """
 
     def __init__(self) -> None:
@@ -36,14 +38,16 @@ class Builder:
     def coords(self, **labels: Sequence[Label]) -> Builder:
         """Give dims their coordinate labels: ``coords(school=["Choate", "Deerfield"])``."""
         for dim, values in labels.items():
-            if dim in self._coords:
-                raise ModelError(f"the dim {dim!r} is given coordinates twice.", where=("coords", dim))
-            self._coords[dim] = tuple(v.item() if isinstance(v, np.generic) else v for v in values)
+            self._add_coords(dim, as_labels(dim, values))
         return self
 
     def data(self, name: str, values: Any, dims: DimsLike = None, source: str = "") -> Builder:
-        """Name constant values, an array-like of numbers with one dim per axis. Raises `DataError`."""
-        self._add_data(Data(name, values, as_dims(dims) or (), source))
+        """Name constant values, an array-like of finite numbers with one dim per axis.
+
+        Raises `DataError` for values that are no numbers or have other axes, `ModelError` for a name used twice.
+        """
+        name = as_name(name, ("data",))
+        self._add_data(name, values, dims, source, ("data", name))
         return self
 
     def rv(
@@ -62,29 +66,31 @@ class Builder:
     ) -> Builder:
         """A random variable; with `observed` (values, the name of data, or an expression of data) a likelihood.
 
-        Raises `ExpressionError` for a parameter that cannot be read; everything else is checked by `build`.
+        Raises a `ModelError` for an argument that cannot be read, or is not for such a variable; whether they fit each
+        other is checked by `build`.
         """
+        name = as_name(name, ("variables",))
+        where = ("variables", name)
         call = self._call(name, distribution, parameters)
+        named = as_dims(dims, (*where, "dims"))
+        size = as_shape(shape, (*where, "shape"))
         if observed is not None:
-            for key, unused in (("transform", transform is None), ("centering", centering == "auto")):
-                if not unused:
-                    raise ModelError(f"{key} is for free variables, not observed ones.", where=("variables", name, key))
-            value = self._expression(name, "observed", observed, as_dims(dims))
-            self._nodes.append(
-                Observation(
-                    name,
-                    call,
-                    value,
-                    None if weight is None else self._expression(name, "weight", weight),
-                    None if mask is None else self._expression(name, "mask", mask),
-                )
-            )
+            for key, used in (
+                ("transform", transform is not None),
+                ("centering", centering != "auto"),
+                ("shape", shape is not None),
+            ):
+                if used:
+                    raise ModelError(f"{key} is for free variables, not observed ones.", where=(*where, key))
+            self._observe(name, call, observed, weight, mask, dims)
             return self
         for key, given in (("weight", weight), ("mask", mask)):
             if given is not None:
-                raise ModelError(f"{key} is for observed variables.", where=("variables", name, key))
-        size = (shape,) if isinstance(shape, int) else None if shape is None else tuple(shape)
-        self._nodes.append(RandomVariable(name, call, as_dims(dims), size, transform, centering))
+                raise ModelError(f"{key} is for observed variables.", where=(*where, key))
+        if transform is not None:
+            transform = as_name(transform, (*where, "transform"))
+        as_name(centering, (*where, "centering"))
+        self._nodes.append(RandomVariable(name, call, named, size, transform, centering))
         return self
 
     def obs(
@@ -98,20 +104,15 @@ class Builder:
         dims: DimsLike = None,
     ) -> Builder:
         """Values seen of the variable `target` (random, or deterministic where a lifting pass can invert it)."""
-        self._nodes.append(
-            Observation(
-                name,
-                Reference(target),
-                self._expression(name, "observed", values, as_dims(dims)),
-                None if weight is None else self._expression(name, "weight", weight),
-                None if mask is None else self._expression(name, "mask", mask),
-            )
-        )
+        name = as_name(name, ("variables",))
+        self._observe(name, Reference(as_name(target, ("variables", name, "target"))), values, weight, mask, dims)
         return self
 
     def det(self, name: str, expression: Argument, *, dims: DimsLike = None, keep: bool = True) -> Builder:
         """A named expression; stored with the posterior if `keep`."""
-        self._nodes.append(Deterministic(name, self._expression(name, "expr", expression), as_dims(dims), keep))
+        name = as_name(name, ("variables",))
+        named = as_dims(dims, ("variables", name, "dims"))
+        self._nodes.append(Deterministic(name, self._expression(name, "expr", expression), named, keep))
         return self
 
     def build(self) -> Model:
@@ -120,10 +121,41 @@ class Builder:
         check(model)
         return resolve_expressions(model)
 
-    def _add_data(self, data: Data) -> None:
-        if data.name in self._data:
-            raise ModelError(f"the name {data.name!r} is used twice.", where=("data", data.name))
-        self._data[data.name] = data
+    def _observe(
+        self,
+        name: str,
+        target: Reference | Call,
+        values: Argument,
+        weight: Argument,
+        mask: Argument,
+        dims: DimsLike,
+    ) -> None:
+        seen = self._expression(name, "observed", values, dims)
+        self._nodes.append(
+            Observation(
+                name,
+                target,
+                seen,
+                None if weight is None else self._expression(name, "weight", weight),
+                None if mask is None else self._expression(name, "mask", mask),
+                dims=as_dims(dims, ("variables", name, "dims")),
+            )
+        )
+
+    def _add_data(self, name: str, values: Any, dims: DimsLike, source: str, where: tuple[str, ...]) -> None:
+        if name in self._data:
+            raise ModelError(f"the name {name!r} is used twice.", where=("data", name))
+        labelled = as_labelled(values, as_dims(dims, (*where, "dims")), where)
+        for dim, labels in labelled.coords.items():
+            self._add_coords(dim, labels)
+        try:
+            self._data[name] = Data(name, labelled.values, labelled.dims or (), source)
+        except DataError as error:
+            raise DataError(error.message, where=where, remedy=error.remedy) from None
+
+    def _add_coords(self, dim: str, labels: tuple[Label, ...]) -> None:
+        if self._coords.setdefault(dim, labels) != labels:
+            raise ModelError(f"the dim {dim!r} is given coordinates twice, not the same.", where=("coords", dim))
 
     def _call(self, name: str, distribution: Distribution | str, parameters: dict[str, Argument]) -> Call:
         if isinstance(distribution, Distribution):
@@ -144,23 +176,21 @@ class Builder:
         ranked = sorted(arguments, key=lambda k: order.index(k) if k in order else len(order))
         return Call(spelled, tuple((key, arguments[key]) for key in ranked))
 
-    def _expression(self, name: str, key: str, value: Argument, dims: Any = None) -> Expression:
+    def _expression(self, name: str, key: str, value: Argument, dims: DimsLike = None) -> Expression:
+        where = ("variables", name, key)
         try:
             if isinstance(value, str):
                 return parse_expression(value)
             if isinstance(value, Expression):
                 return value
-            if np.ndim(value) > 0:
+            if isinstance(value, list | tuple) or np.ndim(value) > 0:
                 label = f"{name}_{key}"
-                self._add_data(Data(label, value, dims or ()))
+                self._add_data(label, value, dims, "", where)
                 return Reference(label)
-            return as_operand(value)
+            plain = as_labelled(value, None, where).values
+            # A single value seen, or a single mask, may well be true; in a formula it would be a mistake.
+            if key in ("observed", "mask") and isinstance(plain, bool | np.bool_):
+                return Constant(bool(plain))
+            return as_operand(plain)
         except ExpressionError as error:
-            raise error.within("variables", name, key) from None
-
-
-def as_dims(dims: DimsLike) -> tuple[str | None, ...] | None:
-    """`dims` as a tuple; a single name stands for one axis."""
-    if dims is None:
-        return None
-    return (dims,) if isinstance(dims, str) else tuple(dims)
+            raise error.within(*where) from None

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from exmc.distributions.base import Distribution
 from exmc.errors import DataError, ExpressionError, ModelError, suggest
+from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Apply, Reference, Slice, extent, names_in, walk
 from exmc.ir.infer import (
     dim_sizes,
@@ -20,7 +22,7 @@ from exmc.ir.infer import (
 )
 from exmc.ir.model import Model, expressions_of, parents
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
-from exmc.ir.operations import evaluate, infer_type
+from exmc.ir.operations import infer_type
 from exmc.ir.types import ArrayType
 from exmc.transforms import TRANSFORMS
 
@@ -190,9 +192,9 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
             base, *indices = part.operands
             sizes = infer_type(base, types).shape
             for size, index in zip(sizes, indices, strict=False):
-                if isinstance(index, Slice) or any(n not in model.data for n in names_in(index)):
+                if isinstance(index, Slice) or not is_constant(index, model):
                     continue
-                values = np.asarray(_evaluate(index, model))
+                values = np.asarray(constant_value(index, model))
                 outside = values[(values < -size) | (values >= size)]
                 if outside.size:
                     raise ModelError(
@@ -200,12 +202,6 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
                         where=("variables", node.name, key),
                         remedy="Indices start at 0.",
                     )
-
-
-def _evaluate(expression: Any, model: Model) -> Any:
-    """The value of an expression of data alone; what is not defined becomes NaN or infinite in silence."""
-    with np.errstate(all="ignore"):
-        return evaluate(expression, {name: data.values for name, data in model.data.items()})
 
 
 def _check_values(node: Node, model: Model) -> None:
@@ -232,15 +228,15 @@ def _check_values(node: Node, model: Model) -> None:
             f"{low} = {_shown(bounds[0])} is not below {high} = {_shown(bounds[1])}.",
             where=("variables", node.name, low),
         )
-    if isinstance(node, Observation) and all(n in model.data for n in names_in(node.value)):
+    if isinstance(node, Observation) and is_constant(node.value, model):
         _check_seen(node, model, distribution.support, bounds)
 
 
 def _check_seen(node: Observation, model: Model, support: Any, bounds: list[Any]) -> None:
-    seen = np.asarray(_evaluate(node.value, model))
+    seen = np.asarray(constant_value(node.value, model))
     mask: Any = True
-    if node.mask is not None and all(n in model.data for n in names_in(node.mask)):
-        mask = np.asarray(_evaluate(node.mask, model), bool)
+    if node.mask is not None and is_constant(node.mask, model):
+        mask = np.asarray(constant_value(node.mask, model), bool)
     # What is masked out may be anything: its place is taken by a value that is there.
     kept = np.broadcast_to(mask, seen.shape)
     if kept.any():
@@ -263,11 +259,19 @@ def _check_variable(node: RandomVariable, model: Model) -> None:
             where=("variables", node.name),
             remedy="NUTS needs continuous variables: observe it, or sum it out.",
         )
-    if node.transform is not None and node.transform not in TRANSFORMS:
+    if node.transform is not None:
+        _check_transform(node.transform, distribution, ("variables", node.name, "transform"))
+
+
+def _check_transform(transform: str, distribution: Distribution, where: tuple[str, ...]) -> None:
+    if transform not in TRANSFORMS:
+        raise ModelError(f"there is no transform {transform!r}.", where=where, remedy=suggest(transform, TRANSFORMS))
+    if distribution.support not in TRANSFORMS[transform].supports:
+        fitting = " or ".join(t.name for t in TRANSFORMS.values() if distribution.support in t.supports)
         raise ModelError(
-            f"there is no transform {node.transform!r}.",
-            where=("variables", node.name, "transform"),
-            remedy=suggest(node.transform, TRANSFORMS),
+            f"the transform {transform!r} does not reach every value of a {distribution.name}, and no other.",
+            where=where,
+            remedy=f"Use {fitting}, or leave it out." if fitting else "Leave it out.",
         )
 
 
@@ -280,9 +284,9 @@ def _observed_call(node: Observation, model: Model) -> Call | None:
 
 def _constant_arguments(call: Call, model: Model) -> dict[str, Any]:
     return {
-        name: _evaluate(expression, model)
+        name: constant_value(expression, model)
         for name, expression in call.parameters
-        if all(n in model.data for n in names_in(expression))
+        if is_constant(expression, model)
     }
 
 

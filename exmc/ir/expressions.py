@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from exmc.errors import ExpressionError
+from exmc.errors import ExpressionError, brief
 
 Scalar: TypeAlias = bool | int | float
 
@@ -146,12 +146,15 @@ class Apply(Expression):
 
 def ref(name: str) -> Reference:
     """A reference to the variable or data called `name`."""
+    if not isinstance(name, str):
+        raise ExpressionError(f"{name!r} is no name.", remedy="A reference is made of a text.")
     return Reference(name)
 
 
 def apply(operation: str, *operands: Any, **options: Any) -> Expression:
     """`operation` applied to `operands`, which may be expressions or numbers."""
-    return Apply(operation, tuple(as_operand(o) for o in operands), tuple(sorted(options.items())))
+    plain = {key: int(value) if isinstance(value, np.integer) else value for key, value in options.items()}
+    return Apply(operation, tuple(as_operand(o) for o in operands), tuple(sorted(plain.items())))
 
 
 def as_operand(value: Any) -> Expression:
@@ -161,10 +164,16 @@ def as_operand(value: Any) -> Expression:
     # np.float64 is a float to Python, and must become a plain one.
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         value = value.item()
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool):
+        # Whoever writes `ref("age") == 2` compares two trees, and would get a constant without noticing.
+        raise ExpressionError(
+            f"{value} cannot stand in an expression.",
+            remedy="== and != compare formulas, not values: use exmc.math.equal or not_equal. Else write 1 or 0.",
+        )
+    if isinstance(value, int | float):
         return Constant(value)
     raise ExpressionError(
-        f"{value!r} ({type(value).__name__}) cannot stand in an expression.",
+        f"{brief(value)} ({type(value).__name__}) cannot stand in an expression.",
         remedy="Use a number or a reference; give arrays a name with Builder.data(name, values).",
     )
 
@@ -217,10 +226,18 @@ def substitute(expression: Expression, replacements: dict[str, Expression]) -> E
 
 def _index_operand(key: Any) -> Expression:
     if isinstance(key, slice):
-        for bound in (key.start, key.stop, key.step):
-            if bound is not None and not isinstance(bound, int):
-                raise ExpressionError(f"The slice bound {bound!r} is not a whole number.")
-        return Slice(key.start, key.stop, key.step)
+        start, stop, step = (_slice_bound(b) for b in (key.start, key.stop, key.step))
+        if step == 0:
+            raise ExpressionError("a slice cannot have step 0.")
+        return Slice(start, stop, step)
     if isinstance(key, bool | float) or key is None or key is Ellipsis:
         raise ExpressionError(f"{key!r} cannot be an index.", remedy="Use integers, slices or integer data.")
     return as_operand(key)
+
+
+def _slice_bound(bound: Any) -> int | None:
+    if bound is None:
+        return None
+    if isinstance(bound, bool) or not isinstance(bound, int | np.integer):
+        raise ExpressionError(f"The slice bound {bound!r} is not a whole number.")
+    return int(bound)

@@ -138,7 +138,7 @@ def _infer_node(node: Node, types: Mapping[str, ArrayType], sizes: Mapping[str, 
     if isinstance(node, Deterministic):
         return _named(_at(node, "expr", types), node.dims, node.name, sizes)
     if isinstance(node, Observation):
-        return _infer_observation(node, types)
+        return _infer_observation(node, types, sizes)
     distribution = distribution_of(node.call, node.name)
     parameters = [_at(node, name, types) for name, _ in node.call.parameters]
     declared = _declared_type(node, sizes)
@@ -156,7 +156,7 @@ def _infer_observed(
 ) -> ArrayType:
     """The type of a random variable whose values are seen: theirs, which must be as the variable declares."""
     distribution_of(node.call, node.name)
-    seen = _at(observation, "observed", types)
+    seen = _named(_at(observation, "observed", types), observation.dims, observation.name, sizes)
     declared = _declared_type(node, sizes)
     if declared is not None:
         clash = any(a and b and a != b for a, b in zip(declared.dims, seen.dims, strict=False))
@@ -165,14 +165,18 @@ def _infer_observed(
                 f"values {seen} do not fit the variable {node.name!r}, which is {declared}.",
                 where=("variables", observation.name, "observed"),
             )
-        seen = ArrayType(seen.shape, tuple(a or b for a, b in zip(declared.dims, seen.dims, strict=True)), seen.kind)
+        seen = ArrayType(seen.shape, joined_dims(declared.dims, seen.dims) or (), seen.kind)
     _check_parameters(node.name, node.call, seen, types)
     return seen
 
 
-def _infer_observation(node: Observation, types: Mapping[str, ArrayType]) -> ArrayType:
-    value = _at(node, "observed", types)
-    if isinstance(node.target, Call):
+def _infer_observation(node: Observation, types: Mapping[str, ArrayType], sizes: Mapping[str, int]) -> ArrayType:
+    value = _named(_at(node, "observed", types), node.dims, node.name, sizes)
+    if isinstance(node.target, Reference):
+        target = types[node.target.name]
+        if target.shape == value.shape:
+            value = ArrayType(value.shape, joined_dims(value.dims, target.dims) or (), value.kind)
+    else:
         distribution_of(node.target, node.name)
         _check_parameters(node.name, node.target, value, types)
     for key in ("weight", "mask"):
@@ -231,7 +235,14 @@ def _named(found: ArrayType, dims: Dims | None, name: str, sizes: Mapping[str, i
     clash = fits and any(a and b and a != b for a, b in zip(dims, found.dims, strict=True))
     if not fits or clash:
         raise ModelError(f"dims {list(dims)} do not fit a value {found}.", where=where)
-    return ArrayType(found.shape, tuple(a or b for a, b in zip(dims, found.dims, strict=True)), found.kind)
+    return ArrayType(found.shape, joined_dims(dims, found.dims) or (), found.kind)
+
+
+def joined_dims(first: Dims | None, second: Dims | None) -> Dims | None:
+    """For each axis the dim of `first`, or of `second` where it has none. None: nothing is said of the axes."""
+    if first is None or second is None:
+        return second if first is None else first
+    return tuple(a or b for a, b in zip(first, second, strict=True))
 
 
 def _check_parameters(name: str, call: Call, target: ArrayType, types: Mapping[str, ArrayType]) -> None:

@@ -57,7 +57,7 @@ class Observation:
     `value` is an expression of data alone at the start; a lifting pass may make it depend on variables, and then
     `log_jacobian`, `NO_JACOBIAN` until then, holds the log absolute derivative of that change (pointwise, or one
     number when `joint`, where the elements are no longer independent observations). `weight` multiplies the pointwise
-    log likelihood; entries where `mask` is false are left out.
+    log likelihood; entries where `mask` is false are left out. `dims` None means: those of the values.
     """
 
     name: str
@@ -67,6 +67,7 @@ class Observation:
     mask: Expression | None = None
     log_jacobian: Expression = NO_JACOBIAN
     joint: bool = False
+    dims: Dims | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +119,34 @@ class Data:
 def as_data_array(values: Any, name: str) -> NDArray[Any]:
     """`values` as a read-only float64, int64 or bool array; raises `DataError` for anything else."""
     where = ("data", name)
+    if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
+        remedy = "Put any legal number in the masked places, and pass the mask of what counts as `mask`."
+        raise DataError("a masked array would lose its mask.", where=where, remedy=remedy)
     try:
         array = np.asarray(values)
     except ValueError:
         raise DataError("the rows have different lengths.", where=where) from None
-    if array.dtype.kind == "u":
-        array = array.astype(np.int64)
-    if array.dtype.kind not in "fib":
-        sample = next((v for v in array.reshape(-1).tolist() if not isinstance(v, int | float)), None)
-        raise DataError(f"{sample!r} is not a number.", where=where, remedy="Data must be numeric.")
-    dtype = {"f": np.float64, "i": np.int64, "b": np.bool_}[array.dtype.kind]
+    if array.dtype.kind == "O":
+        array = _of_objects(array, where)
+    if array.dtype.kind not in "fiub":
+        sample = array.reshape(-1)[0] if array.size else array.dtype.name
+        raise DataError(f"{str(sample)!r} is not a number.", where=where, remedy="Data must be numeric.")
+    if array.dtype.kind == "u" and array.size and array.max() > np.iinfo(np.int64).max:
+        raise DataError(f"{array.max()} is beyond 64 bits.", where=where, remedy="Make it a float.")
+    dtype = {"f": np.float64, "i": np.int64, "u": np.int64, "b": np.bool_}[array.dtype.kind]
     array = np.array(array, dtype=dtype, order="C")
     array.flags.writeable = False
     return array
+
+
+def _of_objects(array: NDArray[Any], where: tuple[str, ...]) -> NDArray[Any]:
+    """An array of Python objects (columns of a table with different types) as one of numbers, if they all are."""
+    for value in array.reshape(-1).tolist():
+        if isinstance(value, Expression):
+            remedy = "To put expressions side by side, use exmc.math.concatenate."
+            raise DataError(f"{value!r} is an expression, not a number.", where=where, remedy=remedy)
+        if not isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
+            raise DataError(f"{value!r} is not a number.", where=where, remedy="Data must be numeric.")
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise DataError(f"{value} is beyond 64 bits.", where=where, remedy="Make it a float.")
+    return np.array(array.tolist())

@@ -47,7 +47,7 @@ def _softmax(x: Any, axis: int = -1) -> Any:
     return shifted / anp.sum(shifted, axis=axis, keepdims=True)
 
 
-def _number(value: Any) -> Any:
+def as_number(value: Any) -> Any:
     """`value`, true as 1 and false as 0: numpy would add bools by `or`, refuse to subtract them, and exp in float16."""
     if isinstance(value, bool):
         return int(value)
@@ -56,7 +56,7 @@ def _number(value: Any) -> Any:
 
 def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
     def evaluate(*operands: Any, **options: Any) -> Any:
-        return function(*(_number(o) for o in operands), **options)
+        return function(*(as_number(o) for o in operands), **options)
 
     return evaluate
 
@@ -73,8 +73,8 @@ def _logical(function: Callable[..., Any], count: int) -> Operation:
     return Operation(function, rules.elementwise("bool"), count, count)
 
 
-def _reduce(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), rules.reduction(kind), 1, 1, ("axis", "dim"))
+def _reduce(function: Callable[..., Any], kind: Kind | None = "float", least: int = 0) -> Operation:
+    return Operation(_of_numbers(function), rules.reduction(kind, least), 1, 1, ("axis", "dim"))
 
 
 def _index_value(base: Any, *keys: Any) -> Any:
@@ -132,13 +132,13 @@ OPERATIONS: dict[str, Operation] = {
     "maximum": _binary(anp.maximum, None),
     "logaddexp": _binary(anp.logaddexp),
     "xlogy": _binary(special.xlogy),
-    "where": Operation(lambda c, a, b: anp.where(c, _number(a), _number(b)), rules.choice, 3, 3),
+    "where": Operation(lambda c, a, b: anp.where(c, as_number(a), as_number(b)), rules.choice, 3, 3),
     "sum": _reduce(anp.sum, None),
     "prod": _reduce(lambda x, axis=None: anp.prod(1.0 * x, axis=axis)),
-    "mean": _reduce(anp.mean),
-    "max": _reduce(anp.max, None),
-    "min": _reduce(anp.min, None),
-    "logsumexp": _reduce(_logsumexp),
+    "mean": _reduce(anp.mean, least=1),
+    "max": _reduce(anp.max, None, least=1),
+    "min": _reduce(anp.min, None, least=1),
+    "logsumexp": _reduce(_logsumexp, least=1),
     "cumsum": Operation(_of_numbers(anp.cumsum), rules.along_axis(None), 1, 1, ("axis", "dim")),
     "softmax": Operation(_of_numbers(_softmax), rules.along_axis("float"), 1, 1, ("axis", "dim")),
     "matmul": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),

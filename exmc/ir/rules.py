@@ -40,12 +40,14 @@ def checked_axis(rank: int, options: dict[str, Any]) -> int | None:
     return axis % rank
 
 
-def reduction(kind: Kind | None = None) -> TypeRule:
-    """One axis less, or a scalar without ``axis``; kind as in `elementwise`."""
+def reduction(kind: Kind | None = None, least: int = 0) -> TypeRule:
+    """One axis less, or a scalar without ``axis``, of at least `least` elements each; kind as in `elementwise`."""
 
     def infer(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
         (operand,) = types
         axis = checked_axis(len(operand.shape), options)
+        if (operand.size if axis is None else operand.shape[axis]) < least:
+            raise ModelError(f"a value {operand} has no elements to reduce.")
         keep = [] if axis is None else [i for i in range(len(operand.shape)) if i != axis]
         result = kind or ("float" if operand.kind == "float" else "int")
         return ArrayType(tuple(operand.shape[i] for i in keep), tuple(operand.dims[i] for i in keep), result)

@@ -119,6 +119,7 @@ def _encode_node(node: Node) -> dict[str, Any]:
         "mask": None if node.mask is None else encode(node.mask),
         "log_jacobian": encode(node.log_jacobian),
         "joint": node.joint,
+        "dims": None if node.dims is None else list(node.dims),
     }
 
 
@@ -151,6 +152,7 @@ def _decode_node(item: dict[str, Any]) -> Node:
         None if item["mask"] is None else decode(item["mask"]),
         decode(item["log_jacobian"]),
         item["joint"],
+        None if item["dims"] is None else tuple(item["dims"]),
     )
 
 

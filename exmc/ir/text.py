@@ -26,6 +26,9 @@ _BINARY = {
 }
 _UNARY = {"negative": ("-", 5), "logical_not": ("~", 5)}
 _ATOM = 9
+_MERMAID_WORDS = frozenset(
+    {"call", "class", "click", "default", "end", "flowchart", "graph", "href", "style", "subgraph"}
+)
 
 
 def expression_text(expression: Expression) -> str:
@@ -59,7 +62,7 @@ def node_text(node: Node) -> str:
         notes.append(f"log Jacobian {expression_text(node.log_jacobian)}")
     notes += ["joint"] if node.joint else []
     tail = f"  ({', '.join(notes)})" if notes else ""
-    return f"{node.name}: {expression_text(node.value)} ~ {target}{tail}"
+    return f"{node.name}{_dims_text(node.dims)}: {expression_text(node.value)} ~ {target}{tail}"
 
 
 def call_text(call: Call) -> str:
@@ -72,19 +75,24 @@ def mermaid(model: Model) -> str:
     lines = ["flowchart TD"]
     observed = model.observed_targets
     for data in model.data.values():
-        lines.append(f'  {data.name}["{data.name}"]:::data')
+        lines.append(f'  {_node_id(data.name)}["{data.name}"]:::data')
     for node in model.nodes:
         label = _escape(node_text(node))
         if isinstance(node, Deterministic):
-            lines.append(f'  {node.name}{{{{"{label}"}}}}')
+            lines.append(f'  {_node_id(node.name)}{{{{"{label}"}}}}')
         else:
             style = ":::observed" if isinstance(node, Observation) or node.name in observed else ""
-            lines.append(f'  {node.name}(["{label}"]){style}')
+            lines.append(f'  {_node_id(node.name)}(["{label}"]){style}')
     for node in model.nodes:
-        lines += [f"  {parent} --> {node.name}" for parent in parents(node)]
+        lines += [f"  {_node_id(parent)} --> {_node_id(node.name)}" for parent in parents(node)]
     lines.append("  classDef data fill:#eee,stroke:#999")
     lines.append("  classDef observed fill:#cde,stroke:#369")
     return "\n".join(lines) + "\n"
+
+
+def _node_id(name: str) -> str:
+    """`name` where Mermaid takes no word of its own for it."""
+    return f"node_{name}" if name.lower() in _MERMAID_WORDS else name
 
 
 def _write(expression: Expression) -> tuple[str, int]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
-from exmc.ir.expressions import Apply, Constant, Expression, Reference, apply, names_in
+from exmc.ir.constants import constant_value, is_constant
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, apply
 from exmc.ir.model import Model
 from exmc.ir.nodes import Deterministic, RandomVariable
-from exmc.ir.operations import evaluate
 from exmc.transforms import NONNEGATIVE, OPEN_UNIT_INTERVAL, POSITIVE, UNIT_INTERVAL
 
 ZERO = Constant(0.0)
@@ -74,15 +74,3 @@ def is_positive(expression: Expression, model: Model) -> bool:
         return True
     operands = expression.operands[:1] if expression.operation in ("index", "power") else expression.operands
     return expression.operation in _POSITIVE_OF_POSITIVES and all(is_positive(o, model) for o in operands)
-
-
-def is_constant(expression: Expression, model: Model) -> bool:
-    """Whether `expression` refers to data alone."""
-    return all(name in model.data for name in names_in(expression))
-
-
-def constant_value(expression: Expression, model: Model) -> object:
-    """The value of an expression of data alone; what is not defined becomes NaN or infinite in silence."""
-    with np.errstate(all="ignore"):
-        value: object = evaluate(expression, {name: data.values for name, data in model.data.items()})
-    return value

@@ -35,13 +35,13 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Expression
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import RandomVariable
 from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.text import expression_text
-from exmc.rewrite.algebra import constant_value, is_constant
 from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import unpooled_fit

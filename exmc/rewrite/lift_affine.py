@@ -12,32 +12,21 @@ from dataclasses import replace
 import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Apply, Expression, Reference, apply, names_in
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.text import expression_text
 from exmc.ir.types import ArrayType
-from exmc.rewrite.algebra import (
-    ONE,
-    ZERO,
-    constant_value,
-    is_constant,
-    is_number,
-    magnitude,
-    minus,
-    negated,
-    over,
-    plus,
-    times,
-)
+from exmc.rewrite.algebra import ONE, ZERO, is_number, magnitude, minus, negated, over, plus, times
 from exmc.rewrite.changes import Change
 from exmc.rewrite.lifting import (
     Solution,
     candidates,
     inlined,
     objection_to_shapes,
-    observed_deterministics,
+    observed_deterministic,
     with_solution,
 )
 
@@ -49,7 +38,12 @@ def lift_affine(model: Model) -> tuple[Model, tuple[Change, ...]]:
     expressions without z. Others are left to the passes that follow.
     """
     changes: list[Change] = []
-    for observation, target in observed_deterministics(model):
+    for name in [o.name for o in model.observations]:
+        # Looked up each time: what was lifted before may have changed what this one refers to.
+        found = observed_deterministic(model, name)
+        if found is None:
+            continue
+        observation, target = found
         types = infer_types(model)
         for variable in candidates(model, observation, target):
             solution = solve_affine(model, observation, target, variable, types)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import ModelError
+from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, apply, names_in
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model
@@ -21,7 +22,7 @@ from exmc.ir.nodes import Data, Deterministic, Observation, RandomVariable
 from exmc.ir.operations import infer_type
 from exmc.ir.text import expression_text
 from exmc.ir.types import ArrayType
-from exmc.rewrite.algebra import constant_value, is_constant, magnitude, minus, negated, over, plus, times
+from exmc.rewrite.algebra import magnitude, minus, negated, over, plus, times
 from exmc.rewrite.changes import Change, unused_name
 from exmc.rewrite.lift_affine import solve_affine
 from exmc.rewrite.lifting import (
@@ -29,7 +30,7 @@ from exmc.rewrite.lifting import (
     candidates,
     inlined,
     objection_to_shapes,
-    observed_deterministics,
+    observed_deterministic,
     with_solution,
 )
 
@@ -49,7 +50,12 @@ def lift_matmul(model: Model) -> tuple[Model, tuple[Change, ...]]:
         A is singular, or so badly conditioned that half of the digits would be lost.
     """
     changes: list[Change] = []
-    for observation, target in observed_deterministics(model):
+    for name in [o.name for o in model.observations]:
+        # Looked up each time: what was lifted before may have changed what this one refers to.
+        found = observed_deterministic(model, name)
+        if found is None:
+            continue
+        observation, target = found
         types = infer_types(model)
         reasons: list[str] = []
         for variable in candidates(model, observation, target):
@@ -162,9 +168,9 @@ def _log_magnitude(factor: Expression, model: Model, types: dict[str, ArrayType]
     """The sum of log|factor| over the `count` elements that it multiplies."""
     if is_constant(factor, model) and not np.all(np.asarray(constant_value(factor, model))):
         return f"the factor {expression_text(factor)} is 0"
-    size = infer_type(factor, types).size
+    found = infer_type(factor, types)
     logarithm = apply("log", magnitude(factor, model))
-    return times(Constant(float(count // size)), apply("sum", logarithm) if size > 1 else logarithm)
+    return times(Constant(float(count // found.size)), apply("sum", logarithm) if found.shape else logarithm)
 
 
 def _peel_matrix(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from exmc.distributions import DISTRIBUTIONS
@@ -11,6 +10,7 @@ from exmc.ir.infer import map_expressions
 from exmc.ir.model import Model, parents
 from exmc.ir.nodes import Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import ArrayType
+from exmc.rewrite.changes import with_known_dims
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +26,13 @@ class Solution:
     data: tuple[Data, ...] = field(default=())
 
 
-def observed_deterministics(model: Model) -> Iterator[tuple[Observation, Deterministic]]:
-    """The observations of deterministics, in order, each with its target."""
-    for observation in model.observations:
-        target = model[observation.target.name] if isinstance(observation.target, Reference) else None
-        if isinstance(target, Deterministic):
-            yield observation, target
+def observed_deterministic(model: Model, name: str) -> tuple[Observation, Deterministic] | None:
+    """The node called `name` with its target, if it is an observation of a deterministic."""
+    observation = model[name]
+    if not isinstance(observation, Observation) or not isinstance(observation.target, Reference):
+        return None
+    target = model[observation.target.name]
+    return (observation, target) if isinstance(target, Deterministic) else None
 
 
 def candidates(model: Model, observation: Observation, target: Deterministic) -> list[RandomVariable]:
@@ -102,7 +103,7 @@ def with_solution(
         return map_expressions(node, lambda e: substitute(e, {observation.name: observation.value}))
 
     data = dict(model.data) | {d.name: d for d in solution.data}
-    return Model(tuple(change(n) for n in model.nodes), data, model.coords)
+    return with_known_dims(Model(tuple(change(n) for n in model.nodes), data, model.coords), model)
 
 
 def _reached_from(name: str, model: Model) -> set[str]:

@@ -10,13 +10,14 @@ from dataclasses import replace
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError
+from exmc.ir.constants import is_constant
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Node, RandomVariable
 from exmc.ir.text import expression_text
 from exmc.ir.types import ArrayType
-from exmc.rewrite.algebra import ONE, ZERO, is_constant, plus, times
+from exmc.rewrite.algebra import ONE, ZERO, plus, times
 from exmc.rewrite.changes import Change, unused_name
 from exmc.rewrite.evidence import Verdict, weigh
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 
 from exmc.errors import ModelError
+from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Expression, Reference, substitute
-from exmc.ir.infer import map_expressions
+from exmc.ir.infer import joined_dims, map_expressions
 from exmc.ir.model import Model
 from exmc.ir.nodes import Node, Observation, RandomVariable
-from exmc.rewrite.algebra import constant_value, is_constant
-from exmc.rewrite.changes import Change
+from exmc.rewrite.changes import Change, with_known_dims
 
 
 def normalize_observations(model: Model) -> tuple[Model, tuple[Change, ...]]:
@@ -38,7 +38,8 @@ def normalize_observations(model: Model) -> tuple[Model, tuple[Change, ...]]:
     if not changes:
         return model, ()
     kept = (n for n in nodes if n.name not in observed)
-    return model.with_nodes(tuple(map_expressions(n, lambda e: substitute(e, observed)) for n in kept)), tuple(changes)
+    result = model.with_nodes(tuple(map_expressions(n, lambda e: substitute(e, observed)) for n in kept))
+    return with_known_dims(result, model), tuple(changes)
 
 
 def _absorb(node: Observation, model: Model, observed: dict[str, Expression], changes: list[Change]) -> Observation:
@@ -49,7 +50,7 @@ def _absorb(node: Observation, model: Model, observed: dict[str, Expression], ch
     observed[target.name] = Reference(node.name)
     why = "observed values are data: neither sampled nor transformed"
     changes.append(Change(target.name, f"became the distribution of the observation {node.name}", why))
-    return replace(node, target=target.call)
+    return replace(node, target=target.call, dims=joined_dims(node.dims, target.dims))
 
 
 def _without_weight(node: Observation, model: Model, changes: list[Change]) -> Observation:

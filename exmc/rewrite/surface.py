@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.calls import call_bounds, call_log_density
 from exmc.ir.expressions import Reference
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
@@ -74,30 +75,24 @@ class Surface:
         node = self.free[name]
         with np.errstate(all="ignore"):
             transform, bounds = self._transform(node, values)
-            density = _density(node.call, values[name], values) + transform.log_jacobian(free[name], *bounds)
+            density = call_log_density(node.call, values[name], values) + transform.log_jacobian(free[name], *bounds)
         return np.broadcast_to(np.asarray(density, float), self.types[name].shape)
 
     def _transform(self, node: RandomVariable, values: Values) -> tuple[Any, list[Any]]:
-        distribution = DISTRIBUTIONS[node.call.distribution]
-        arguments = node.call.arguments
-        bounds = [evaluate(arguments[b], values) for b in distribution.bounds]
-        return TRANSFORMS[node.transform or distribution.transform], bounds
+        transform = node.transform or DISTRIBUTIONS[node.call.distribution].transform
+        return TRANSFORMS[transform], call_bounds(node.call, values)
 
     def _terms(self, node: Observation, values: Values) -> FloatArray:
         call = node.target if isinstance(node.target, Call) else self._calls.get(node.target.name)
         if call is None:
             return np.empty(0)
         shape = self.types[node.name].shape
-        terms = np.broadcast_to(np.asarray(_density(call, values[node.name], values), float), shape)
+        terms = np.broadcast_to(np.asarray(call_log_density(call, values[node.name], values), float), shape)
         jacobian = evaluate(node.log_jacobian, values)
         terms = np.sum(terms) + jacobian if node.joint else terms + jacobian
         if node.mask is not None:
             terms = np.where(evaluate(node.mask, values), terms, 0.0)
         if node.weight is not None:
-            terms = evaluate(node.weight, values) * terms
+            weight = evaluate(node.weight, values)
+            terms = weight * np.where(weight, terms, 0.0)
         return np.asarray(terms, float).ravel()
-
-
-def _density(call: Call, value: Any, values: Values) -> Any:
-    arguments = {name: evaluate(e, values) for name, e in call.parameters}
-    return DISTRIBUTIONS[call.distribution].log_density(value, **arguments)

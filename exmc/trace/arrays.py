@@ -46,7 +46,8 @@ def link(source: Path, target: Path, variable: Variable, chains: Sequence[int], 
             new = chunks.chunk_path(target, position, number, *event)
             wanted = rows - number * chunk_draws
             try:
-                if wanted < chunk_draws:
+                # One that is damaged is taken over as it is, for `Journal.damage` to find.
+                if wanted < chunk_draws and chunks.is_whole(old):
                     values = _decode(old.read_bytes(), variable, chunk_draws)[:wanted]
                     chunks.replace_file(new, chunks.encode(values, chunk_draws))
                 else:
@@ -65,6 +66,6 @@ def _link(old: Path, new: Path) -> None:
         os.link(old, new)
     except OSError as error:
         # File systems without hard links, or with too many of one file.
-        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EXDEV, errno.EMLINK):
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EXDEV, errno.EMLINK):
             raise
         shutil.copy2(old, new)

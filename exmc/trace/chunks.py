@@ -89,6 +89,12 @@ def fault_of(path: Path, length: int, crc: int) -> str | None:
     return None if stored_checksum(encoded) == crc else "holds the draws of another segment"
 
 
+def is_whole(path: Path) -> bool:
+    """Whether the chunk file at `path` agrees with the checksum it ends with."""
+    encoded = path.read_bytes()
+    return checksum(encoded[:-CRC_BYTES]) == stored_checksum(encoded)
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path` at once: readers see the old file or the new one, never a part.
 

@@ -15,14 +15,9 @@ from numpy.typing import NDArray
 
 from exmc.errors import StoreError
 from exmc.trace import chunks, records
+from exmc.trace.description import STATE, WORKING, ZARR, read_description
 from exmc.trace.records import NO_RECORD, CommitRecord, Written
-from exmc.trace.schema import GROUPS, Schema, Variable, from_document
-
-FORMAT = 1
-ZARR = "run.zarr"
-STATE = "state"
-DESCRIPTION = "store.json"
-WORKING = "working.zarr"
+from exmc.trace.schema import GROUPS, Schema, Variable
 
 
 class Damage(NamedTuple):
@@ -51,30 +46,8 @@ class Journal:
     def open(cls, directory: str | os.PathLike[str]) -> Journal:
         """The journal in `directory`; raises `StoreError` if it is missing, foreign or of another version."""
         path = Path(directory)
-        where = (str(path),)
-        try:
-            document = json.loads((path / STATE / DESCRIPTION).read_bytes())
-        except (FileNotFoundError, NotADirectoryError):
-            begun = (path / STATE).is_dir()
-            raise StoreError(
-                "the creation of this run was interrupted." if begun else "there is no run here.",
-                where=where,
-                remedy="It holds no draws yet: delete the directory and start again."
-                if begun
-                else f"A run directory holds {ZARR} and {STATE}; check the path, or start a run with it.",
-            ) from None
-        except ValueError as error:
-            raise StoreError(
-                f"{STATE}/{DESCRIPTION} is damaged: {error}.", where=where, remedy="Restore it from a copy."
-            ) from None
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            found = document.get("format") if isinstance(document, dict) else None
-            raise StoreError(
-                f"this run was written in format {found!r}; this version reads {FORMAT}.",
-                where=where,
-                remedy="Use the version of exmc that wrote it.",
-            )
-        return cls(path, from_document(document["schema"]), int(document["chunk_draws"]))
+        described = read_description(path)
+        return cls(path, described.schema, described.chunk_draws)
 
     @property
     def arrays(self) -> Path:
@@ -223,6 +196,8 @@ class Journal:
                 found[chain] = str(json.loads(self._failure_file(chain).read_bytes())["traceback"])
             except FileNotFoundError:
                 continue
+            except (ValueError, KeyError, TypeError):
+                found[chain] = f"{self._failure_file(chain)} is damaged: why the chain failed is not known."
         return found
 
     def forgive(self, chain: int) -> None:

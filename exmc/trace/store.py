@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from exmc.errors import StoreError
 from exmc.trace import arrays, chunks, groups
 from exmc.trace.dataset import standard_attributes
-from exmc.trace.journal import DESCRIPTION, FORMAT, STATE, WORKING, ZARR, Damage, Journal, remove
+from exmc.trace.description import BUILDING, STATE, WORKING, ZARR, Description, read_description, write_description
+from exmc.trace.journal import Damage, Journal, remove
 from exmc.trace.metadata import consolidate, read_metadata
 from exmc.trace.records import CommitRecord, Written
-from exmc.trace.schema import GROUPS, Schema, to_document
+from exmc.trace.schema import GROUPS, Schema
 
-_BUILDING = "building.zarr"
 _RETIRED = "retired.zarr"
 
 
@@ -57,11 +57,11 @@ class RunStore:
                 remedy="Resume or extend that run, or choose another directory.",
             ) from None
         journal = Journal(path, schema, chunk_draws or chunks.chunk_draws_for(schema))
-        standard = standard_attributes((attributes or {}).get("created_at"))
-        building = path / STATE / _BUILDING
-        _build_live(building, journal, standard | dict(attributes or {}))
+        root = standard_attributes((attributes or {}).get("created_at")) | dict(attributes or {})
+        building = path / STATE / BUILDING
+        _build_live(building, journal, root)
         os.rename(building, path / ZARR)
-        _describe(journal)
+        write_description(path, Description(schema, journal.chunk_draws, root))
         return cls(journal)
 
     @classmethod
@@ -88,6 +88,17 @@ class RunStore:
     def complete(self) -> bool:
         """Whether the run was finalised."""
         return bool(self.attributes.get("complete", False))
+
+    @property
+    def sound(self) -> bool:
+        """Whether the run was finalised and every byte of its store is still as it was written; reads all of it."""
+        try:
+            if not self.complete or self.journal.damage():
+                return False
+            self.read(loaded=False)
+            return all(chunks.is_whole(path) for path in self._readable().rglob("c*") if path.is_file())
+        except StoreError:
+            return False
 
     def write_segment(
         self, chain: int, first: int, warmup: bool, draws: Mapping[str, Mapping[str, NDArray[Any]]]
@@ -138,11 +149,25 @@ class RunStore:
         }
         tree = _open_tree(self._readable(), consolidated=False, loaded=False)
         shown: dict[str, xr.Dataset] = {"/": tree.to_dataset()}
-        for group in dict(self.schema.sampled()):
-            named = [v.name for v in self.schema.groups[group]]
-            shown[group] = tree[group].to_dataset()[named].isel(chain=kept, draw=slice(done[GROUPS[group]]))
-        found = xr.DataTree.from_dict(shown)
-        return found.load() if loaded else found
+        with _reading(self._readable()):
+            for group in dict(self.schema.sampled()):
+                named = [v.name for v in self.schema.groups[group]]
+                shown[group] = tree[group].to_dataset()[named].isel(chain=kept, draw=slice(done[GROUPS[group]]))
+            found = xr.DataTree.from_dict(shown)
+            return found.load() if loaded else found
+
+    def revived(self) -> RunStore:
+        """The same run, live: reopened if it was finalised, rebuilt around its draws if its metadata are damaged.
+
+        Only while nobody writes.
+        """
+        try:
+            if not self.complete:
+                self.read(loaded=False)
+                return self
+        except StoreError:
+            pass
+        return self.reopen()
 
     def finalise(
         self,
@@ -175,7 +200,7 @@ class RunStore:
         root = self._original_attributes() | dict(attributes or {}) | {"complete": True, "failed_chains": failed}
         warmup = min(self.journal.draws_done(c, warmup=True) for c in kept)
         schema = replace(self.schema, chains=len(kept), draws=done, warmup=min(warmup, self.schema.warmup))
-        building = self.journal.directory / STATE / _BUILDING
+        building = self.journal.directory / STATE / BUILDING
         remove(building)
         chunk_draws = self.journal.chunk_draws
         groups.create(building, schema, dict(schema.sampled()), chunk_draws, root, kept)
@@ -205,12 +230,14 @@ class RunStore:
                 if not record.warmup and end % self.journal.chunk_draws and end != total:
                     self.journal.set_aside(chain, record.segment)
                     break
-        building = self.journal.directory / STATE / _BUILDING
+        building = self.journal.directory / STATE / BUILDING
         remove(building)
         _build_live(building, longer, self._original_attributes())
         self._link_arrays(building, self.schema, range(self.schema.chains))
         self._swap(building, retire=True)
-        _describe(longer)
+        write_description(
+            self.journal.directory, Description(longer.schema, longer.chunk_draws, self._original_attributes())
+        )
         return RunStore(longer)
 
     def _link_arrays(self, target: Path, schema: Schema, chains: Sequence[int]) -> None:
@@ -223,7 +250,7 @@ class RunStore:
 
     def _original_attributes(self) -> dict[str, Any]:
         """The root's attributes as at creation."""
-        return dict(json.loads((self.journal.directory / STATE / DESCRIPTION).read_bytes())["attributes"])
+        return dict(read_description(self.journal.directory).attributes)
 
     def _readable(self) -> Path:
         # Between the two renames of a swap (or killed there) the readable store is the one being retired.
@@ -243,29 +270,23 @@ class RunStore:
             remove(retired)
 
 
-def _describe(journal: Journal) -> None:
-    """Write the description, by which a directory is known to hold a run."""
-    root = read_metadata(journal.directory / ZARR / "zarr.json")["attributes"]
-    document = {
-        "format": FORMAT,
-        "chunk_draws": journal.chunk_draws,
-        "attributes": root,
-        "schema": to_document(journal.schema),
-    }
-    content = json.dumps(document, indent=1, ensure_ascii=False).encode()
-    chunks.replace_file(journal.directory / STATE / DESCRIPTION, content)
-
-
 def _build_live(path: Path, journal: Journal, attributes: Mapping[str, Any]) -> None:
     sampled = [group for group, _ in journal.schema.sampled()]
     groups.create(path, journal.schema, sampled, journal.chunk_draws, attributes, range(journal.schema.chains))
 
 
 def _open_tree(path: Path, consolidated: bool, loaded: bool) -> xr.DataTree:
-    try:
+    with _reading(path):
         tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
         return tree.load() if loaded else tree
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Whatever xarray and Zarr raise about the store at `path` becomes a `StoreError`."""
+    try:
+        yield
     except (OSError, ValueError, KeyError) as error:
         raise StoreError(
-            f"the store cannot be read: {error}.", where=(str(path),), remedy="Resume the run: it repairs draws."
+            f"the store cannot be read: {error}.", where=(str(path),), remedy="Resume the run: it repairs this."
         ) from error

@@ -147,3 +147,37 @@ def test_models_that_have_not_been_rewritten_are_refused() -> None:
         log_density_function(source)
     with pytest.raises(CompileError, match="'h' has no transform yet"):
         log_density_function(Builder().rv("h", "HalfNormal").build())(np.zeros(1))
+
+
+def test_priors_that_refer_to_what_was_observed() -> None:
+    """By the name of the variable, which rewriting removed, and of an observation, which lifting solved."""
+    source = (
+        Builder()
+        .rv("mu", "Normal")
+        .rv("x", "Normal", mu="mu")
+        .obs("x_obs", "x", [1.0, 2.0])
+        .rv("z", "Normal", mu="x[0]")
+        .rv("w", "Exponential", rate=1.0, shape=2)
+        .det("y", "mu + 2 * w")
+        .obs("y_obs", "y", [5.0, 6.0])
+        .rv("q", "Normal", mu="y_obs[0]", centering="centered")
+        .rv("end", "Normal", mu="z + q", observed=1.0)
+    ).build()
+    model = rewrite(source).model
+    function, _, priors = pointwise_function(source, model)
+    position = np.array([0.3, -0.7, 4.9])
+    values = dict(zip(("mu", "z", "q"), constrain_function(model, ["mu", "z", "q"])(position), strict=True))
+    found = dict(zip(priors, function(position)[-len(priors) :], strict=True))
+    expected = {"mu": 0.0, "z": 1.0, "q": 5.0}
+    assert found == pytest.approx({k: stats.norm.logpdf(values[k], m) for k, m in expected.items()}, rel=1e-13)
+
+
+def test_what_counts_for_nothing_may_be_impossible() -> None:
+    """A weight of 0 leaves an element out, though its density is 0 where the bound is below it."""
+    build = Builder().rv("h", "HalfNormal")
+    source = build.rv("y", "Uniform", low=0.0, high="h", observed=[0.5, 3.0], weight=[2.0, 0.0]).build()
+    model = rewrite(source).model
+    log_h = 0.1
+    expected = stats.halfnorm.logpdf(np.exp(log_h)) + log_h - 2.0 * log_h
+    assert log_density_function(model)(np.array([log_h])) == pytest.approx(expected, rel=1e-13)
+    assert np.isfinite(grad(log_density_function(model))(np.array([log_h]))).all()

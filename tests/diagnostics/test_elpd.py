@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from exmc.diagnostics.elpd import METHODS, P_WAIC_LIMIT, Elpd, loo, pointwise_terms, waic
+from exmc.diagnostics.elpd import METHODS, P_WAIC_LIMIT, Elpd, error_of_sum, loo, pointwise_terms, waic
 from exmc.errors import StoreError
 from tests.diagnostics.trees import Y, conjugate
 
@@ -62,7 +62,7 @@ def test_waic_is_its_definition_draw_by_draw() -> None:
         assert found.pointwise[i] == pytest.approx(predictive - p, rel=1e-12)
         assert found.p_pointwise[i] == pytest.approx(p, rel=1e-12)
     assert found.elpd == pytest.approx(found.pointwise.sum())
-    assert found.se == pytest.approx(np.sqrt(len(Y) * np.var(found.pointwise)))
+    assert found.se == pytest.approx(np.sqrt(len(Y)) * np.std(found.pointwise, ddof=1))
     assert found.pareto_k is None
 
 
@@ -70,10 +70,21 @@ def test_loo_is_arvizs() -> None:
     tree = conjugate(0, PRIOR_SD)
     ours, theirs = loo(tree), arviz_stats.loo(tree, pointwise=True)
     assert ours.elpd == pytest.approx(float(theirs.elpd), rel=1e-12)
-    assert ours.se == pytest.approx(float(theirs.se), rel=1e-12)
+    # ArviZ divides by n until version 1, by n - 1 since.
+    by_n = np.sqrt((len(Y) - 1) / len(Y)) if arviz_stats.__version__.startswith("0.") else 1.0
+    assert ours.se * by_n == pytest.approx(float(theirs.se), rel=1e-12)
     assert ours.p == pytest.approx(float(theirs.p), rel=1e-12)
     np.testing.assert_allclose(ours.pareto_k, theirs.pareto_k.values, rtol=1e-12)
     assert ours.labels[:2] == ("y[0]", "y[1]")
+
+
+def test_the_standard_error_is_the_spread_of_estimates_over_data() -> None:
+    """Of sums over ten independent normal terms, whose standard deviation is known."""
+    terms = np.random.default_rng(3).normal(scale=2.0, size=(4000, 10))
+    squares = np.array([error_of_sum(row) ** 2 for row in terms])
+    z = (squares.mean() - 10 * 4.0) / (squares.std(ddof=1) / np.sqrt(len(squares)))
+    assert abs(z) < 4
+    assert np.isnan(error_of_sum(terms[0, :1]))
 
 
 def surprising() -> xr.DataTree:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
 
 from exmc.distributions import HalfNormal, Normal
 from exmc.errors import DataError, ExpressionError, ModelError
@@ -11,6 +13,7 @@ from exmc.ir.builder import Builder
 from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Reference, apply, ref
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
+from exmc.ir.serial import dumps, loads
 
 SEEN = [2.1, 1.8, 2.5, 2.0, 1.9, 2.3, 2.2, 1.7, 2.4, 2.6]
 
@@ -114,3 +117,91 @@ def test_faults_are_placed(build: object, error: type, where: tuple[str, ...]) -
     with pytest.raises(error) as caught:
         build(Builder())
     assert caught.value.where == where
+
+
+def test_dims_of_an_observed_expression_name_its_axes_and_are_checked() -> None:
+    base = Builder().coords(g=["a", "b"], h=[1, 2, 3]).data("v", [1.0, 2.0]).rv("m", "Normal")
+    model = base.rv("y", "Normal", mu="m", observed="log(v)", dims="g").obs("o", "m", "v", dims="g").build()
+    assert check(model)["y"].dims == check(model)["o"].dims == ("g",)
+    assert check(model)["m"].dims == ("g",)
+    for observed in ("v", 1.0):
+        with pytest.raises(ModelError, match="do not fit") as caught:
+            Builder().coords(h=[1, 2, 3]).data("v", [1.0, 2.0]).rv("y", "Normal", observed=observed, dims="h").build()
+        assert caught.value.where == ("variables", "y", "dims")
+
+
+def test_numbers_of_numpy_and_pandas() -> None:
+    model = (
+        Builder()
+        .data("v", pd.DataFrame({"a": [1, 2], "b": [True, False], "c": [0.5, 1.5]}))
+        .rv("a", "Normal", mu=pd.Series([1.0, 2.0, 3.0]), shape=np.int64(3))
+        .det("b", ref("a")[: np.int64(2)] + apply("sum", ref("a"), axis=np.int64(0)))
+        .build()
+    )
+    assert model.data["v"].values.tolist() == [[1.0, 1.0, 0.5], [2.0, 0.0, 1.5]]
+    assert check(model)["b"].shape == (2,)
+    assert loads(dumps(model)).nodes == model.nodes
+
+
+def test_an_array_of_xarray_brings_dims_and_labels() -> None:
+    effect = xr.DataArray([[1.0, 2.0]], dims=("g", "dim_1"), coords={"g": ["a"]})
+    build = Builder().data("effect", effect).rv("x", "Normal", mu=effect, observed=effect)
+    model = build.rv("s", "Normal", mu=xr.DataArray(2.0)).coords(g=["a"]).build()
+    assert model.data["effect"].dims == model.data["x_mu"].dims == ("g", None)
+    assert model.coords == {"g": ("a",)}
+    assert model["s"].call.arguments["mu"] == Constant(2.0)
+    assert Builder().data("v", xr.DataArray([1.0, 2.0]), dims="row").build().data["v"].dims == ("row",)
+    with pytest.raises(DataError, match=r"has dims \['g', None\], not \['h', 'g'\]"):
+        Builder().data("v", effect, dims=("h", "g"))
+    with pytest.raises(ModelError, match="twice"):
+        Builder().coords(g=["b"]).data("v", effect)
+
+
+@pytest.mark.parametrize(
+    ("build", "where", "words"),
+    [
+        (lambda b: b.rv("y", "Normal", observed=[[1], [2, 3]]), ("variables", "y", "observed"), "different lengths"),
+        (lambda b: b.rv("y", "Normal", mu=[ref("a"), ref("a")]), ("variables", "y", "mu"), "concatenate"),
+        (lambda b: b.rv("y", "Normal", mu=["a", "a"]), ("variables", "y", "mu"), "not a number"),
+        (lambda b: b.rv("y", "Normal", mu=ref("a") + pd.Series([1.0])), (), "Series"),
+        (lambda b: b.rv("y", "Normal", observed=[1.0], shape=1), ("variables", "y", "shape"), "free variables"),
+        (lambda b: b.rv(3, "Normal"), ("variables",), "3 is no name"),
+        (lambda b: b.data(3, [1.0]), ("data",), "3 is no name"),
+        (lambda b: b.obs("o", 3, [1.0]), ("variables", "o", "target"), "3 is no name"),
+        (lambda b: b.rv("x", "Normal", dims=3), ("variables", "x", "dims"), "3 is no name of a dim"),
+        (lambda b: b.rv("x", "Normal", dims=("g", 3)), ("variables", "x", "dims"), "3 is no name of a dim"),
+        (lambda b: b.rv("x", "Normal", shape=2.5), ("variables", "x", "shape"), "2.5 is no shape"),
+        (lambda b: b.rv("x", "Normal", shape=-1), ("variables", "x", "shape"), "-1 is no shape"),
+        (lambda b: b.rv("x", "Normal", shape=True), ("variables", "x", "shape"), "True is no shape"),
+        (lambda b: b.rv("x", "Normal", shape="ab"), ("variables", "x", "shape"), "'ab' is no shape"),
+        (lambda b: b.rv("x", "Normal", centering=True), ("variables", "x", "centering"), "True"),
+        (lambda b: b.rv("x", "Normal", transform=["log"]), ("variables", "x", "transform"), "log"),
+        (lambda b: b.coords(g="abc"), ("coords", "g"), "no sequence of labels"),
+        (lambda b: b.coords(g=5), ("coords", "g"), "no sequence of labels"),
+        (lambda b: b.coords(g=[["a"], ["b"]]), ("coords", "g"), "no label"),
+        (lambda b: b.coords(g=[1.0, float("nan")]), ("coords", "g"), "no label"),
+        (lambda b: b.coords(g=[None]), ("coords", "g"), "no label"),
+        (lambda b: b.det("d", ref("a")[::0]), (), "step 0"),
+        (lambda b: b.det("d", ref("a")[:2.0]), (), "slice bound"),
+        (lambda b: b.det("d", ref(3)), (), "3 is no name"),
+    ],
+)
+def test_misuse_is_one_clear_error(build: object, where: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ModelError, match=words) as caught:
+        build(Builder())
+    assert caught.value.where == where
+
+
+def test_dates_are_labels_by_their_text() -> None:
+    days = np.array(["2020-01-01", "2020-01-02"], dtype="datetime64[D]")
+    assert Builder().coords(day=days).build().coords["day"] == ("2020-01-01", "2020-01-02")
+    stamps = pd.date_range("2020-01-01", periods=2)
+    assert Builder().coords(day=stamps).build().coords["day"] == ("2020-01-01T00:00:00", "2020-01-02T00:00:00")
+
+
+def test_a_single_value_seen_and_a_single_mask_may_be_true() -> None:
+    build = Builder().rv("y", "Bernoulli", p=0.5, observed=True, mask=np.True_).rv("m", "Normal")
+    assert build.build()["y"].value == build.build()["y"].mask == Constant(True)
+    with pytest.raises(ExpressionError, match=r"exmc\.math\.equal") as caught:
+        build.rv("x", "Normal", mu=ref("m") == 1)
+    assert caught.value.where == ("variables", "x", "mu")

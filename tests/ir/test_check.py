@@ -265,3 +265,25 @@ def test_a_joint_observation_has_one_jacobian_and_no_mask() -> None:
     assert caught.value.where == ("variables", "y", "log_jacobian")
     with pytest.raises(ModelError, match="mask"):
         check(vector.with_nodes((Observation("y", NORMAL, ref("v"), mask=ref("v") > 1.0, joint=True),)))
+
+
+@pytest.mark.parametrize(
+    ("family", "transform", "remedy"),
+    [("Normal", "log", "identity"), ("HalfNormal", "identity", "log"), ("Beta", "interval", "logit")],
+)
+def test_a_transform_must_map_onto_the_support(family: str, transform: str, remedy: str) -> None:
+    parameters = {"alpha": 1.0, "beta": 1.0} if family == "Beta" else {}
+    build = Builder().rv("x", family, **parameters, transform=transform, centering="centered")
+    with pytest.raises(ModelError, match=f"{transform!r} does not reach every value of a {family}") as caught:
+        build.build()
+    assert caught.value.where == ("variables", "x", "transform")
+    assert remedy in caught.value.remedy
+
+
+@pytest.mark.parametrize("operation", ["max", "min", "mean", "logsumexp"])
+def test_nothing_has_no_largest_element(operation: str) -> None:
+    for text in (f"{operation}(v)", f"{operation}(w, axis=1)"):
+        build = Builder().data("v", []).data("w", np.ones((2, 0))).rv("m", "Normal").det("d", text)
+        with pytest.raises(ModelError, match="no elements"):
+            build.build()
+    assert check(Builder().data("w", np.ones((2, 0))).det("d", f"{operation}(w, axis=0)").build())["d"].shape == (0,)

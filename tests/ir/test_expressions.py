@@ -129,3 +129,10 @@ def test_extent_counts_levels_and_parts_and_stops_at_the_limits() -> None:
     for _ in range(60):
         wide = wide + wide
     assert extent(wide, 100, 1000)[1] == 1001
+
+
+def test_a_comparison_of_trees_is_not_taken_for_one_of_values() -> None:
+    """`==` on expressions compares the trees, so that these would have a constant 0 or 1 in them."""
+    for wrong in (lambda: X * (X == 2), lambda: apply("exp", X != 1), lambda: X + np.True_):
+        with pytest.raises(ExpressionError, match=r"exmc\.math\.equal"):
+            wrong()

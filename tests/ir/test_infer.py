@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exmc.errors import ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.expressions import names_in, ref
 from exmc.ir.infer import dim_sizes, distribution_of, infer_types, map_expressions, resolve_expressions
@@ -87,6 +88,13 @@ def test_distribution_of_a_call() -> None:
     assert distribution_of(model["x"].call, "x").name == "Normal"
 
 
-@pytest.mark.parametrize("literal", [True, 1, 1.0])
-def test_shapes_do_not_depend_on_the_kind_of_a_literal(literal: float) -> None:
+@pytest.mark.parametrize("literal", ["True", 1, 1.0])
+def test_shapes_do_not_depend_on_the_kind_of_a_literal(literal: str | float) -> None:
     assert infer_types(Builder().rv("x", "Normal", mu=literal).build())["x"] == ArrayType()
+
+
+def test_values_along_another_dim_do_not_fit_an_observed_variable() -> None:
+    """Also where the two are of one length."""
+    build = Builder().coords(g=["a", "b"], h=["c", "d"]).data("v", [1.0, 2.0], dims="h").rv("x", "Normal", dims="g")
+    with pytest.raises(ModelError, match="do not fit the variable 'x'"):
+        build.obs("o", "x", "v").build()

@@ -173,6 +173,14 @@ def test_slice_stands_only_in_an_index() -> None:
 def test_bools_count_as_zero_and_one() -> None:
     values = {"m": np.array([True, True, False])}
     assert evaluate(Reference("m") + Reference("m"), values).tolist() == [2, 2, 0]
-    assert evaluate(apply("sum", Reference("m") - True), values) == -1
+    assert evaluate(apply("sum", Reference("m") - Constant(True)), values) == -1
     exact = np.exp([1.0, 1.0, 0.0])
     assert evaluate(apply("exp", Reference("m")), values).tolist() == exact.tolist()
+
+
+def test_indices_apart_come_first_as_in_numpy() -> None:
+    """Between them a slice, before them another: with three axes the first of them is where numpy puts them anyway."""
+    values = {"x": np.zeros((2, 3, 4, 5)), "i": np.array([0, 1, 1, 2, 0, 1])}
+    expression = Reference("x")[:, Reference("i"), :, 0]
+    types = {n: ArrayType(v.shape, (None,) * v.ndim, "int") for n, v in values.items()}
+    assert infer_type(expression, types).shape == evaluate(expression, values).shape == (6, 2, 4)

@@ -25,7 +25,7 @@ from exmc.ir.serial import encode
         ("- x", -ref("x")),
         ("+x", ref("x")),
         ("True", Constant(True)),
-        ("-True", apply("negative", True)),
+        ("-True", apply("negative", Constant(True))),
         ("x @ y", ref("x") @ ref("y")),
         ("(x < 1) & ~(y >= 2)", (ref("x") < 1) & ~(ref("y") >= 2)),
         ("x == y", apply("equal", ref("x"), ref("y"))),

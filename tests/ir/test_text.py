@@ -119,3 +119,11 @@ def test_model_text_golden() -> None:
 
 def test_mermaid_golden() -> None:
     assert mermaid(schools().build()) == MERMAID
+
+
+def test_names_that_are_words_of_mermaid() -> None:
+    """A node called ``end`` would end the drawing."""
+    model = Builder().rv("end", "Normal").rv("style", "Normal", mu="end").build()
+    drawn = mermaid(model)
+    assert "  node_end --> node_style\n" in drawn
+    assert '  node_end(["end ~ Normal(mu=0.0, sigma=1.0)"])\n' in drawn

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipelines import cli, run
+from exmc.trace import store
+from pipelines import cli, commands, run
 from pipelines.cli import main
-from tests.pipelines.running import EXMC, write_config
+from tests.pipelines.running import EXMC, begin, write_config
 
 # Wide thresholds are not at stake here: the model is Gaussian, with more than enough draws to pass every check.
 GOOD = "sampler: {draws: 1200, warmup: 700, chains: 4, seed: 5}\n"
@@ -93,6 +96,61 @@ def test_compare_ranks_runs(finished: Path, folder: Path, capsys: pytest.Capture
     out = capsys.readouterr().out
     assert "elpd" in out
     assert "wide" in out
+    assert main(["compare", str(finished), "wide", "--json"]) == 0
+    by_loo = json.loads(capsys.readouterr().out)
+    assert [row["name"] for row in by_loo] == [str(finished), "wide"]
+    assert main(["compare", str(finished), "wide", "--json", "--method", "waic"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["elpd"] > by_loo[0]["elpd"]
+    assert main(["compare", str(finished), "wide", "--method", "wiac"]) == 2
+    assert "Did you mean 'waic'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", [0.15, 0.4, 0.8])
+def test_control_c_before_anything_is_drawn_is_no_traceback(seconds: float, folder: Path) -> None:
+    process = begin(["run", "small.yaml", "--quiet"])
+    time.sleep(seconds)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert out == ""
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("stage", ["follow", "connect"])
+def test_control_c_says_how_to_go_on_where_there_is_a_run(
+    stage: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*arguments: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, stage, interrupted)
+    assert main(["run", "small.yaml", "--quiet"]) == 130
+    going_on = " Go on with: exmc resume runs/small" if stage == "follow" else ""
+    assert capfd.readouterr() == ("", f"exmc: stopped.{going_on}\n")
+
+
+def test_files_that_cannot_be_read_are_no_defect(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(directory: str) -> Any:
+        raise PermissionError(13, "Permission denied", f"{directory}/state/store.json")
+
+    monkeypatch.setattr(store.RunStore, "open", refuse)
+    assert main(["summary", str(finished)]) == 1
+    assert capfd.readouterr() == ("", f"exmc: Permission denied: {finished}/state/store.json.\n")
+
+
+def test_nobody_is_told_to_delete_or_resume_a_folder_of_other_files(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "mine" / "state").mkdir(parents=True)
+    (folder / "mine" / "state" / "notes.txt").write_text("precious")
+    for arguments in (["summary", "mine"], ["resume", "mine"], ["run", "small.yaml", "--out", "mine"]):
+        assert main(arguments) in (1, 2)
+        err = capfd.readouterr().err
+        assert err.count("\n") == 1
+        assert "delete" not in err
+        assert "another run" not in err
 
 
 def test_check_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,4 +209,4 @@ def test_help_needs_no_heavy_imports() -> None:
 
 
 def test_statuses_are_those_documented() -> None:
-    assert (cli.PASSED, cli.FAILED, cli.MISUSED, cli.DOUBTFUL, cli.INTERRUPTED) == (0, 1, 2, 3, 130)
+    assert (commands.PASSED, commands.FAILED, cli.MISUSED, commands.DOUBTFUL, cli.INTERRUPTED) == (0, 1, 2, 3, 130)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from exmc.errors import ClusterError
 from pipelines import cluster
-from pipelines.sections import RemoteCluster
+from pipelines.sections import LocalCluster, RemoteCluster
 
 
 def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
@@ -14,3 +16,11 @@ def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
     with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:9 did not answer") as raised, cluster.connect(section, 1):
         pass
     assert raised.value.where == ("cluster", "address")
+
+
+def test_without_a_say_on_affinity_all_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS has no `sched_getaffinity`."""
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    with cluster.connect(LocalCluster(), 8) as client:
+        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 3

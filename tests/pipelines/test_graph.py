@@ -108,6 +108,16 @@ def test_storage_that_stays_broken_ends_the_run_with_a_remedy(tmp_path: Path, mo
     assert resume(tmp_path / "out", ignore).failed == {}
 
 
+@pytest.mark.parametrize("error", [MemoryError("no room"), ModuleNotFoundError("No module named 'exmc'")])
+def test_what_a_worker_lacks_is_no_defect(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lacking(*arguments: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(graph.stages, "compile_rewritten", lacking)
+    with pytest.raises(ClusterError, match=f"{type(error).__name__}: {error}.*exmc resume"):
+        run(tmp_path, "out", "run.retries=0")
+
+
 def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
     real = graph.Client.submit

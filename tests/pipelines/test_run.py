@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
+import shutil
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +67,8 @@ def test_run_directory_holds_what_is_needed_to_understand_it(quick: Path) -> Non
     events = [json.loads(line) for line in (quick / "events.jsonl").read_text().splitlines()]
     stages = [event["stage"] for event in events if event["kind"] == "stage"]
     assert stages == ["build", "rewrite", "compile", "warmup", "sample", "diagnose"]
+    bench = runpy.run_path(str(Path(__file__).parents[2] / "scripts" / "bench" / "stages.py"))
+    assert bench["STAGES"] == stages
     assert all(event["took"] >= 0 for event in events if event["kind"] == "stage")
     done = {chain: sum(e["receipt"]["draws"] for e in events if e["kind"] == "segment" and e["chain"] == chain)
             for chain in range(3)}  # fmt: skip
@@ -118,6 +123,63 @@ def test_resuming_a_finished_run_changes_nothing(quick: Path) -> None:
     result = resume(quick, on_event=lambda event: None)
     assert result.failed == {}
     assert {p: p.stat().st_mtime_ns for p in quick.rglob("*")} == before
+
+
+def no_store(run: Path) -> None:
+    shutil.rmtree(run / "run.zarr")
+
+
+def flipped_bit(run: Path) -> None:
+    chunk = run / "run.zarr" / "posterior" / "mu" / "c.1.1"
+    content = bytearray(chunk.read_bytes())
+    content[100] ^= 1
+    chunk.unlink()
+    chunk.write_bytes(content)
+
+
+def torn_chunk(run: Path) -> None:
+    chunk = run / "run.zarr" / "posterior" / "mu" / "c.1.2"
+    os.truncate(chunk, 100)
+
+
+def flipped_bit_of_what_is_derived(run: Path) -> None:
+    chunk = run / "run.zarr" / "log_likelihood" / "y" / "c.1.1.0"
+    content = chunk.read_bytes()
+    chunk.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+def no_metadata(run: Path) -> None:
+    (run / "run.zarr" / "zarr.json").write_text("[]")
+
+
+@pytest.mark.parametrize(
+    "spoil", [no_store, flipped_bit, torn_chunk, flipped_bit_of_what_is_derived, no_metadata], ids=lambda f: f.__name__
+)
+def test_resuming_a_finished_run_repairs_it(spoil: Callable[[Path], None], quick: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(quick, tmp_path / "run"))
+    assert RunStore.open(run).sound
+    spoil(run)
+    assert not RunStore.open(run).sound
+    assert resume(run, on_event=lambda event: None).failed == {}
+    assert_same_store(quick, run)
+
+
+def test_a_run_that_lost_its_plan_is_not_called_empty(quick: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(quick, tmp_path / "run"))
+    (run / "state" / "plan.json").unlink()
+    with pytest.raises(StoreError, match=r"plan\.json is missing\. Restore"):
+        resume(run, on_event=lambda event: None)
+
+
+@pytest.mark.parametrize(("old", "new"), [('"sigma",\n      1', '"sigma",\n      2'), ("{", "[")])
+def test_another_model_is_not_taken_for_the_runs(old: str, new: str, quick: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(quick, tmp_path / "run"))
+    shutil.rmtree(run / "run.zarr")
+    text = (run / "ir.json").read_text()
+    assert old in text
+    (run / "ir.json").write_text(text.replace(old, new, 1))
+    with pytest.raises(StoreError, match=r"ir\.json is damaged"):
+        resume(run, on_event=lambda event: None)
 
 
 def test_a_killed_worker_costs_nothing_but_time(slow: Path, tmp_path: Path) -> None:

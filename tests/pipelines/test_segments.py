@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from exmc.compile.program import CompiledModel
@@ -107,6 +108,29 @@ def test_a_stop_keeps_whole_chunks_only(plan: Plan, compiled: CompiledModel) -> 
     assert run_segment(plan, compiled, SegmentTask(0, 0)).receipt is not None
 
 
+def test_a_stop_within_a_chunk_goes_on_from_the_chunk_before(
+    plan: Plan, compiled: CompiledModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = with_out(load_config(tmp_path / "small.yaml"), tmp_path / "undisturbed")
+    undisturbed = create_run(check_config(config))
+    drawn(undisturbed, compiled)
+    patient, real, left = replace(plan, segment_seconds=100.0), segments.advance, [500, 250]
+
+    def advance(density: Any, options: Any, state: Any, iterations: int, should_stop: Any) -> Any:
+        return real(density, options, state, left.pop(0), should_stop)
+
+    first = run_segment(patient, compiled, SegmentTask(0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "advance", advance)
+        second = run_segment(patient, compiled, SegmentTask(0, 1, first.digest))
+    assert left == []
+    assert second.receipt is not None
+    assert (second.receipt.first, second.receipt.draws) == (0, 500)
+    drawn(patient, compiled)
+    ours, theirs = (Journal.open(p.path).committed(0)[-1].state for p in (plan, undisturbed))
+    assert all(np.array_equal(ours[name], theirs[name]) for name in theirs)
+
+
 def test_a_fault_of_the_model_is_recorded_not_raised(
     plan: Plan, compiled: CompiledModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +154,16 @@ def test_a_fault_of_the_infrastructure_is_raised(
     with pytest.raises(type(error)):
         run_segment(plan, compiled, SegmentTask(1, 0))
     assert Journal.open(plan.path).failures() == {}
+
+
+def test_a_worker_with_other_libraries_draws_nothing(plan: Plan, compiled: CompiledModel) -> None:
+    """But what is committed may be reported by anybody."""
+    elsewhere = replace(plan, versions=dict(plan.versions) | {"numpy": "1.0"})
+    with pytest.raises(StoreError, match=r"begun with numpy 1\.0 \(now .*on every worker"):
+        run_segment(elsewhere, compiled, SegmentTask(0, 0))
+    assert Journal.open(plan.path).committed(0) == ()
+    done = run_segment(plan, compiled, SegmentTask(0, 0))
+    assert run_segment(elsewhere, compiled, SegmentTask(0, 0)) == done
 
 
 def test_a_segment_whose_predecessor_is_missing_is_refused(plan: Plan, compiled: CompiledModel) -> None:

@@ -54,6 +54,36 @@ def test_lines_where_there_is_no_terminal() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("width", "headings"),
+    [
+        (120, ["chain", "draws", "divergences", "step", "size", "grads/draw", "draws/s"]),
+        (80, ["chain", "draws", "divergences", "step", "size", "grads/draw", "draws/s"]),
+        (40, ["chain", "draws", "divergences", "draws/s"]),
+        (24, ["draws", "divergences"]),
+    ],
+)
+def test_a_narrow_terminal_shows_fewer_columns_but_whole_ones(
+    width: int, headings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(width))
+    options = SamplerOptions(seed=1, draws=2000, warmup=1000, chains=2)
+    with Progress("small", options, Terminal()) as progress:
+        progress(segment(0, True, 0, 1000))
+        progress(segment(0, False, 0, 2000, divergences=1234))
+        console = Console(file=io.StringIO(), width=width)
+        console.print(progress.view())
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert all(len(line) <= width and "…" not in line for line in lines)
+    found = next(i for i, line in enumerate(lines) if "divergences" in line)
+    assert lines[found].split() == headings
+    cells = lines[found + 1].split()
+    assert {"2000/2000", "1234"} <= set(cells)
+    assert ("━" * 10 in cells) == (width == 120)
+    assert cells[0] == ("2000/2000" if width == 24 else "0")
+
+
 def test_a_table_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")

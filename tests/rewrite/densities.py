@@ -36,9 +36,9 @@ def all_values(model: Model, free: Mapping[str, Any]) -> Values:
 
 
 def terms(call: Call, value: Any, values: Values) -> Any:
-    """The elementwise log density of `value` under `call`."""
-    arguments = {k: evaluate(e, values) for k, e in call.parameters}
-    return DISTRIBUTIONS[call.distribution].log_density(value, **arguments)
+    """The elementwise log density of `value` under `call`; bools are numbers."""
+    arguments = {k: np.asarray(evaluate(e, values), float) for k, e in call.parameters}
+    return DISTRIBUTIONS[call.distribution].log_density(np.asarray(value, float), **arguments)
 
 
 def log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] | None = None) -> float:

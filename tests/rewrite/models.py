@@ -115,6 +115,63 @@ def nested() -> Builder:
     )
 
 
+def lifted_twice() -> Builder:
+    """The second lifted observation depends on the first, by name: on what was seen, not on what it was solved for."""
+    return (
+        Builder()
+        .rv("a", "Normal")
+        .rv("z1", "Exponential", rate=1.0, shape=2)
+        .det("y1", "a + 2 * z1")
+        .obs("o1", "y1", [5.0, 6.0])
+        .rv("z2", "Laplace", shape=2)
+        .det("y2", "o1 + a * z2")
+        .obs("o2", "y2", [7.0, 9.0])
+        .rv("q", "Normal", mu="o1[0] + a")
+        .rv("w", "Normal", mu="q", observed=1.0)
+    )
+
+
+def one_factor() -> Builder:
+    """A factor with an axis of length 1, around a product with a matrix."""
+    return (
+        Builder()
+        .data("A", MATRIX)
+        .rv("s", "HalfNormal", shape=1)
+        .rv("z", "Normal", shape=3)
+        .det("y", "s * (A @ z)")
+        .obs("o", "y", [1.0, 2.0, -0.5])
+    )
+
+
+def bools() -> Builder:
+    """Bools as values, parameters and bounds, which count as 0 and 1."""
+    return (
+        Builder()
+        .data("f", [True, False, True])
+        .rv("m", "Normal")
+        .rv("n", "Normal", mu="f", sigma=1.0, observed="f")
+        .rv("b", "Bernoulli", logit="m * f", observed="f")
+        .rv("p", "Bernoulli", p="f", observed="f")
+        .rv("k", "Binomial", n="f", p=0.5, observed="f")
+        .rv("u", "Uniform", low="f", high=2.0)
+    )
+
+
+def dims_by_shape() -> Builder:
+    """Dims whose sizes only variables tell that become observations or deterministics."""
+    return (
+        Builder()
+        .rv("m", "Normal")
+        .rv("x", "Normal", mu="m", dims="row", shape=2)
+        .obs("x_obs", "x", [1.0, 2.0])
+        .rv("t", "Normal", dims="row")
+        .rv("z", "Laplace", dims="column", shape=3)
+        .det("y", "m + 2 * z")
+        .obs("o", "y", [1.0, 2.5, -0.5])
+        .det("d", "2 * z", dims="column")
+    )
+
+
 MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "schools": (schools, {}),
     "informative schools": (lambda: schools(10.0), {}),
@@ -130,6 +187,10 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "matrix": (matrix, {"o": "z"}),
     "scaled matrix": (lambda: matrix("c - (s * (A @ (-z / 2))) * s"), {"o": "z"}),
     "row vector": (lambda: matrix("z @ A"), {"o": "z"}),
+    "lifted twice": (lifted_twice, {"o1": "z1", "o2": "z2"}),
+    "dims by shape": (dims_by_shape, {"o": "z"}),
+    "one factor": (one_factor, {"o": "z"}),
+    "bools": (bools, {}),
     "nested": (nested, {}),
     "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
     "bounded": (

@@ -64,3 +64,11 @@ def test_not_known_to_be_positive(text: str) -> None:
     expression = parse_expression(text)
     assert not is_positive(expression, MODEL)
     assert magnitude(expression, MODEL) == apply("abs", expression)
+
+
+def test_one_positive_operand_makes_no_positive_result() -> None:
+    model = Builder().rv("s", "HalfNormal").rv("m", "Normal").build()
+    for operation in ("add", "multiply", "divide"):
+        assert is_positive(apply(operation, ref("s"), ref("s")), model)
+        assert not is_positive(apply(operation, ref("s"), ref("m")), model)
+        assert not is_positive(apply(operation, ref("m"), ref("s")), model)

@@ -7,6 +7,7 @@ import pytest
 
 from exmc.ir.builder import Builder
 from exmc.ir.infer import infer_types
+from exmc.rewrite.block import SAMPLED
 from exmc.rewrite.evidence import Verdict, _moments, weigh
 from exmc.rewrite.surface import Surface
 from exmc.rewrite.unpooled import unpooled_fit
@@ -236,3 +237,11 @@ def test_large_models_stay_cheap() -> None:
     surface = Surface(model, infer_types(model))
     unpooled_fit([("theta",)], surface)
     assert surface.evaluations < 400
+
+
+def test_of_many_coefficients_that_share_rows_some_stand_for_all() -> None:
+    generator = np.random.default_rng(4)
+    matrix = generator.normal(size=(500, 3 * SAMPLED))
+    seen = matrix @ generator.normal(size=3 * SAMPLED) + generator.normal(size=500)
+    build = Builder().data("X", matrix).rv("tau", "HalfNormal").rv("theta", "Normal", sigma="tau", shape=3 * SAMPLED)
+    assert verdict(build.rv("y", "Normal", mu="X @ theta", sigma=1.0, observed=seen)).centred

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exmc.ir.builder import Builder
 from exmc.ir.expressions import ref
-from exmc.rewrite.lifting import candidates, inlined, observed_deterministics
+from exmc.rewrite.lifting import candidates, inlined, observed_deterministic
 
 
 def test_candidates_reach_the_values_and_nothing_else() -> None:
@@ -20,8 +20,11 @@ def test_candidates_reach_the_values_and_nothing_else() -> None:
         .obs("o", "y", 2.0)
         .build()
     )
-    ((observation, target),) = observed_deterministics(model)
+    found = observed_deterministic(model, "o")
+    assert found is not None
+    observation, target = found
     assert (observation.name, target.name) == ("o", "y")
+    assert [n.name for n in model if observed_deterministic(model, n.name)] == ["o"]
     assert [v.name for v in candidates(model, observation, target)] == ["last", "first"]
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from exmc.errors import ModelError
 from exmc.ir.builder import Builder
+from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Reference, ref
 from exmc.ir.nodes import Call, Observation
 from exmc.rewrite.normalize_observations import normalize_observations
-from tests.rewrite.models import seed_example, weighted
+from tests.rewrite.models import dims_by_shape, seed_example, weighted
 
 
 def test_the_distribution_moves_into_the_observation() -> None:
@@ -66,3 +67,10 @@ def test_weights_and_masks_that_mean_nothing(arguments: dict[str, object], key: 
     with pytest.raises(ModelError, match=fragment) as caught:
         normalize_observations(model)
     assert caught.value.where == ("variables", "y", key)
+
+
+def test_dims_stay_with_the_observation_and_keep_their_sizes() -> None:
+    source = dims_by_shape().build()
+    result, _ = normalize_observations(source)
+    assert check(source)["x_obs"].dims == check(result)["x_obs"].dims == ("row",)
+    assert dict(result.coords) == {"row": (0, 1)}

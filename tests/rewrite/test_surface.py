@@ -52,3 +52,9 @@ def test_extra_rows_and_the_count_of_evaluations() -> None:
     surface.extra.append(lambda values: np.array([values["m"], 2.0]))
     assert surface.rows({"m": np.array(0.5)})[1:].tolist() == [0.5, 2.0]
     assert surface.evaluations == 1
+
+
+def test_a_weight_of_zero_leaves_out_what_is_impossible() -> None:
+    build = Builder().rv("h", "HalfNormal")
+    model = build.rv("y", "Uniform", low=0.0, high="h", observed=[0.5, 3.0], weight=[1.0, 0.0]).build()
+    assert Surface(model, infer_types(model)).rows({"h": np.array(0.0)}).tolist() == [0.0, 0.0]

@@ -194,7 +194,14 @@ def test_every_sampled_chunk_is_covered(journal: Journal) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "no run here"), (b"{", "damaged"), (b"[]", "format None"), (b'{"format": 99}', "format 99")],
+    [
+        (None, "no run here"),
+        (b"{", "damaged"),
+        (b"[]", "damaged: it holds no object"),
+        (b'{"format": 1}', "damaged: KeyError: 'schema'"),
+        (b'{"format": 99}', "format 99"),
+        (b"{}", "format None"),
+    ],
 )
 def test_what_is_no_run_is_refused_with_a_remedy(tmp_path: Path, content: bytes | None, message: str) -> None:
     if content is not None:
@@ -276,3 +283,21 @@ def test_racing_writers_agree(tmp_path: Path) -> None:
     assert raced.repair() == ()
     assert contents(raced.directory) == contents(quiet.directory)
     assert raced.committed(0)[0].previous == NO_RECORD
+
+
+def test_a_failure_whose_record_is_damaged_is_still_one(tmp_path: Path) -> None:
+    journal = RunStore.create(tmp_path / "run", schema(), 10).journal
+    journal.fail(1, "Traceback …")
+    (tmp_path / "run" / "state" / "chain-00001" / "failed.json").write_text("{")
+    assert "is damaged" in journal.failures()[1]
+
+
+def test_repair_goes_back_to_the_first_damage_of_a_chain(tmp_path: Path) -> None:
+    journal = RunStore.create(tmp_path / "run", schema(), 10).journal
+    write_missing(journal, 0, 10)
+    for number in (0, 1):
+        (journal.arrays / "posterior" / "mu" / f"c.0.{number}").write_bytes(b"")
+    assert [d.segment for d in journal.repair()] == [1, 2]
+    assert [r.segment for r in journal.committed(0)] == [0]
+    write_missing(journal, 0, 10)
+    assert journal.damage() == ()

@@ -273,7 +273,7 @@ def test_an_interrupted_creation_is_recognised(tmp_path: Path, monkeypatch: pyte
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "_describe", killed)
+        patch.setattr(store_module, "write_description", killed)
         with pytest.raises(Killed):
             RunStore.create(tmp_path / "run", schema(), 10)
     with pytest.raises(StoreError, match=r"interrupted.*delete the directory"):

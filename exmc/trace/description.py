@@ -1,0 +1,79 @@
+"""The file by which a directory is known to hold a run, and the names of what lies beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from exmc.errors import StoreError
+from exmc.trace import chunks
+from exmc.trace.schema import Schema, from_document, to_document
+
+FORMAT = 1
+ZARR = "run.zarr"
+STATE = "state"
+DESCRIPTION = "store.json"
+WORKING = "working.zarr"
+BUILDING = "building.zarr"
+
+
+class Description(NamedTuple):
+    """What stays the same as long as a run is drawn: its arrays, draws per chunk, the root's attributes at creation."""
+
+    schema: Schema
+    chunk_draws: int
+    attributes: Mapping[str, Any]
+
+
+def write_description(directory: Path, description: Description) -> None:
+    """Write the description of the run in `directory`, at once."""
+    document = {
+        "format": FORMAT,
+        "chunk_draws": description.chunk_draws,
+        "attributes": dict(description.attributes),
+        "schema": to_document(description.schema),
+    }
+    content = json.dumps(document, indent=1, ensure_ascii=False).encode()
+    chunks.replace_file(directory / STATE / DESCRIPTION, content)
+
+
+def read_description(directory: Path) -> Description:
+    """The description of the run in `directory`; raises `StoreError` if it is missing, damaged or too new or old."""
+    try:
+        document = json.loads((directory / STATE / DESCRIPTION).read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise _no_run(directory) from None
+    except ValueError as error:
+        raise _damaged(directory, str(error)) from None
+    if not isinstance(document, dict):
+        raise _damaged(directory, "it holds no object")
+    found = document.get("format")
+    if found != FORMAT:
+        raise StoreError(
+            f"this run was written in format {found!r}; this version reads {FORMAT}.",
+            where=(str(directory),),
+            remedy="Use the version of exmc that wrote it.",
+        )
+    try:
+        return Description(
+            from_document(document["schema"]), int(document["chunk_draws"]), dict(document["attributes"])
+        )
+    except (KeyError, ValueError, TypeError, StoreError) as error:
+        raise _damaged(directory, f"{type(error).__name__}: {error}") from None
+
+
+def _no_run(directory: Path) -> StoreError:
+    state, where = directory / STATE, (str(directory),)
+    # Only what creating a run leaves when it is killed: nobody is told to delete a folder with other files in it.
+    if state.is_dir() and all(p.name == BUILDING or p.name.startswith(".") for p in state.iterdir()):
+        remedy = "It holds no draws yet: delete the directory and start again."
+        return StoreError("the creation of this run was interrupted.", where=where, remedy=remedy)
+    remedy = f"A run directory holds {ZARR} and {STATE}/{DESCRIPTION}; check the path, or start a run with it."
+    return StoreError("there is no run here.", where=where, remedy=remedy)
+
+
+def _damaged(directory: Path, reason: str) -> StoreError:
+    remedy = "Restore it from a copy."
+    return StoreError(f"{STATE}/{DESCRIPTION} is damaged: {reason}.", where=(str(directory),), remedy=remedy)
