@@ -12,7 +12,8 @@ import numpy as np
 from exmc.compile.lower_blocks import BLOCKS
 from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
 from exmc.compile.lower_frame import Frame
-from exmc.compile.lower_loops import INITIAL, FusedLoop, index_operand, load_flat, put
+from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
+from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.primitives import Array, region
 from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, contiguous, schedule
@@ -60,7 +61,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
     _allocate(frame, offsets)
     for step in frame.schedule.steps:
         if isinstance(step, LoopStep):
-            FusedLoop(frame, step).emit()
+            loop_of(frame, step).emit()
         elif isinstance(step, BlockStep):
             equation = frame.equations[step.item]
             BLOCKS[equation.primitive](frame, equation)
@@ -136,9 +137,8 @@ def _scalar_step(frame: Frame, step: ScalarStep) -> None:
     equation = frame.equations[step.item]
     if equation.primitive == "take":
         index = equation.operands[1]
-        place = frame.data(index, "int64")
-        number = writer.load(place.base, constant=True, kind="i64")
-        result = load_flat(frame, equation.operands[0], number)
+        place = frame.indices(index, math.prod(frame.shape(equation.operands[0])))
+        result = load_flat(frame, equation.operands[0], writer.index(place, ()))
     elif equation.primitive in INITIAL:
         result = frame.scalar(equation.operands[0])
     else:
@@ -160,8 +160,8 @@ def _scalar_part(frame: Frame, part: Part) -> None:
     if bounds is not None:
         offset += sum(start * stride for (start, _, _), stride in zip(bounds, place.strides, strict=True))
     else:
-        index = frame.data(index_operand(frame, part), "int64")
-        terms = [(writer.load(index.base, constant=True, kind="i64").name, 1)]
+        index = frame.indices(index_operand(frame, part), math.prod(frame.shape(part.scatter)))
+        terms = [(writer.index(index, ()), 1)]
     put(frame, part, term, writer.address(place.base, offset, terms))
 
 
@@ -188,8 +188,7 @@ def _copy(frame: Frame, value: int, offset: int) -> None:
             with writer.loop(shape[len(indices)]) as index:
                 nest([*indices, index])
             return
-        place = writer.address(source.base, source.offset, list(zip(indices, source.strides, strict=True)))
-        element = writer.load(place, constant=source.constant)
+        element = writer.element(source, indices)
         writer.store(element, writer.address("%results", offset, list(zip(indices, contiguous(shape), strict=True))))
 
     nest([])

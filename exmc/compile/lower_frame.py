@@ -15,13 +15,24 @@ from exmc.compile.tape import Equation, Tape
 _ALIGNMENT = 8
 """Buffers start at whole cache lines, in doubles."""
 
+NARROW = 2**15
+"""Data of so many elements leave the nearest cache, and are kept in the smallest dtype that holds them."""
+
 
 class Layout(NamedTuple):
-    """How a constant is handed to the machine code: as what, with its axes in which order."""
+    """How a constant is handed to the machine code: as what, with its axes in which order, arranged how.
+
+    An arrangement is () for none, or
+
+    - ("tiles", axis, size): a matrix in tiles of `size` rows, each tile column by column, padded with zeros;
+    - ("sorted", index): the rows in the order that sorts the constant `index`;
+    - ("starts", groups): where each number below `groups` begins in the sorted constant, and where the last ends.
+    """
 
     constant: int
     dtype: str
     order: tuple[int, ...]
+    arrangement: tuple[str | int, ...] = ()
 
 
 @dataclass(slots=True)
@@ -51,6 +62,7 @@ class Frame:
     scalars: dict[int, int] = field(default_factory=dict)
     pointers: list[str] = field(default_factory=list)
     covered: set[int] = field(default_factory=set)
+    narrow: dict[int, str] = field(default_factory=dict)
     workspace_size: int = 0
 
     def shape(self, value: int) -> tuple[int, ...]:
@@ -92,18 +104,52 @@ class Frame:
         offset = sum(start * stride for (start, _, _), stride in zip(static["bounds"], source.strides, strict=True))
         return source._replace(offset=source.offset + offset, strides=strides)
 
-    def data(self, constant: int, dtype: str = "float64", order: tuple[int, ...] | None = None) -> Memory:
+    def data(self, constant: int, order: tuple[int, ...] | None = None, sorted_by: int | None = None) -> Memory:
         """A constant in memory, its axes laid out in the given order (outermost first)."""
         shape = self.shape(constant)
         order = tuple(range(len(shape))) if order is None else order
-        layout = Layout(constant, dtype, order)
+        arrangement = () if sorted_by is None else ("sorted", sorted_by)
+        dtype = self._narrowest(constant)
+        name = self._pointer(Layout(constant, dtype, order, arrangement))
+        inner = contiguous(tuple(shape[axis] for axis in order))
+        strides = tuple(inner[order.index(axis)] for axis in range(len(shape)))
+        return Memory(name, 0, strides, constant=True, dtype=dtype)
+
+    def indices(self, constant: int, size: int, sorted_by: int | None = None) -> Memory:
+        """A constant of flat indices into an array of `size` elements."""
+        shape = self.shape(constant)
+        dtype = index_dtype(size)
+        arrangement = () if sorted_by is None else ("sorted", sorted_by)
+        name = self._pointer(Layout(constant, dtype, tuple(range(len(shape))), arrangement))
+        return Memory(name, 0, contiguous(shape), constant=True, dtype=dtype)
+
+    def starts(self, constant: int, groups: int) -> Memory:
+        """Where each group of a sorted index begins and ends: shape (groups + 1,)."""
+        dtype = index_dtype(self.tape.types[constant].size + 1)
+        name = self._pointer(Layout(constant, dtype, (0,), ("starts", groups)))
+        return Memory(name, 0, (1,), constant=True, dtype=dtype)
+
+    def tiles(self, matrix: int, axis: int, size: int) -> Memory:
+        """A matrix in tiles of `size` rows, of shape (tiles, columns, size); `axis` numbers its rows."""
+        columns = self.shape(matrix)[1 - axis]
+        dtype = self._narrowest(matrix)
+        name = self._pointer(Layout(matrix, dtype, (axis, 1 - axis), ("tiles", size)))
+        return Memory(name, 0, (columns * size, size, 1), constant=True, dtype=dtype)
+
+    def _narrowest(self, constant: int) -> str:
+        array = self.tape.constants.get(constant)
+        if array is None or array.size < NARROW:
+            return "float64"
+        if constant not in self.narrow:
+            self.narrow[constant] = narrowest(array)
+        return self.narrow[constant]
+
+    def _pointer(self, layout: Layout) -> str:
         if layout not in self.layouts:
             name = f"%data{len(self.layouts)}"
             self.layouts[layout] = name
             self.pointers.append(name)
-        inner = contiguous(tuple(shape[axis] for axis in order))
-        strides = tuple(inner[order.index(axis)] for axis in range(len(shape)))
-        return Memory(self.layouts[layout], 0, strides, constant=True)
+        return self.layouts[layout]
 
     def scalar(self, value: int) -> Register:
         """A scalar in a register. Only in straight-line code: the register must dominate its later uses."""
@@ -117,8 +163,7 @@ class Frame:
             register = self.writer.load(address, constant=True)
         else:
             place = self.memory(value)
-            address = self.writer.address(place.base, place.offset, [])
-            register = self.writer.load(address, constant=place.constant)
+            register = self.writer.element(place._replace(strides=()), ())
         self.registers[value] = register
         return register
 
@@ -134,12 +179,58 @@ class Frame:
         """The arrays of the pointer table, in order."""
         packed = np.array([float(self.tape.constants[c]) for c in self.scalars], dtype=np.float64)
         arrays = [packed]
+        orders: dict[int, Array] = {}
         for layout in self.layouts:
             value = self.tape.constants.get(layout.constant)
             array = np.asarray(self.tape.literals[layout.constant] if value is None else value)
             array = array.transpose(layout.order)
+            match layout.arrangement:
+                case ("tiles", int(size)):
+                    array = tiled(array, size)
+                case ("starts", int(groups)):
+                    array = np.concatenate([[0], np.cumsum(np.bincount(array, minlength=groups))])
+                case ("sorted", int(index)):
+                    if index not in orders:
+                        orders[index] = np.argsort(_short(self.tape.constants[index]), kind="stable")
+                    array = array[orders[index]]
             arrays.append(np.ascontiguousarray(array, dtype=layout.dtype))
         return tuple(arrays)
+
+
+def _short(index: Array) -> Array:
+    # numpy sorts 16-bit integers by their digits.
+    return index.astype(np.uint16) if index.size and index.max() < 2**16 else index
+
+
+def index_dtype(size: int) -> str:
+    """The smallest dtype for indices below `size`, whatever their values."""
+    return "int8" if size <= 2**7 else "int16" if size <= 2**15 else "int32" if size <= 2**31 else "int64"
+
+
+def narrowest(array: Array) -> str:
+    """The smallest dtype that holds every element of an array exactly."""
+    for dtype in ("int8", "int16", "float32"):
+        # A few elements rule most out.
+        if _lossless(array.reshape(-1)[:: max(array.size // 64, 1)], dtype) and _lossless(array, dtype):
+            return dtype
+    return "float64"
+
+
+def _lossless(array: Array, dtype: str) -> bool:
+    wide = np.asarray(array, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        there = wide.astype(dtype).astype(np.float64)
+    # Bit by bit: -0 is no integer, and NaN is itself.
+    return bool(np.array_equal(there.view(np.int64), wide.view(np.int64)))
+
+
+def tiled(matrix: Array, size: int) -> Array:
+    """Rows in tiles of `size`, padded with zeros: shape (tiles, columns, size)."""
+    rows, columns = matrix.shape
+    whole = -(-rows // size) * size
+    padded = np.zeros((whole, columns))
+    padded[:rows] = matrix
+    return padded.reshape(-1, size, columns).transpose(0, 2, 1)
 
 
 def broadcast_strides(shape: tuple[int, ...], strides: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:
