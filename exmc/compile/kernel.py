@@ -18,6 +18,7 @@ import numpy as np
 import scipy
 
 from exmc.compile.cache import ObjectCache, default_directory
+from exmc.compile.columns import split_columns
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.lower import BATCH_SYMBOL, SYMBOL, Program, lower
 from exmc.compile.primitives import Array
@@ -173,7 +174,7 @@ def compile_density(
     if engine == "autograd":
         return AutogradDensity(function, dimension)
     _known(engine)
-    tape = simplify(record(function, dimension, gradient=True))
+    tape = split_columns(simplify(record(function, dimension, gradient=True)))
     kernel = build_kernel(lower(tape, scalar_first=True), dimension, tape.output_shapes, _cache(cache))
     density = kernel.load()
     for position in points(dimension, np.random.default_rng(dimension)):
@@ -198,7 +199,7 @@ def compile_outputs(
     if engine == "autograd":
         return AutogradOutputs(function, dimension)
     _known(engine)
-    tape = simplify(record(function, dimension, gradient=False))
+    tape = split_columns(simplify(record(function, dimension, gradient=False)))
     kernel = build_kernel(lower(tape, scalar_first=False), dimension, tape.output_shapes, _cache(cache))
     outputs = NativeOutputs(kernel)
     for position in points(dimension, np.random.default_rng(dimension)):

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from exmc.compile.lower_text import Memory, Register, Writer
+from exmc.compile.lower_text import FLAGS, Memory, Register, Writer
 from exmc.compile.primitives import Array
-from exmc.compile.schedule import Schedule, contiguous, view_strides
+from exmc.compile.schedule import Schedule, contiguous, renamed_strides, view_strides
 from exmc.compile.tape import Equation, Tape
 
 _ALIGNMENT = 8
@@ -57,6 +57,7 @@ class Frame:
     writer: Writer
     equations: dict[int, Equation]
     registers: dict[int, Register] = field(default_factory=dict)
+    reciprocals: dict[int, Register] = field(default_factory=dict)
     buffers: dict[int, Memory] = field(default_factory=dict)
     layouts: dict[Layout, str] = field(default_factory=dict)
     scalars: dict[int, int] = field(default_factory=dict)
@@ -96,6 +97,10 @@ class Frame:
     def _view(self, equation: Equation, source: Memory) -> Memory:
         static = equation.static
         if equation.primitive == "reshape":
+            shapes = self.shape(equation.operands[0]), self.shape(equation.result)
+            renamed = renamed_strides(shapes[0], source.strides, shapes[1])
+            if renamed is not None:
+                return source._replace(strides=renamed)
             return source._replace(strides=contiguous(self.shape(equation.result)))
         strides = view_strides(equation, source.strides)
         if equation.primitive == "transpose":
@@ -166,6 +171,16 @@ class Frame:
             register = self.writer.element(place._replace(strides=()), ())
         self.registers[value] = register
         return register
+
+    def reciprocal(self, value: int) -> Register:
+        """One over a scalar, computed once: a product with it may differ from the quotient in the last place.
+
+        As for `scalar`, first asked for in straight-line code.
+        """
+        if value not in self.reciprocals:
+            divisor = self.writer.real(self.scalar(value))
+            self.reciprocals[value] = self.writer.value(f"fdiv {FLAGS} double 1.0, {divisor.name}")
+        return self.reciprocals[value]
 
     def prologue(self) -> list[str]:
         """The instructions that fetch the pointers of the data."""

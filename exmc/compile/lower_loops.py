@@ -114,6 +114,13 @@ class FusedLoop:
             return
         for operand in equation.operands:
             self._plan_value(operand)
+        if equation.primitive == "divide" and self._divides_by_scalar(value):
+            self.frame.reciprocal(equation.operands[1])
+
+    def _divides_by_scalar(self, value: int) -> bool:
+        """Whether a quotient's divisor is one number for the whole loop that code must compute."""
+        divisor = self.frame.equations[value].operands[1]
+        return self.frame.shape(divisor) == () and divisor not in self.frame.tape.literals
 
     def _plan_value(self, value: int) -> None:
         frame = self.frame
@@ -207,6 +214,11 @@ class FusedLoop:
             self.local[value] = self._gather(value, indices)
         else:
             equation = self.frame.equations[value]
+            if equation.primitive == "divide" and self._divides_by_scalar(value):
+                dividend = self.writer.real(self._value(equation.operands[0], indices))
+                reciprocal = self.frame.reciprocal(equation.operands[1])
+                self.local[value] = self.writer.value(f"fmul {FLAGS} double {dividend.name}, {reciprocal.name}")
+                return self.local[value]
             operands = [self._value(o, indices) for o in equation.operands]
             self.local[value] = ELEMENTWISE[equation.primitive](self.writer, *operands)
         return self.local[value]

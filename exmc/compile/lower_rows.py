@@ -234,7 +234,7 @@ class GroupedLoop(FusedLoop):
             for slot in self.totals.values():
                 writer.store(writer.number(0.0), slot)
             self.shared = {v: self._shared_value(v, group) for v in gathers}
-            with writer.loop(count, empty=True) as row:
+            with writer.loop(count, empty=True, short=True) as row:
                 index = writer.value(f"add nuw nsw i64 {row}, {start}", "i64").name
                 self._body(sweeps, [index])
             for part, slot in self.totals.items():

@@ -26,12 +26,15 @@ LONG = 32
 """Loops from this length on are worth LLVM's time for vectorising transcendental functions."""
 
 
-def _hints(extent: int | str, *, innermost: bool, scalar: bool) -> str:
+def _hints(extent: int | str, *, innermost: bool, scalar: bool, short: bool) -> str:
     """The metadata of a loop: outer loops stay as they are, for LLVM would unroll them around their inner loops."""
     if not innermost:
         return "!4, !5, !6"
     # A vectorised loop costs LLVM tens of milliseconds, which a few rounds never earn back.
-    return "!4, !5" if scalar or (isinstance(extent, int) and extent < _SHORT) else "!4"
+    if scalar or (isinstance(extent, int) and extent < _SHORT):
+        return "!4, !5"
+    # A loop of a few dozen rounds would spend them in the remainder of an interleaved one.
+    return "!4, !7" if short else "!4"
 
 
 class Register(NamedTuple):
@@ -197,11 +200,13 @@ class Writer:
             self.store(value, self.address(base, offset, [(index, 1)]))
 
     @contextmanager
-    def loop(self, extent: int | str, *, scalar: bool = False, empty: bool = False) -> Iterator[str]:
+    def loop(
+        self, extent: int | str, *, scalar: bool = False, empty: bool = False, short: bool = False
+    ) -> Iterator[str]:
         """A loop from 0 to `extent`, exclusive; gives the index.
 
         `extent` is a number or the name of an i64, above 0 unless `empty` says that it may be 0. A `scalar` loop is
-        not to be vectorised.
+        not to be vectorised, a `short` one not to be interleaved.
         """
         index, following = self.fresh("i"), self.fresh("n")
         label = index[1:]
@@ -219,7 +224,7 @@ class Writer:
         self.lines.append(f"{label}.latch:")
         self.line(f"{following} = add nuw nsw i64 {index}, 1")
         more = self.value(f"icmp ult i64 {following}, {extent}", "i1")
-        self.loop_hints.append(_hints(extent, innermost=len(self.loop_hints) == inside, scalar=scalar))
+        self.loop_hints.append(_hints(extent, innermost=len(self.loop_hints) == inside, scalar=scalar, short=short))
         note = f"!llvm.loop !{_FIRST_LOOP + len(self.loop_hints) - 1}"
         self.line(f"br i1 {more.name}, label %{label}.body, label %{label}.done, {note}")
         self.lines.append(f"{label}.done:")
@@ -237,7 +242,7 @@ class Writer:
         """The alias scopes and loop hints that the function refers to."""
         lines = ["!0 = distinct !{!0}", "!1 = distinct !{!1, !0}", "!2 = !{!1}", "!3 = !{}"]
         lines += ['!4 = !{!"llvm.loop.mustprogress"}', '!5 = !{!"llvm.loop.vectorize.enable", i1 false}']
-        lines += ['!6 = !{!"llvm.loop.unroll.disable"}']
+        lines += ['!6 = !{!"llvm.loop.unroll.disable"}', '!7 = !{!"llvm.loop.interleave.count", i32 1}']
         for number, hints in enumerate(self.loop_hints, start=_FIRST_LOOP):
             lines.append(f"!{number} = distinct !{{!{number}, {hints}}}")
         return "\n".join(lines)

@@ -47,7 +47,5 @@ def row_product(tape: Tape, equation: Equation) -> RowProduct | None:
         axis = 1 if shape[1] > shape[0] else 0
         if min(shape) < 1 or shape[axis] < _SMALLEST or {output, terms[vector]} != set(letters):
             return None
-        return RowProduct(
-            ident, equation.operands[vector], axis, shape[axis], shape[1 - axis], output == letters[axis]
-        )
+        return RowProduct(ident, equation.operands[vector], axis, shape[axis], shape[1 - axis], output == letters[axis])
     return None

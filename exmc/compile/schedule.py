@@ -107,6 +107,15 @@ def view_strides(equation: Equation, strides: tuple[int, ...]) -> tuple[int, ...
     return tuple(step * stride for (_, _, step), stride in zip(static["bounds"], strides, strict=True))
 
 
+def renamed_strides(old: tuple[int, ...], strides: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The strides of a reshape that only adds or drops axes of length 1, or None for another."""
+    long = [(n, s) for n, s in zip(old, strides, strict=True) if n != 1]
+    if [n for n, _ in long] != [n for n in new if n != 1]:
+        return None
+    steps = iter(s for _, s in long)
+    return tuple(1 if n == 1 else next(steps) for n in new)
+
+
 def schedule(tape: Tape) -> Schedule:
     """The order of work for a tape."""
     return _Scheduler(tape).run()
@@ -153,6 +162,10 @@ class _Scheduler:
                 return "scalar" if shape == () else "loop"
             strides = self.strides.get(source, contiguous(source_shape))
             if equation.primitive == "reshape":
+                renamed = renamed_strides(source_shape, strides, shape)
+                if renamed is not None:
+                    self.strides[result] = renamed
+                    return "view"
                 return "view" if row_major(source_shape, strides) else "loop"
             self.strides[result] = view_strides(equation, strides)
             return "view"

@@ -169,7 +169,9 @@ class TapeBuilder:
         for ident in reversed(self.equations):
             if ident in live:
                 live.update(self.equations[ident].operands)
-        number = {old: new for new, old in enumerate([0, *sorted(live - {0})])}
+        # Numbers and data first, so that a tape that is rewritten to itself keeps its numbering.
+        order = sorted(live - {0}, key=lambda i: (i in self.equations, i in self.constants, i))
+        number = {old: new for new, old in enumerate([0, *order])}
         return Tape(
             types=tuple(self.types[old] for old in number),
             literals={number[i]: v for i, v in self.literals.items() if i in number},

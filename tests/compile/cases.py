@@ -195,6 +195,46 @@ def _products() -> list[Case]:
     ]
 
 
+ROWS = 700
+LABELS = _RANDOM.choice([0, 1, 2, 4], ROWS)
+"""Group numbers below 5, of which 3 is empty."""
+MANY = _RANDOM.integers(0, 90, ROWS)
+OUTCOME = numpy.round(_RANDOM.normal(size=ROWS), 1)
+DUMMIES = _RANDOM.integers(0, 2, (ROWS, 3))
+WIDE = _RANDOM.normal(size=(11, ROWS))
+LONG_COUNTS = _RANDOM.integers(0, 9, 40_000)
+LONG_GROUPS = _RANDOM.integers(0, 5, 40_000)
+
+
+def _terms(x: Any) -> Any:
+    return x[:3] - 0.5 * ((OUTCOME[:, None] - x[3:6]) / np.exp(x[6:9])) ** 2
+
+
+def _rows() -> list[Case]:
+    """Loops over rows of data: sorted by group, in blocks, with short axes, in narrow dtypes."""
+    return [
+        Case("groups", 6, lambda x: np.sum((OUTCOME - x[:5][LABELS]) ** 2 / np.exp(x[5]))),
+        Case("groups twice", 10, lambda x: np.sum(np.exp(x[:5][LABELS] * 0.1 + OUTCOME * x[5:][LABELS]))),
+        Case("groups kept in order", 5, lambda x: np.cumsum(np.exp(x[LABELS]) * OUTCOME)[::70]),
+        Case("many groups", 90, lambda x: np.sum(special.softplus(OUTCOME * x[MANY]))),
+        Case("crossed groups", 95, lambda x: np.sum(np.exp(0.1 * x[:5][LABELS] * x[5:][MANY]))),
+        Case("groups and product", 8, lambda x: np.sum(np.sin(x[:5][LABELS] + DUMMIES @ x[5:]))),
+        Case("groups of a function", 5, lambda x: np.sum(np.exp(0.3 * x)[LABELS] * OUTCOME)),
+        Case("integer design", 3, lambda x: np.sum(np.exp(0.3 * DUMMIES @ x))),
+        Case("transposed design", 11, lambda x: np.sum(np.sin(0.1 * WIDE.T @ x) * OUTCOME)),
+        Case("product from the left", 11, lambda x: np.sum(np.sin(0.1 * x @ WIDE) ** 2)),
+        Case("two designs", 14, lambda x: np.sum(np.sin(0.1 * WIDE.T @ x[:11] + np.exp(0.1 * DUMMIES @ x[11:])))),
+        Case("product kept", 3, lambda x: np.exp(0.1 * DUMMIES @ x)[::7]),
+        Case("product after a reduction", 3, lambda x: np.sum(np.sin(DUMMIES @ x - np.mean(DUMMIES @ x)))),
+        Case("mixture", 9, lambda x: np.sum(np.log(np.sum(np.exp(_terms(x)), axis=1)))),
+        Case("mixture kept", 9, lambda x: np.log(np.sum(np.exp(_terms(x)), axis=1, keepdims=True))[::50]),
+        Case("largest of a few", 9, lambda x: np.sum(np.max(_terms(x), axis=1) * np.min(_terms(x)))),
+        Case("columns summed and kept", 9, lambda x: np.sum(_terms(x), axis=0) * np.sum(np.prod(x[:3]))),
+        Case("columns in one piece", 9, lambda x: _terms(x)[::90] * np.sum(_terms(x), axis=1)[::90, None]),
+        Case("narrow data", 6, lambda x: np.mean(np.sin(LONG_COUNTS * x[5]) + x[:5][LONG_GROUPS] * LONG_COUNTS)),
+    ]
+
+
 def _powers() -> list[Case]:
     return [
         *(Case(f"power {p}", 6, lambda x, p=p: _positive(x) ** p) for p in (-1, 0, 1, 2, 3, 0.5, -2.5)),
@@ -204,4 +244,13 @@ def _powers() -> list[Case]:
     ]
 
 
-CASES: list[Case] = [*_ufuncs(), *_special(), *_reductions(), *_shapes(), *_indices(), *_products(), *_powers()]
+CASES: list[Case] = [
+    *_ufuncs(),
+    *_special(),
+    *_reductions(),
+    *_shapes(),
+    *_indices(),
+    *_products(),
+    *_rows(),
+    *_powers(),
+]
