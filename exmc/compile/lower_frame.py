@@ -242,10 +242,13 @@ def _lossless(array: Array, dtype: str) -> bool:
 def tiled(matrix: Array, size: int) -> Array:
     """Rows in tiles of `size`, padded with zeros: shape (tiles, columns, size)."""
     rows, columns = matrix.shape
-    whole = -(-rows // size) * size
-    padded = np.zeros((whole, columns))
-    padded[:rows] = matrix
-    return padded.reshape(-1, size, columns).transpose(0, 2, 1)
+    whole = rows // size
+    tiles = np.empty((-(-rows // size), columns, size))
+    tiles[:whole] = matrix[: whole * size].reshape(whole, size, columns).transpose(0, 2, 1)
+    for tile in tiles[whole:]:
+        tile[:, rows - whole * size :] = 0.0
+        tile[:, : rows - whole * size] = matrix[whole * size :].T
+    return tiles
 
 
 def broadcast_strides(shape: tuple[int, ...], strides: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:

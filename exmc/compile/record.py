@@ -22,7 +22,7 @@ from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
 from exmc.compile.canonical import RULES
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.tape import Tape, TapeBuilder
-from exmc.compile.verify import points, verify_gradient, verify_outputs
+from exmc.compile.verify import Oracle, points, verify_gradient, verify_outputs
 from exmc.errors import CompileError, ExmcError, MissingLoweringError
 
 AUTOGRAD_LOCK = threading.RLock()
@@ -33,7 +33,14 @@ _STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type
 _OWN_MODULES = ("exmc.compile.record", "exmc.compile.backward", "exmc.special", "autograd", "numpy")
 
 
-def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, example: Array | None = None) -> Tape:
+def record(
+    function: Callable[[Any], Any],
+    dimension: int,
+    *,
+    gradient: bool,
+    example: Array | None = None,
+    oracle: Oracle | None = None,
+) -> Tape:
     """The tape of a function of a vector.
 
     Parameters
@@ -47,6 +54,8 @@ def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, ex
     example
         The position at which the function is run, shape (dimension,); a random one if not given. The tape does not
         depend on it: it is replayed at other points and compared with the function there.
+    oracle
+        What gradients are compared with; autograd if not given.
 
     Raises
     ------
@@ -62,7 +71,7 @@ def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, ex
             raise
         except Exception as error:
             raise _explained(error, function, position, gradient) from error
-    _replay(tape, function, gradient, generator)
+    _replay(tape, function, gradient, oracle or autograd_value_and_gradient)
     return tape
 
 
@@ -292,11 +301,17 @@ def _recording() -> Iterator[None]:
         notrace_primitives.pop(_BackwardNode, None)
 
 
-def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, generator: np.random.Generator) -> None:
+def check_points(tape: Tape) -> Iterator[Array]:
+    """The positions at which what was made of a function is compared with it: no tape was recorded there."""
+    size = max((array.size for array in tape.constants.values()), default=0)
+    return points(tape.dimension, np.random.default_rng(20_250_101), size)
+
+
+def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, oracle: Oracle) -> None:
     """Raise CompileError unless the tape does what the function does at points where it was not recorded."""
-    for position in points(tape.dimension, generator):
+    for position in check_points(tape):
         found = tape.evaluate(position)
         if gradient:
-            verify_gradient("tape", found, position, function, autograd_value_and_gradient)
+            verify_gradient("tape", found, position, function, oracle)
         else:
             verify_outputs("tape", found, evaluate(function, position), position)
