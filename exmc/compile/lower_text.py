@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 
-from exmc.compile.vector_math import VECTOR_ATTRIBUTES, VECTOR_FUNCTIONS
+from exmc.compile.vector_math import VECTOR_ATTRIBUTES, VECTOR_FUNCTIONS, VECTOR_INTRINSICS, VECTOR_NEEDS
 
 FLAGS = "contract nsz arcp"
 """Floating point freedom everywhere. Never nnan or ninf: they delete guards against NaN and infinity."""
@@ -115,9 +115,14 @@ class Writer:
     def call(self, function: str, *arguments: Register, extra: str = "") -> Register:
         """Call a function of doubles that depends on its arguments only."""
         kinds = ", ".join(["double"] * len(arguments) + (["i32"] if extra else []))
-        if self.long_loop and function in VECTOR_FUNCTIONS:
-            self.declarations.setdefault(f"vector {function}", VECTOR_FUNCTIONS[function])
-            function = f"exmc_vector_{function}"
+        vectorised = function.removeprefix("exmc_")
+        if self.long_loop and vectorised in VECTOR_FUNCTIONS:
+            for name in (vectorised, *VECTOR_NEEDS.get(vectorised, ())):
+                self.declarations.setdefault(f"vector {name}", VECTOR_FUNCTIONS[name])
+            if vectorised in VECTOR_NEEDS:
+                for name, text in VECTOR_INTRINSICS.items():
+                    self.declarations.setdefault(name, text)
+            function, extra = f"exmc_vector_{vectorised}", ""
         else:
             self.declarations.setdefault(function, f"declare double @{function}({kinds}) #1")
         passed = ", ".join(f"double {a.name}" for a in arguments) + (f", i32 {extra}" if extra else "")
