@@ -24,7 +24,7 @@ from exmc.compile.lower import BATCH_SYMBOL, SYMBOL, Program, lower
 from exmc.compile.primitives import Array
 from exmc.compile.record import autograd_value_and_gradient, check_points, evaluate, record
 from exmc.compile.simplify import simplify
-from exmc.compile.symbols import external_symbols, special_address
+from exmc.compile.symbols import external_symbols, symbol_address
 from exmc.compile.verify import remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
@@ -281,7 +281,7 @@ def _compile(text: str) -> bytes:
 def _link(text: str, code: bytes) -> _Code:
     """Load object code into this process."""
     for name, arity in sorted(set(external_symbols(text))):
-        llvm.add_symbol(f"exmc_{name}", special_address(name, arity))
+        llvm.add_symbol(f"exmc_{name}", symbol_address(name, arity))
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

@@ -12,6 +12,7 @@ import numpy as np
 from exmc.compile.lower_blocks import BLOCKS
 from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
 from exmc.compile.lower_frame import Frame
+from exmc.compile.lower_linear import LINEAR
 from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_text import Memory, Register, Writer
@@ -23,10 +24,12 @@ from exmc.errors import MissingLoweringError
 SYMBOL = "exmc_program"
 BATCH_SYMBOL = "exmc_batch"
 
+_BLOCKS = {**BLOCKS, **LINEAR}
+
 LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")
     | dict.fromkeys(INITIAL, "reduction")
-    | dict.fromkeys(BLOCKS, "block")
+    | dict.fromkeys(_BLOCKS, "block")
     | {"scatter": "scatter", "take": "gather"}
 )
 """Every primitive that has machine code, and of which kind."""
@@ -64,7 +67,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
             loop_of(frame, step).emit()
         elif isinstance(step, BlockStep):
             equation = frame.equations[step.item]
-            BLOCKS[equation.primitive](frame, equation)
+            _BLOCKS[equation.primitive](frame, equation)
         else:
             _scalar_step(frame, step)
     _write_results(frame, offsets, scalar_first)

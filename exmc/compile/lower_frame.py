@@ -75,10 +75,15 @@ class Frame:
         shape = self.shape(value)
         if result_offset is not None:
             self.buffers[value] = Memory("%results", result_offset, contiguous(shape))
-            return
-        self.buffers[value] = Memory("%workspace", self.workspace_size, contiguous(shape))
+        else:
+            self.buffers[value] = self.scratch(shape)
+
+    def scratch(self, shape: tuple[int, ...]) -> Memory:
+        """An array in the workspace."""
+        place = Memory("%workspace", self.workspace_size, contiguous(shape))
         size = max(int(np.prod(shape, dtype=np.int64)), 1)
         self.workspace_size += -(-size // _ALIGNMENT) * _ALIGNMENT
+        return place
 
     def memory(self, value: int) -> Memory:
         """Where an array is: computed, the position, data, or a view of one of these."""

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc import linalg
 from exmc.special import SPECIAL
 
 Array = NDArray[Any]
@@ -202,6 +203,10 @@ def _contracted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> 
     return ArrayType(tuple(sizes[letter] for letter in output), promote(types))
 
 
+def _like_last(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return types[-1]
+
+
 def _foreign(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     result: ArrayType = parameters["type"]
     return result
@@ -259,6 +264,9 @@ def _table() -> dict[str, Primitive]:
         Primitive("scatter", "memory", _scattered, scatter),
         Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
         Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),
+        Primitive("cholesky", "memory", _same, linalg.factor),
+        Primitive("substitute", "memory", _like_last, linalg.substitute),
+        Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
         Primitive("external", "external", _foreign, call_external),
     ]
     return {row.name: row for row in rows}

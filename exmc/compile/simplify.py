@@ -379,7 +379,8 @@ def _elementwise_of_reshapes(primitive: str) -> Apply:
 def _scatter_everything(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
     """A scatter of one part to every place in order is that part."""
     whole = (tuple((0, n, 1) for n in static["shape"]),)
-    return operands[0] if static["parts"] == whole else None
+    # A part of one element may have lost its axes.
+    return rewrite(builder, "reshape", operands, {"shape": static["shape"]}) if static["parts"] == whole else None
 
 
 def _scatter_twice_to_one_place(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import autograd.numpy as np
 import numpy
 
-from exmc import special
+from exmc import linalg, special
 
 
 class Case(NamedTuple):
@@ -235,6 +235,51 @@ def _rows() -> list[Case]:
     ]
 
 
+def _covariance(x: Any, size: int) -> Any:
+    """A positive definite matrix of `size` rows that depends on x."""
+    grid = numpy.linspace(0.0, 3.0, size)
+    distance = (grid[:, None] - grid) ** 2
+    return np.exp(x[0]) * np.exp(-distance * np.exp(0.5 * x[1])) + np.diag(0.3 + np.exp(0.1 * x[2] * numpy.ones(size)))
+
+
+SIDES = _RANDOM.normal(size=(120, 3))
+
+
+def _linear() -> list[Case]:
+    """Positive definite and triangular matrices: unrolled, in loops, by LAPACK."""
+    cases = []
+    for size in (1, 3, 12, 13, 40, 120):
+        sides = SIDES[:size]
+        vector = sides[:, 0]
+        half = size // 2 + 1
+        cases += [
+            Case(f"cholesky {size}", 3, lambda x, n=size: linalg.cholesky(_covariance(x, n))[::3]),
+            Case(f"logdet {size}", 3, lambda x, n=size: linalg.logdet(_covariance(x, n))),
+            Case(f"solve {size}", 3, lambda x, n=size, b=vector: linalg.solve_posdef(_covariance(x, n), b * x[1])),
+            Case(f"solve several {size}", 3, lambda x, n=size, b=sides: linalg.solve_posdef(_covariance(x, n), b * x)),
+            Case(f"inverse {size}", 3, lambda x, n=size: linalg.inverse_posdef(_covariance(x, n))[:, 0]),
+            Case(
+                f"triangular {size}",
+                3,
+                lambda x, n=size, b=sides: linalg.solve_triangular(linalg.cholesky(_covariance(x, n)), b * x)[:half:2],
+            ),
+            Case(
+                f"triangular transposed {size}",
+                3,
+                lambda x, n=size, b=vector: linalg.solve_triangular(np.tril(_covariance(x, n)), b * x[0], True),
+            ),
+        ]
+    return [
+        *cases,
+        Case("cholesky by numpy", 3, lambda x: np.linalg.cholesky(_covariance(x, 5))),
+        Case("matrix without a factor", 3, lambda x: linalg.cholesky(_covariance(x, 4) - 1e3 * numpy.eye(4)), False),
+        Case("matrices without factors", 3, lambda x: linalg.logdet(_covariance(x, 20) - 1e3 * numpy.eye(20)), False),
+        Case("solve without a factor", 3, lambda x: linalg.solve_posdef(-_covariance(x, 120), SIDES[:, 0]), False),
+        Case("not a number", 3, lambda x: linalg.logdet(_covariance(x, 20) * numpy.nan), False),
+        Case("not a number, large", 3, lambda x: linalg.logdet(_covariance(x, 120) * numpy.nan), False),
+    ]
+
+
 def _powers() -> list[Case]:
     return [
         *(Case(f"power {p}", 6, lambda x, p=p: _positive(x) ** p) for p in (-1, 0, 1, 2, 3, 0.5, -2.5)),
@@ -252,5 +297,6 @@ CASES: list[Case] = [
     *_indices(),
     *_products(),
     *_rows(),
+    *_linear(),
     *_powers(),
 ]
