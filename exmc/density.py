@@ -53,9 +53,7 @@ class LogDensity:
         gradient = np.zeros(self.dimension)
         workspace = np.empty(max(self.workspace_size, 1))
         function = DENSITY_SIGNATURE(self.address)
-        value = function(
-            position.ctypes.data, gradient.ctypes.data, workspace.ctypes.data, self.pointers.ctypes.data
-        )
+        value = function(position.ctypes.data, gradient.ctypes.data, workspace.ctypes.data, self.pointers.ctypes.data)
         self.raise_failure()
         return float(value), gradient
 

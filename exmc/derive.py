@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.compile.program import CompiledModel
+from exmc.errors import ExmcError, ModelError
+from exmc.ir.model import Model
 from exmc.ir.operations import evaluate
 from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
@@ -20,6 +23,13 @@ LARGEST_GROUP_BYTES = 1 << 30
 Groups = dict[str, dict[str, NDArray[Any]]]
 
 
+class Derived(NamedTuple):
+    """Arrays by group and name, and why some groups are left out."""
+
+    groups: Groups
+    skipped: dict[str, str]
+
+
 def derived_groups(
     compiled: CompiledModel,
     schema: Schema,
@@ -28,8 +38,10 @@ def derived_groups(
     *,
     prior_draws: int = 500,
     predictive: bool = True,
-) -> Groups:
-    """Everything a finished result holds besides draws and their statistics, by group and name.
+) -> Derived:
+    """Everything a finished result holds besides draws and their statistics.
+
+    A group that cannot be made is left out with the reason, and does not cost the draws: it can be made later.
 
     Parameters
     ----------
@@ -46,24 +58,48 @@ def derived_groups(
     -----
     Priors, predictions and data are those of the model as its user wrote it, whatever rewriting did.
     """
-    source, groups = compiled.source, Groups()
-    if _fits(schema, tree, "log_likelihood", "log_prior"):
-        groups |= pointwise(*compiled.pointwise(), _positions(compiled, tree))
-    if predictive and source.observations and _fits(schema, tree, "posterior_predictive"):
-        groups["posterior_predictive"] = posterior_predictive(source, tree, seed, compiled.model)
-    if prior_draws:
-        drawn = prior_predictive(source, prior_draws, seed)
-        groups |= {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive}
+    source = compiled.source
+    predicted = ("posterior_predictive",) if predictive and source.observations else ()
+    makers: dict[str, tuple[tuple[str, ...], Callable[[], Groups]]] = {
+        "log_likelihood": (
+            ("log_likelihood", "log_prior"),
+            lambda: pointwise(*compiled.pointwise(), _positions(compiled, tree)),
+        ),
+        "posterior_predictive": (
+            predicted,
+            lambda: {"posterior_predictive": posterior_predictive(source, tree, seed, compiled.model)},
+        ),
+        "prior": (("prior", "prior_predictive") if prior_draws else (), lambda: _prior(source, prior_draws, seed)),
+    }
+    groups: Groups = {}
+    skipped: dict[str, str] = {}
+    for name, (made, make) in makers.items():
+        size = _bytes_of(schema, tree, made)
+        try:
+            if size > LARGEST_GROUP_BYTES:
+                skipped[name] = f"it would take {size / (1 << 30):.1f} GiB."
+            elif made:
+                groups |= make()
+        except ExmcError as error:
+            skipped[name] = str(error)
     values = {name: data.values for name, data in source.data.items()}
     groups["observed_data"] = {o.name: np.asarray(evaluate(o.value, values)) for o in source.observations}
     groups["constant_data"] = {name: values[name] for name in constant_data_names(source)}
-    return {group: arrays for group, arrays in groups.items() if arrays}
+    return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped)
 
 
-def _fits(schema: Schema, tree: xr.DataTree, *groups: str) -> bool:
+def _prior(source: Model, draws: int, seed: int) -> Groups:
+    found = prior_predictive(source, draws, seed)
+    if found.skipped:
+        raise ModelError(found.skipped)
+    return {"prior": found.prior, "prior_predictive": found.prior_predictive}
+
+
+def _bytes_of(schema: Schema, tree: xr.DataTree, groups: Sequence[str]) -> int:
+    """What the arrays of `groups` would take in memory, which is little unless there are many data."""
     size = tree["posterior"].sizes
     per_draw = sum(v.bytes_per_draw for group in groups for v in schema.groups.get(group, ()))
-    return bool(size["chain"] * size["draw"] * per_draw <= LARGEST_GROUP_BYTES)
+    return int(size["chain"] * size["draw"] * per_draw)
 
 
 def _positions(compiled: CompiledModel, tree: xr.DataTree) -> NDArray[np.float64]:

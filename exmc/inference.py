@@ -87,8 +87,8 @@ def sample(
     groups = _sampled_groups(compiled, _run_chains(compiled, options))
     tree = build_datatree(schema, groups, attributes)
     prior_draws = 500 if predictive else 0
-    groups |= derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
-    return build_datatree(schema, groups, attributes)
+    derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
+    return build_datatree(schema, groups | derived.groups, attributes | {"skipped_groups": derived.skipped})
 
 
 def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None = None) -> xr.DataTree:

@@ -1,7 +1,7 @@
 """Functions of symmetric positive definite and triangular matrices as autograd primitives that never raise.
 
 A matrix without a Cholesky factor, one that is not positive definite or not finite, gets the factor ``diag(inf)``: its
-log-determinant is infinite and solutions with it are 0, so that a normal log density of it is -inf and not an exception.
+log-determinant is infinite and solutions with it are 0, so that a normal log density of it is -inf, not an exception.
 Only the lower triangle of a symmetric matrix is read; cotangents are symmetric up to what symmetric changes do not see.
 """
 

@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -46,6 +47,13 @@ Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable sum
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
+@dataclass(slots=True)
+class Scene:
+    """What a command has found out so far about where it acts."""
+
+    directory: Path | None = None
+
+
 @app.command()
 def run(
     config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, quiet: Quiet = False,
@@ -53,16 +61,18 @@ def run(
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
-    def action() -> int:
+    def action(scene: Scene) -> int:
+        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
+        scene.directory = checked.config.out
+
         from pipelines.run import start
 
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
         listener = _listener(checked.config.name, checked.options, quiet or as_json)
         with listener as on_event:
             result = start(checked, on_event)
         return _conclude(result, quiet, as_json)
 
-    return _guarded(action, debug, out or config)
+    return _guarded(action, debug)
 
 
 @app.command()
@@ -71,25 +81,27 @@ def resume(
 ) -> int:
     """Finish the run in DIR: what was drawn is kept, failed chains are tried again."""
 
-    def action() -> int:
+    def action(scene: Scene) -> int:
+        _require_run(directory)
+        scene.directory = Path(directory)
+
         from pipelines.run import read_plan, resume
         from pipelines.sections import RemoteCluster
 
-        _require_run(directory)
         plan, _ = read_plan(Path(directory))
         cluster = RemoteCluster(address=scheduler) if scheduler else None
         with _listener(plan.label, plan.options, quiet or as_json) as on_event:
             result = resume(directory, on_event, cluster)
         return _conclude(result, quiet, as_json)
 
-    return _guarded(action, debug, directory)
+    return _guarded(action, debug)
 
 
 @app.command()
 def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
     """Read CONFIG and its data, build and rewrite its model, and say what it is; nothing is run or written."""
 
-    def action() -> int:
+    def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
 
         checked = _checked(config, None, set_ or [])
@@ -102,7 +114,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
         )
         return PASSED
 
-    return _guarded(action, debug, config)
+    return _guarded(action, debug)
 
 
 @app.command()
@@ -114,7 +126,7 @@ def explain(
 ) -> int:
     """Show the model in CONFIG, what the rewrite passes make of it, and why."""
 
-    def action() -> int:
+    def action(scene: Scene) -> int:
         from exmc.ir.text import mermaid as drawing
         from exmc.rewrite.run import report_text
 
@@ -122,23 +134,24 @@ def explain(
         print(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
         return PASSED
 
-    return _guarded(action, debug, config)
+    return _guarded(action, debug)
 
 
 @app.command()
 def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -> int:
     """Summarise the draws in DIR, finished or not, and judge them."""
 
-    def action() -> int:
+    def action(scene: Scene) -> int:
+        _require_run(directory)
+
         from exmc.trace.store import RunStore
         from pipelines.stages import judge
 
-        _require_run(directory)
         found = judge(RunStore.open(directory).read())
         print(json.dumps(found.values) if as_json else found.text)
         return PASSED if found.passed else DOUBTFUL
 
-    return _guarded(action, debug, directory)
+    return _guarded(action, debug)
 
 
 @app.command()
@@ -148,17 +161,18 @@ def compare(
 ) -> int:
     """Compare the models of several runs by leave-one-out cross-validation."""
 
-    def action() -> int:
+    def action(scene: Scene) -> int:
+        for directory in directories:
+            _require_run(directory)
+
         from exmc.diagnostics.compare import compare as rank
         from exmc.diagnostics.text import comparison_text
         from exmc.trace.store import RunStore
 
-        for directory in directories:
-            _require_run(directory)
         print(comparison_text(rank({d: RunStore.open(d).read() for d in directories})))
         return PASSED
 
-    return _guarded(action, debug, "")
+    return _guarded(action, debug)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -214,6 +228,8 @@ def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
     for chain, why in result.failed.items():
         print(f"CHAIN {chain} FAILED and is left out: {why}", file=sys.stderr)
     if not (quiet or as_json):
+        for group, why in diagnosed.skipped.items():
+            print(f"Without {group}: {why}")
         print(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
     return PASSED if diagnosed.passed and not result.failed else DOUBTFUL
 
@@ -223,10 +239,11 @@ def _shown(path: Path) -> str:
     return str(path) if relative.startswith("..") else relative
 
 
-def _guarded(action: Callable[[], int], debug: bool, subject: str) -> int:
+def _guarded(action: Callable[[Scene], int], debug: bool) -> int:
     """The status of `action`; a user's mistake becomes one message, a defect a short one with its traceback on file."""
+    scene = Scene()
     try:
-        return action()
+        return action(scene)
     except ExmcError as error:
         print(f"exmc: {error}" if not isinstance(error, ConfigError) else str(error), file=sys.stderr)
         if debug:
@@ -240,7 +257,7 @@ def _guarded(action: Callable[[], int], debug: bool, subject: str) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PASSED
     except Exception as error:
-        place = _keep_traceback(subject) if not debug else ""
+        place = _keep_traceback(scene.directory) if not debug else ""
         if debug:
             traceback.print_exc()
         print(
@@ -259,10 +276,9 @@ def _status_of(error: ExmcError) -> int:
     return MISUSED if isinstance(error, ConfigError | ModelError) else FAILED
 
 
-def _keep_traceback(subject: str) -> str:
+def _keep_traceback(folder: Path | None) -> str:
     """Write the traceback into the run directory, if there is one; where it is, as a sentence."""
-    folder = Path(subject)
-    if not (folder / "state").is_dir():
+    if folder is None or not (folder / "state").is_dir():
         return ""
     path = folder / "traceback.txt"
     try:

@@ -1,11 +1,9 @@
-"""A run as Dask tasks, submitted and followed as their completions are pushed; the only user of dask."""
+"""A run as Dask tasks, submitted and followed as their completions are pushed."""
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import logging
-import os
+import secrets
 import signal
 import threading
 import time
@@ -14,9 +12,9 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-import dask
-from distributed import Client, Future, LocalCluster, as_completed
-from threadpoolctl import threadpool_limits
+from distributed import CancelledError, Client, Future, as_completed
+from distributed.client import ClosedClientError
+from distributed.comm.core import CommClosedError
 
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
@@ -24,63 +22,15 @@ from pipelines import stages
 from pipelines.events import Event, Listener
 from pipelines.plan import STOP, Plan
 from pipelines.schedule import Schedule
-from pipelines.sections import Cluster, FactoryCluster, RemoteCluster
 from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
 from pipelines.stages import Diagnosed
 
-# `retries` counts exceptions only. A worker's death is charged to each task it had, hence the high limit; and a worker
-# is given no more tasks than it has threads, so that its death is charged to as few as possible.
-_SCHEDULER = {
-    "distributed.scheduler.allowed-failures": 50,
-    "distributed.scheduler.worker-saturation": 1.0,
-    "distributed.scheduler.worker-ttl": "60 s",
-    "distributed.scheduler.no-workers-timeout": "120 s",
-    "distributed.worker.daemon": True,
-}
-_LOGGERS = ("distributed", "tornado.application", "asyncio")
+# What the client raises, depending on what it was doing just then.
+_CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
 
 
 class StoppedError(ExmcError):
     """A run that was stopped on request; it can be resumed."""
-
-
-@contextlib.contextmanager
-def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
-    """A client of the cluster that the section describes; what was started here is closed again.
-
-    Raises
-    ------
-    ClusterError
-        If the scheduler cannot be reached, or the cluster cannot be started.
-    """
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_quiet_logs())
-        stack.enter_context(dask.config.set(_SCHEDULER))
-        if isinstance(cluster, RemoteCluster):
-            yield stack.enter_context(_client(cluster.address, cluster.timeout_seconds))
-            return
-        if isinstance(cluster, FactoryCluster):
-            started = stack.enter_context(_from_factory(cluster))
-            client = stack.enter_context(_client(started, cluster.timeout_seconds))
-            _await_workers(client, cluster)
-            yield client
-            return
-        workers = cluster.workers or max(1, min(chains, len(os.sched_getaffinity(0))))
-        if not cluster.processes:
-            # Worker processes are started with one BLAS thread each; worker threads share this process's BLAS, and the
-            # last bits of a matrix product depend on its number of threads.
-            stack.enter_context(threadpool_limits(limits=1))
-        started = stack.enter_context(
-            LocalCluster(  # type: ignore[no-untyped-call]
-                n_workers=workers,
-                threads_per_worker=cluster.threads_per_worker,
-                processes=cluster.processes,
-                dashboard_address=None,
-                memory_limit=0,
-                silence_logs=logging.CRITICAL,
-            )
-        )
-        yield stack.enter_context(_client(started, 30.0))
 
 
 def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Diagnosed:
@@ -106,6 +56,8 @@ def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Di
             return run.diagnose()
     except KeyboardInterrupt:
         raise run.stopped() from None
+    except _CONNECTION_LOST as error:
+        raise run.lost() from error
     finally:
         run.forget()
 
@@ -122,6 +74,8 @@ class _Following:
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
     told: bool = False
+    # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
+    token: str = field(default_factory=lambda: secrets.token_hex(2))
 
     def __post_init__(self) -> None:
         options = self.plan.options
@@ -133,7 +87,7 @@ class _Following:
         future = self.client.submit(
             function,
             *arguments,
-            key=f"exmc-{self.plan.label}-{stage}",
+            key=f"exmc-{self.plan.label}-{self.token}-{stage}",
             pure=False,
             retries=self.plan.retries,
             priority=priority,
@@ -231,18 +185,27 @@ class _Following:
         """What a finished task returned; raises what it raised, and `ClusterError` if the cluster lost it."""
         if future.status == "finished":
             return future.result()
-        resume = f"What was drawn is kept: exmc resume {self.plan.directory}"
         if future.status == "error":
             error = future.exception()  # type: ignore[no-untyped-call]
             if isinstance(error, ExmcError):
                 raise error
             kind = type(error).__name__
             if type(error).__module__.startswith("distributed"):
-                raise ClusterError(f"the task {future.key} was given up: {kind}: {error}.", remedy=resume) from error
+                raise ClusterError(
+                    f"the task {future.key} was given up: {kind}: {error}.", remedy=self.how_to_resume()
+                ) from error
             if isinstance(error, OSError):
-                raise ClusterError(f"the task {future.key} failed for good: {kind}: {error}.", remedy=resume) from error
+                raise ClusterError(
+                    f"the task {future.key} failed for good: {kind}: {error}.", remedy=self.how_to_resume()
+                ) from error
             raise error
-        raise ClusterError("the connection to the scheduler was lost.", remedy=resume)
+        raise self.lost()
+
+    def lost(self) -> ClusterError:
+        return ClusterError("the connection to the scheduler was lost.", remedy=self.how_to_resume())
+
+    def how_to_resume(self) -> str:
+        return f"What was drawn is kept: exmc resume {self.plan.directory}"
 
     def report(self, outcome: Outcome) -> None:
         if outcome.failure:
@@ -301,71 +264,10 @@ def _stopped_by_interrupt(run: _Following) -> Iterator[None]:
             raise KeyboardInterrupt
         run.ask_to_stop()
 
-    before = signal.signal(signal.SIGINT, handler)
+    # Batch systems send SIGTERM some time before they kill.
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextlib.contextmanager
-def _client(target: Any, timeout: float) -> Iterator[Client]:
-    try:
-        client = Client(target, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterError(
-            f"the scheduler at {target} did not answer within {timeout:g} s ({type(error).__name__}).",
-            where=("cluster", "address"),
-            remedy="Check the address and that it is running.",
-        ) from error
-    try:
-        yield client
-    finally:
-        with contextlib.suppress(Exception):
-            client.close(timeout=5)  # type: ignore[no-untyped-call]
-
-
-@contextlib.contextmanager
-def _from_factory(section: FactoryCluster) -> Iterator[Any]:
-    module, _, name = section.factory.rpartition(".")
-    try:
-        factory = getattr(importlib.import_module(module), name)
-        cluster = factory(**section.kwargs)
-        cluster.scale(section.workers)
-    except Exception as error:
-        raise ClusterError(
-            f"{section.factory} could not be started: {type(error).__name__}: {error}.",
-            where=("cluster", "factory"),
-            remedy="Check that its package is installed and that kwargs are its arguments.",
-        ) from error
-    try:
-        yield cluster
-    finally:
-        with contextlib.suppress(Exception):
-            cluster.close()
-
-
-def _await_workers(client: Client, section: FactoryCluster) -> None:
-    try:
-        client.wait_for_workers(1, timeout=section.timeout_seconds)
-    except TimeoutError as error:
-        raise ClusterError(
-            f"no worker of {section.factory} came within {section.timeout_seconds:g} s.",
-            where=("cluster", "timeout_seconds"),
-            remedy="Raise timeout_seconds if jobs wait in a queue.",
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet_logs() -> Iterator[None]:
-    """Dask's own log of lost connections and closing workers is no news for whoever runs a model."""
-    # Dask gives several of its loggers a level of their own, so that silencing the parent is not enough.
-    known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
-    before = {name: logging.getLogger(name).level for name in (*known, *_LOGGERS)}
-    for name in before:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
+        for number, former in before.items():
+            signal.signal(number, former)

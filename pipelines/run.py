@@ -25,9 +25,10 @@ from exmc.trace.schema import schema_of
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
+from pipelines.cluster import connect
 from pipelines.config import Config, config_text, load_config, parse_cluster, resolved, with_out
 from pipelines.events import Event, Listener
-from pipelines.graph import connect, follow
+from pipelines.graph import follow
 from pipelines.places import Places
 from pipelines.plan import CONFIG, EVENTS, EXPLANATION, LOCK, MODEL, PLAN, STOP, Plan, fingerprint, versions
 from pipelines.sections import Cluster
@@ -81,7 +82,7 @@ def start(checked: Checked, on_event: Listener) -> RunResult:
     began = time.perf_counter()
     refuse_occupied(checked.config)
     with connect(checked.config.cluster, checked.options.chains) as client:
-        plan = _create(checked)
+        plan = create_run(checked)
         with _driving(plan, on_event) as listener:
             listener(_begun(plan, began))
             return _result(plan, follow(client, plan, listener, began), listener, began)
@@ -137,32 +138,15 @@ def _state_of(out: Path) -> str:
         return ""
 
 
-def _create(checked: Checked) -> Plan:
+def create_run(checked: Checked) -> Plan:
     """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
     config, rewriting, options = checked.config, checked.rewriting, checked.options
-    section, built_with = config.run, versions()
-    digest = serial.digest(rewriting.source)
-    plan = Plan(
-        label=config.name,
-        directory=str(config.out.absolute()),
-        options=options,
-        engine=config.sampler.engine,
-        segment_seconds=section.segment_seconds,
-        retries=section.retries,
-        min_chains=config.min_chains,
-        fingerprint=fingerprint(digest, options, config.sampler.engine, built_with),
-        prior_draws=section.predictive.prior_draws,
-        posterior_predictive=section.predictive.posterior,
-    )
+    built_with, digest = versions(), serial.digest(rewriting.source)
+    plan = _plan_of(checked, fingerprint(digest, options, config.sampler.engine, built_with))
+    layout, warmup = layout_of(rewriting.model), config.run.save_warmup
     schema = schema_of(
-        rewriting.source,
-        rewriting.model,
-        layout_of(rewriting.model),
-        options.draws,
-        options.warmup,
-        options.chains,
-        section.save_warmup,
-    )
+        rewriting.source, rewriting.model, layout, options.draws, options.warmup, options.chains, warmup
+    )  # fmt: skip
     provenance = {
         "name": config.name,
         "model_digest": digest,
@@ -184,6 +168,22 @@ def _create(checked: Checked) -> Plan:
         reason = f"{config.out} cannot be written: {error.strerror}."
         raise config.places.error(reason, ("run", "out")) from None
     return plan
+
+
+def _plan_of(checked: Checked, decisive: str) -> Plan:
+    config, section = checked.config, checked.config.run
+    return Plan(
+        label=config.name,
+        directory=str(config.out.absolute()),
+        options=checked.options,
+        engine=config.sampler.engine,
+        segment_seconds=section.segment_seconds,
+        retries=section.retries,
+        min_chains=config.min_chains,
+        fingerprint=decisive,
+        prior_draws=section.predictive.prior_draws,
+        posterior_predictive=section.predictive.posterior,
+    )
 
 
 def read_plan(directory: Path) -> tuple[Plan, Cluster]:

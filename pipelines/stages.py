@@ -3,37 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
 from exmc.compile.program import CompiledModel, compile_model
+from exmc.derive import derived_groups
 from exmc.diagnostics.checks import diagnose
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
 from exmc.errors import StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
-from exmc.ir.operations import evaluate
-from exmc.predictive.log_likelihood import pointwise
-from exmc.predictive.predict import posterior_predictive, prior_predictive
 from exmc.rewrite.run import Rewriting, rewrite
-from exmc.trace.schema import Schema, constant_data_names
 from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan
-
-LARGEST_GROUP_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """How a run's draws were judged: whether every check passed, the report as text, and as JSON values."""
+    """How a run's draws were judged: whether every check passed, the report as text, and as JSON values.
+
+    `skipped` holds, by name, the groups that the store does not have, and why.
+    """
 
     passed: bool
     text: str
     values: Mapping[str, Any]
+    skipped: Mapping[str, str] = field(default_factory=dict)
 
 
 def load_recorded(plan: Plan) -> Model:
@@ -67,43 +64,20 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
     """Stage 6: derive the groups that need all draws, finalise the store, judge it."""
     store = RunStore.open(plan.path)
     if not store.complete:
-        store.finalise(_derived_groups(plan, compiled, store))
+        derived = derived_groups(
+            compiled,
+            store.schema,
+            store.read(),
+            plan.options.seed,
+            prior_draws=plan.prior_draws,
+            predictive=plan.posterior_predictive,
+        )
+        store.finalise(derived.groups, {"skipped_groups": derived.skipped})
     return judge(store.read(loaded=False))
 
 
 def judge(tree: xr.DataTree) -> Diagnosed:
     """The checks on finished draws."""
     found = diagnose(tree)
-    return Diagnosed(found.passed, diagnosis_text(found), diagnosis_document(found))
-
-
-def _derived_groups(plan: Plan, compiled: CompiledModel, store: RunStore) -> dict[str, dict[str, NDArray[Any]]]:
-    """Everything a finished store holds besides the draws, for the chains and draws that it shows."""
-    tree, source = store.read(), compiled.source
-    groups: dict[str, dict[str, NDArray[Any]]] = {}
-    if _fits(store.schema, tree, "log_likelihood", "log_prior"):
-        groups |= pointwise(*compiled.pointwise(), _positions(compiled, tree))
-    if plan.posterior_predictive and source.observations and _fits(store.schema, tree, "posterior_predictive"):
-        groups["posterior_predictive"] = posterior_predictive(source, tree, plan.options.seed, compiled.model)
-    if plan.prior_draws:
-        drawn = prior_predictive(source, plan.prior_draws, plan.options.seed)
-        groups |= {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive}
-    values = {name: data.values for name, data in source.data.items()}
-    groups["observed_data"] = {o.name: np.asarray(evaluate(o.value, values)) for o in source.observations}
-    groups["constant_data"] = {name: values[name] for name in constant_data_names(source)}
-    return {group: arrays for group, arrays in groups.items() if arrays}
-
-
-def _fits(schema: Schema, tree: xr.DataTree, *groups: str) -> bool:
-    """Whether the arrays of `groups` are small enough to be made in memory; with much data, whoever needs them asks."""
-    size = tree["posterior"].sizes
-    per_draw = sum(v.bytes_per_draw for group in groups for v in schema.groups.get(group, ()))
-    return size["chain"] * size["draw"] * per_draw <= LARGEST_GROUP_BYTES
-
-
-def _positions(compiled: CompiledModel, tree: xr.DataTree) -> NDArray[np.float64]:
-    """The draws on the unconstrained scale, shape (chain, draw, dimension)."""
-    group = tree["unconstrained_posterior"]
-    sizes = group.sizes["chain"], group.sizes["draw"]
-    parts = [np.asarray(group[e.name].values).reshape(*sizes, e.size) for e in compiled.layout.entries]
-    return np.concatenate(parts, axis=2)
+    skipped = dict(tree.attrs.get("skipped_groups", {}))
+    return Diagnosed(found.passed, diagnosis_text(found), diagnosis_document(found), skipped)

@@ -15,7 +15,7 @@ from rich.text import Text
 from exmc.sampling.options import SamplerOptions
 from pipelines.events import Event
 
-_BAR = 24
+_BAR = 10
 
 
 @dataclass(slots=True)
@@ -146,8 +146,8 @@ class Progress:
         table = Table(
             title=Text(f"{self.name}   {', '.join(self.stages)}"), title_justify="left", box=None, pad_edge=False
         )
-        for heading in ("chain", "", "", "draws", "divergences", "step size", "gradients/draw", "draws/s"):
-            table.add_column(heading, justify="left" if heading in ("chain", "") else "right")
+        for heading in ("chain", "", "", "draws", "divergences", "step size", "grads/draw", "draws/s"):
+            table.add_column(heading, justify="left" if heading in ("chain", "") else "right", no_wrap=True)
         for number, chain in enumerate(self.chains):
             phase, *cells = chain.cells(self.options)
             total = self.options.warmup if chain.warmup else self.options.draws

@@ -17,7 +17,7 @@ import llvmlite.binding as llvm
 import numpy as np
 import scipy
 
-from exmc.compile.cache import ObjectCache, default_directory
+from exmc.cache import ObjectCache, default_cache
 from exmc.compile.columns import split_columns
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.lower import BATCH_SYMBOL, SYMBOL, Program, lower
@@ -157,7 +157,7 @@ def compile_density(
     engine
         "native" compiles to machine code, about a thousand times as fast as "autograd", which interprets.
     cache
-        The directory of compiled objects; None for the default one (`exmc.compile.cache.default_directory`).
+        The directory of compiled objects; None for the default one (`exmc.cache.default_directory`).
 
     Returns
     -------
@@ -293,5 +293,5 @@ def _known(engine: str) -> None:
         raise CompileError(f"Unknown engine {engine!r}.", remedy="Known: native, autograd.")
 
 
-def _cache(directory: Path | None) -> ObjectCache:
-    return ObjectCache(default_directory() if directory is None else directory)
+def _cache(directory: Path | None) -> ObjectCache | None:
+    return default_cache() if directory is None else ObjectCache(directory)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from exmc.ir.check import infer_types
 from exmc.ir.model import Model
-from exmc.ir.nodes import Deterministic, Observation, RandomVariable
+from exmc.ir.nodes import Deterministic, Observation
 from exmc.ir.types import Dims
 
 
@@ -72,17 +72,15 @@ def layout_of(model: Model) -> Layout:
 
 
 def posterior_names(source: Model, rewritten: Model) -> tuple[str, ...]:
-    """The variables a user of `source` knows, as far as `rewritten` still has them, in the order of `source`.
+    """The variables a user of `source` knows, as far as `rewritten` still samples or keeps them, in source order.
 
-    Its free and its kept deterministic variables; auxiliary variables of the rewriting are no user's.
+    Its free and its kept deterministic variables. Auxiliary variables of the rewriting are no user's, and a variable
+    that a lifting pass solved for the data (a deterministic that is not kept) is no parameter any more.
     """
     return tuple(n.name for n in source.nodes if _is_posterior(n.name, source, rewritten))
 
 
 def _is_posterior(name: str, source: Model, rewritten: Model) -> bool:
-    if name not in rewritten or name in source.observed_targets:
+    if name not in rewritten or name in source.observed_targets or isinstance(source[name], Observation):
         return False
-    before, after = source[name], rewritten[name]
-    if isinstance(before, Observation) or (isinstance(before, Deterministic) and not before.keep):
-        return False
-    return isinstance(after, Deterministic | RandomVariable) and name not in rewritten.observed_targets
+    return all(not isinstance(n, Deterministic) or n.keep for n in (source[name], rewritten[name]))

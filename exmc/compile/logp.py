@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import autograd.numpy as anp
 
-from exmc.compile.layout import Layout, layout_of
+from exmc.compile.layout import Layout, layout_of, posterior_names
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import CompileError
 from exmc.ir.check import infer_types
@@ -45,7 +45,8 @@ def pointwise_function(source: Model, model: Model) -> tuple[Function, tuple[str
     natural scale, without a Jacobian, so that both are the same whatever the parameterisation.
     """
     plan = _Plan(model)
-    priors = tuple(v for v in source.free if v.name in plan.types)
+    known = posterior_names(source, model)
+    priors = tuple(v for v in source.free if v.name in known)
     likelihoods = tuple(o.name for o in plan.observations)
 
     return partial(_pointwise_terms, plan, priors), likelihoods, tuple(v.name for v in priors)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 
 from exmc import linalg, special
 from exmc.errors import ExpressionError, ModelError, suggest
-from exmc.ir import matrices
+from exmc.ir import matrices, rules
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
-from exmc.ir.types import ArrayType, Dims, Kind, broadcast
-
-TypeRule: TypeAlias = Callable[[list[ArrayType], dict[str, Any]], ArrayType]
+from exmc.ir.types import ArrayType, Kind, broadcast
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,86 +24,10 @@ class Operation:
     """
 
     evaluate: Callable[..., Any]
-    infer: TypeRule
+    infer: rules.TypeRule
     least: int
     most: int | None
     options: tuple[str, ...] = ()
-
-
-def _numeric_kind(types: list[ArrayType]) -> Kind:
-    return "float" if any(t.kind == "float" for t in types) else "int"
-
-
-def _elementwise(kind: Kind | None = "float") -> TypeRule:
-    """Broadcast; the result has `kind`, or the operands' common numeric kind where it is None."""
-
-    def infer(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
-        return broadcast(types, kind or _numeric_kind(types))
-
-    return infer
-
-
-def _choice(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
-    return broadcast(types, _numeric_kind(types[1:]))
-
-
-def _axis(rank: int, options: dict[str, Any]) -> int | None:
-    axis = options.get("axis")
-    if axis is None:
-        return None
-    if not isinstance(axis, int) or not -rank <= axis < rank:
-        raise ModelError(f"axis={axis!r} does not exist in a value of {rank} axes.")
-    return axis % rank
-
-
-def _reduction(kind: Kind | None = None) -> TypeRule:
-    def infer(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
-        (operand,) = types
-        axis = _axis(len(operand.shape), options)
-        keep = [] if axis is None else [i for i in range(len(operand.shape)) if i != axis]
-        result = kind or ("float" if operand.kind == "float" else "int")
-        return ArrayType(tuple(operand.shape[i] for i in keep), tuple(operand.dims[i] for i in keep), result)
-
-    return infer
-
-
-def _along_axis(kind: Kind | None) -> TypeRule:
-    def infer(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
-        (operand,) = types
-        if not operand.shape:
-            raise ModelError("an operation along an axis needs at least one axis, not a scalar.")
-        if _axis(len(operand.shape), options) is None and len(operand.shape) > 1:
-            raise ModelError(f"a value {operand} has several axes.", remedy="Say which: axis=0 or dim='name'.")
-        return ArrayType(operand.shape, operand.dims, kind or _numeric_kind(types))
-
-    return infer
-
-
-def _matmul_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
-    left, right = types
-    if not left.shape or not right.shape:
-        raise ModelError("@ needs vectors or matrices, not scalars.", remedy="Use * instead.")
-    if len(left.shape) > 2 or len(right.shape) > 2:
-        raise ModelError(f"@ takes vectors and matrices, not values {left} and {right}.")
-    inner = 0 if len(right.shape) == 1 else -2
-    if left.shape[-1] != right.shape[inner]:
-        raise ModelError(f"@ cannot join values {left} and {right}.")
-    if left.dims[-1] and right.dims[inner] and left.dims[-1] != right.dims[inner]:
-        raise ModelError(f"@ would sum dim {left.dims[-1]!r} against dim {right.dims[inner]!r}.")
-    outer = right.shape[-1:] if len(right.shape) == 2 else ()
-    outer_dims = right.dims[-1:] if len(right.shape) == 2 else ()
-    return ArrayType(left.shape[:-1] + outer, _once(left.dims[:-1] + outer_dims), _numeric_kind(types))
-
-
-def _transpose_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
-    (operand,) = types
-    return ArrayType(operand.shape[::-1], operand.dims[::-1], operand.kind)
-
-
-def _concatenate_type(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
-    if any(len(t.shape) > 1 for t in types):
-        raise ModelError("concatenate joins scalars and vectors.")
-    return ArrayType((sum(t.size for t in types),), (None,), _numeric_kind(types))
 
 
 def _concatenate(*parts: Any) -> Any:
@@ -140,19 +62,19 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), _elementwise(kind), 1, 1)
+    return Operation(_of_numbers(function), rules.elementwise(kind), 1, 1)
 
 
 def _binary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), _elementwise(kind), 2, 2)
+    return Operation(_of_numbers(function), rules.elementwise(kind), 2, 2)
 
 
 def _logical(function: Callable[..., Any], count: int) -> Operation:
-    return Operation(function, _elementwise("bool"), count, count)
+    return Operation(function, rules.elementwise("bool"), count, count)
 
 
 def _reduce(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), _reduction(kind), 1, 1, ("axis", "dim"))
+    return Operation(_of_numbers(function), rules.reduction(kind), 1, 1, ("axis", "dim"))
 
 
 def _index_value(base: Any, *keys: Any) -> Any:
@@ -210,18 +132,18 @@ OPERATIONS: dict[str, Operation] = {
     "maximum": _binary(anp.maximum, None),
     "logaddexp": _binary(anp.logaddexp),
     "xlogy": _binary(special.xlogy),
-    "where": Operation(lambda c, a, b: anp.where(c, _number(a), _number(b)), _choice, 3, 3),
+    "where": Operation(lambda c, a, b: anp.where(c, _number(a), _number(b)), rules.choice, 3, 3),
     "sum": _reduce(anp.sum, None),
     "prod": _reduce(lambda x, axis=None: anp.prod(1.0 * x, axis=axis)),
     "mean": _reduce(anp.mean),
     "max": _reduce(anp.max, None),
     "min": _reduce(anp.min, None),
     "logsumexp": _reduce(_logsumexp),
-    "cumsum": Operation(_of_numbers(anp.cumsum), _along_axis(None), 1, 1, ("axis", "dim")),
-    "softmax": Operation(_of_numbers(_softmax), _along_axis("float"), 1, 1, ("axis", "dim")),
-    "matmul": Operation(_of_numbers(anp.matmul), _matmul_type, 2, 2),
-    "dot": Operation(_of_numbers(anp.matmul), _matmul_type, 2, 2),
-    "transpose": Operation(anp.transpose, _transpose_type, 1, 1),
+    "cumsum": Operation(_of_numbers(anp.cumsum), rules.along_axis(None), 1, 1, ("axis", "dim")),
+    "softmax": Operation(_of_numbers(_softmax), rules.along_axis("float"), 1, 1, ("axis", "dim")),
+    "matmul": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
+    "dot": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
+    "transpose": Operation(anp.transpose, rules.transpose, 1, 1),
     "cholesky": Operation(_of_numbers(linalg.cholesky), matrices.same_square, 1, 1),
     "solve_triangular": Operation(_of_numbers(linalg.solve_triangular), matrices.solution, 2, 2),
     "solve_posdef": Operation(_of_numbers(linalg.solve_posdef), matrices.solution, 2, 2),
@@ -229,7 +151,7 @@ OPERATIONS: dict[str, Operation] = {
     "logdet": Operation(_of_numbers(linalg.logdet), matrices.square_to_scalar, 1, 1),
     "diag": Operation(_of_numbers(anp.diag), matrices.diagonal, 1, 1),
     "outer": Operation(_of_numbers(anp.outer), matrices.outer_product, 2, 2),
-    "concatenate": Operation(_of_numbers(_concatenate), _concatenate_type, 1, None),
+    "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None),
     "index": Operation(_index_value, _never, 2, None),
 }
 
@@ -330,7 +252,7 @@ def _infer_index(expression: Apply, types: Mapping[str, ArrayType]) -> ArrayType
         at = places[0] if len(set(places)) == 1 else 0
         shape[at:at] = joined.shape
         dims[at:at] = joined.dims
-    return ArrayType(tuple(shape), _once(tuple(dims)), operand.kind)
+    return ArrayType(tuple(shape), rules.once(tuple(dims)), operand.kind)
 
 
 def _check_index(key: Expression, index: ArrayType, size: int) -> None:
@@ -343,8 +265,3 @@ def _check_index(key: Expression, index: ArrayType, size: int) -> None:
         key = Constant(-key.operands[0].value)
     if isinstance(key, Constant) and not -size <= key.value < size:
         raise ModelError(f"index {key.value} is out of range for an axis of size {size} (0-based).")
-
-
-def _once(dims: Dims) -> Dims:
-    """A dim that appears twice (x[i, j] with i and j over the same dim) keeps its first place only."""
-    return tuple(d if d not in dims[:i] else None for i, d in enumerate(dims))

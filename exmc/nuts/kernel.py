@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import importlib.metadata
-import os
 import pickle
 import platform
 import threading
-import uuid
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
@@ -21,6 +17,7 @@ from numba.core import compiler, serialize
 from numba.core.caching import NullCache
 from numpy.typing import NDArray
 
+from exmc.cache import ObjectCache, default_cache
 from exmc.nuts import step_size, variance
 from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.machine import OPTIONS, SOURCES_AT_IMPORT, source_digest
@@ -102,52 +99,29 @@ class _KernelCache(NullCache):
     and shares one index between different machines that see the same home directory.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def _path(self, signature: Any, target: Any) -> Path:
-        key = (*_provenance(), str(signature), str(target.codegen().magic_tuple()))
-        return self._directory / f"nuts-{hashlib.sha256(repr(key).encode()).hexdigest()[:40]}.bin"
+    def __init__(self, objects: ObjectCache) -> None:
+        self._objects = objects
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function, or None if it is not stored or cannot be read."""
+        """The compiled function, or None if it is not stored."""
         target_context.refresh()
-        try:
-            content = self._path(sig, target_context).read_bytes()
-            digest, payload = content[:32], content[32:]
-            if hashlib.sha256(payload).digest() != digest:
-                return None
-            return _rebuild(target_context, *pickle.loads(payload))
-        except OSError:
-            return None
+        payload = self._objects.get(_key(sig, target_context))
+        return None if payload is None else _rebuild(target_context, *pickle.loads(payload))
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Store the compiled function; a directory that cannot be written costs the next process a compilation."""
-        payload = _dumps(data._reduce())
-        path = self._path(sig, data.target_context)
-        temporary = path.with_suffix(f".{uuid.uuid4().hex}")
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-            temporary.write_bytes(hashlib.sha256(payload).digest() + payload)
-            os.replace(temporary, path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
+        """Store the compiled function."""
+        self._objects.put(_key(sig, data.target_context), _dumps(data._reduce()))
+
+
+def _key(signature: Any, target: Any) -> str:
+    made_from = (*_provenance(), str(signature), str(target.codegen().magic_tuple()))
+    return hashlib.sha256(repr(made_from).encode()).hexdigest()
 
 
 def _provenance() -> tuple[str, ...]:
     """What decides the machine code, apart from the processor: our sources, the compilers and their optimisation."""
     versions = (importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy"))
     return SOURCES_AT_IMPORT, platform.python_version(), *versions, str(vars(numba.config)["OPT"])
-
-
-def cache_directory() -> Path | None:
-    """Where machine code is kept: ``$EXMC_CACHE_DIR``, or ``exmc`` in the user's cache directory, if there is one."""
-    chosen = os.environ.get("EXMC_CACHE_DIR")
-    if chosen:
-        return Path(chosen)
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(caches) / "exmc" if os.path.isabs(caches) else None
 
 
 def transitions() -> Callable[..., Progress]:
@@ -168,9 +142,9 @@ _LOADING = threading.Lock()
 @functools.cache
 def _load() -> Callable[..., Progress]:
     dispatcher = numba.njit(nogil=True, **OPTIONS)(_transitions)
-    directory = cache_directory()
+    objects = default_cache()
     # Sources that changed since they were imported would be filed under a digest that is not theirs.
-    if directory is not None and source_digest() == SOURCES_AT_IMPORT:
-        dispatcher._cache = _KernelCache(directory)
+    if objects is not None and source_digest() == SOURCES_AT_IMPORT:
+        dispatcher._cache = _KernelCache(objects)
     function: Callable[..., Progress] = dispatcher
     return function

@@ -12,8 +12,8 @@ from exmc.rewrite.surface import FloatArray, Free, Surface
 # A block whose elements share rows is differenced one element at a time: of a larger one, this many stand for all.
 SAMPLED = 64
 _HALVINGS = 12
-# In standard errors; this spacing integrates a normal density to nine digits.
-_GRID = np.linspace(-6.0, 6.0, 17)
+# In standard errors; this spacing integrates a normal density to nine digits, and a scale has a long upper tail.
+_GRID = np.linspace(-12.0, 12.0, 33)
 
 
 @dataclass(slots=True)
@@ -152,7 +152,7 @@ def likelihood_moments(block: Block, surface: Surface, free: Free) -> tuple[Floa
     """Mean and variance of each element under its normalised likelihood, each of shape (elements,); inf without rows.
 
     One observation of a scale, say, has a skew likelihood that is far wider than its curvature says. Where rows belong
-    to one element each, it is summed over a grid of six standard errors on either side; else the curvature has to do.
+    to one element each, it is summed over a grid of twelve standard errors on either side; else the curvature must do.
     """
     elements = gathered(block, free)
     information = np.maximum(difference(block, surface, free)[1], 0.0)

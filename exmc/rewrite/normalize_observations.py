@@ -47,7 +47,7 @@ def _absorb(node: Observation, model: Model, observed: dict[str, Expression], ch
     if not isinstance(target, RandomVariable):
         return node
     observed[target.name] = Reference(node.name)
-    why = "observed values are data: they are neither sampled nor transformed"
+    why = "observed values are data: neither sampled nor transformed"
     changes.append(Change(target.name, f"became the distribution of the observation {node.name}", why))
     return replace(node, target=target.call)
 

@@ -27,29 +27,32 @@ def write(folder: Path, values: NDArray[Any], chunk_draws: int) -> None:
 
 
 def write_whole(folder: Path, values: NDArray[Any]) -> None:
-    """Write the single chunk of the array in `folder` that has no sample dimensions."""
-    chunks.replace_file(chunks.chunk_path(folder, *(0,) * values.ndim), chunks.encode(values[None], 1))
+    """Write the single chunk of the array in `folder` that has no sample dimensions; strings come as objects."""
+    path = chunks.chunk_path(folder, *(0,) * values.ndim)
+    encoded = chunks.encode_text(values) if values.dtype.kind == "O" else chunks.encode(values[None], 1)
+    chunks.replace_file(path, encoded)
 
 
 def link(source: Path, target: Path, variable: Variable, chains: Sequence[int], rows: int, chunk_draws: int) -> None:
     """Give the array in `target` the first `rows` draws of `chains`, in that order, of the one in `source`.
 
     Files are shared by hard links; only a chunk that holds surplus draws is written anew. Chunks not there stay away.
+    The folder `target` must exist.
     """
     event = (0,) * len(variable.shape)
     for position, chain in enumerate(chains):
         for number in range(-(-rows // chunk_draws)):
             old = chunks.chunk_path(source, chain, number, *event)
             new = chunks.chunk_path(target, position, number, *event)
-            if not old.exists():
-                continue
             wanted = rows - number * chunk_draws
-            if wanted < chunk_draws:
-                values = _decode(old.read_bytes(), variable, chunk_draws)[:wanted]
-                chunks.replace_file(new, chunks.encode(values, chunk_draws))
-            else:
-                new.parent.mkdir(parents=True, exist_ok=True)
-                _link(old, new)
+            try:
+                if wanted < chunk_draws:
+                    values = _decode(old.read_bytes(), variable, chunk_draws)[:wanted]
+                    chunks.replace_file(new, chunks.encode(values, chunk_draws))
+                else:
+                    _link(old, new)
+            except FileNotFoundError:
+                continue
 
 
 def _decode(encoded: bytes, variable: Variable, rows: int) -> NDArray[Any]:

@@ -34,8 +34,11 @@ def fill_value(dtype: np.dtype[Any]) -> Any:
 
 
 def chunk_path(array: Path, *position: int) -> Path:
-    """The file of the chunk at `position` of the Zarr v3 array in the folder `array`."""
-    return array.joinpath("c", *map(str, position))
+    """The file of the chunk at `position` of the Zarr v3 array in the folder `array`.
+
+    The parts of its name are joined by dots: nested folders, which are Zarr's default, would be one a chunk.
+    """
+    return array / ".".join(("c", *map(str, position)))
 
 
 def encode(values: NDArray[Any], rows: int) -> bytes:
@@ -48,6 +51,15 @@ def encode(values: NDArray[Any], rows: int) -> bytes:
         padding = np.full((rows - len(values), *values.shape[1:]), fill_value(values.dtype), values.dtype)
         values = np.concatenate([values, padding])
     payload = np.ascontiguousarray(values).astype(values.dtype.newbyteorder("<"), copy=False).tobytes()
+    return payload + checksum(payload).to_bytes(CRC_BYTES, "little")
+
+
+def encode_text(labels: NDArray[Any]) -> bytes:
+    """The file of one chunk of strings, as Zarr's codecs ``vlen-utf8`` and ``crc32c`` write it."""
+    texts = [str(label).encode() for label in labels.ravel()]
+    numbers = (len(texts), *map(len, texts))
+    head, *lengths = (number.to_bytes(4, "little") for number in numbers)
+    payload = head + b"".join(length + text for length, text in zip(lengths, texts, strict=True))
     return payload + checksum(payload).to_bytes(CRC_BYTES, "little")
 
 
@@ -82,26 +94,40 @@ def replace_file(path: Path, content: bytes) -> None:
 
     A failure of the file system is raised as `OSError`, so that callers can retry it.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}{_PARTIAL}")
+    folder, name = os.path.split(path)
+    partial = _partial(folder, name)
     try:
-        partial.write_bytes(content)
+        _write(partial, content)
     except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(content)
+        os.makedirs(folder, exist_ok=True)
+        _write(partial, content)
     os.replace(partial, path)
+
+
+def _partial(folder: str, name: str) -> str:
+    """A name that no other writer uses, in the same folder."""
+    return f"{folder}/.{name}.{os.getpid()}-{os.urandom(4).hex()}{_PARTIAL}"
+
+
+def _write(path: str, content: bytes) -> None:
+    with open(path, "wb", buffering=0) as file:
+        view = memoryview(content)
+        while view:
+            # A single write takes at most 2 GiB.
+            view = view[file.write(view) or 0 :]
 
 
 def publish_file(path: Path, content: bytes) -> bool:
     """Put `content` at `path` at once unless something is there; whether it was put."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}{_PARTIAL}")
-    partial.write_bytes(content)
+    partial = _partial(*os.path.split(path))
+    _write(partial, content)
     try:
         os.link(partial, path)
     except FileExistsError:
         return False
     finally:
-        partial.unlink()
+        os.unlink(partial)
     return True
 
 

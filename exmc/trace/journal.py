@@ -102,11 +102,14 @@ class Journal:
                 where=(str(self.directory),),
                 remedy=f"Its schema has {sorted(wanted)}.",
             )
-        written = {}
+        written, arrays = {}, self.arrays
         for group, variables in wanted.items():
             for variable in variables:
                 values = self._fitting(group, variable, groups)
-                written[f"{group}/{variable.name}"] = self._write(group, variable.name, chain, first, values)
+                total, where = self.schema.sample_shape(group)[1], (str(self.directory), group, variable.name)
+                chunks.check_rows(first, len(values), total, self.chunk_draws, where)
+                folder = arrays / group / variable.name
+                written[f"{group}/{variable.name}"] = self._write(folder, chain, first, values)
         return written
 
     def _fitting(
@@ -122,22 +125,15 @@ class Journal:
             raise StoreError(f"the draws are {values.dtype}, not {variable.dtype}.", where=where)
         return values.astype(variable.dtype, copy=False)
 
-    def _write(self, group: str, name: str, chain: int, first: int, values: NDArray[Any]) -> Written:
-        total = self.schema.sample_shape(group)[1]
-        chunks.check_rows(first, len(values), total, self.chunk_draws, (str(self.directory), group, name))
-        crcs, length = [], 0
+    def _write(self, folder: Path, chain: int, first: int, values: NDArray[Any]) -> Written:
+        crcs, length, event = [], 0, (0,) * (values.ndim - 1)
         for start in range(0, len(values), self.chunk_draws):
             encoded = chunks.encode(values[start : start + self.chunk_draws], self.chunk_draws)
-            path = self._chunk(f"{group}/{name}", chain, (first + start) // self.chunk_draws)
-            chunks.replace_file(path, encoded)
+            number = (first + start) // self.chunk_draws
+            chunks.replace_file(chunks.chunk_path(folder, chain, number, *event), encoded)
             crcs.append(chunks.stored_checksum(encoded))
             length = len(encoded)
         return Written(length, tuple(crcs))
-
-    def _chunk(self, array: str, chain: int, number: int) -> Path:
-        group, name = array.split("/")
-        variable = next(v for v in self.schema.groups[group] if v.name == name)
-        return chunks.chunk_path(self.arrays / group / name, chain, number, *(0,) * len(variable.shape))
 
     # Commit records
 
@@ -238,10 +234,11 @@ class Journal:
     def damage(self) -> tuple[Damage, ...]:
         """Everything amiss in records and committed chunks, every byte of which is read."""
         found: list[Damage] = []
+        ranks = {f"{group}/{v.name}": len(v.shape) for group, variables in self.schema.sampled() for v in variables}
         for chain in range(self.schema.chains):
             verified, fault = self._consecutive(chain)
             for record in verified:
-                found.extend(self._chunk_faults(record))
+                found.extend(self._chunk_faults(record, ranks))
             if fault is not None:
                 found.append(fault)
         return tuple(found)
@@ -271,10 +268,12 @@ class Journal:
                     attempt += 1
                 os.rename(path, aside)
 
-    def _chunk_faults(self, record: CommitRecord) -> Iterator[Damage]:
+    def _chunk_faults(self, record: CommitRecord, ranks: Mapping[str, int]) -> Iterator[Damage]:
         for array, written in record.chunks.items():
+            event = (0,) * ranks[array]
             for i, crc in enumerate(written.checksums):
-                path = self._chunk(array, record.chain, record.first // self.chunk_draws + i)
+                number = record.first // self.chunk_draws + i
+                path = chunks.chunk_path(self.arrays / array, record.chain, number, *event)
                 if fault := chunks.fault_of(path, written.length, crc):
                     yield Damage(record.chain, record.segment, str(path.relative_to(self.directory)), fault)
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc.compile.layout import Layout
+from exmc.compile.layout import Layout, posterior_names
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import StoreError
 from exmc.ir.expressions import Reference
@@ -118,16 +118,14 @@ def schema_of(
 ) -> Schema:
     """The schema of a run of `source`, sampled as `rewritten` with its free variables packed by `layout`.
 
-    ``posterior`` holds the variables that a user of `source` knows: its free and its kept deterministic variables, in
-    its order, as far as `rewritten` still has them as such. Auxiliary variables of the rewriting appear in
-    ``unconstrained_posterior`` only.
+    ``posterior`` holds the variables that a user of `source` knows (`posterior_names`). Auxiliary variables of the
+    rewriting appear in ``unconstrained_posterior`` only.
     """
     types = infer_types(source)
     known = infer_types(rewritten)
     namer = _DimNamer(source)
-    posterior = tuple(
-        namer.variable(n.name, types[n.name]) for n in source.nodes if _is_posterior(n.name, source, rewritten)
-    )
+    reported = posterior_names(source, rewritten)
+    posterior = tuple(namer.variable(name, types[name]) for name in reported)
     statistics = tuple(Variable(name, (), (), np.dtype(dtype).name) for name, dtype, *_ in STATISTICS)
     groups: dict[str, tuple[Variable, ...]] = {
         "posterior": posterior,
@@ -141,7 +139,7 @@ def schema_of(
         Variable(o.name, (), ()) if o.joint else namer.variable(o.name, _as_float(known[o.name]))
         for o in rewritten.observations
     )
-    groups["log_prior"] = tuple(namer.variable(v.name, types[v.name]) for v in source.free if v.name in known)
+    groups["log_prior"] = tuple(namer.variable(v.name, types[v.name]) for v in source.free if v.name in reported)
     predictive = tuple(namer.variable(o.name, _predicted(o, source, types)) for o in source.observations)
     groups["posterior_predictive"] = predictive
     groups["prior"] = tuple(
@@ -160,19 +158,6 @@ def constant_data_names(source: Model) -> tuple[str, ...]:
     """The data of `source` that are more than the plain values of an observation, in order."""
     observed = {o.value.name for o in source.observations if isinstance(o.value, Reference)}
     return tuple(name for name in source.data if name not in observed)
-
-
-def _is_posterior(name: str, source: Model, rewritten: Model) -> bool:
-    if name not in rewritten:
-        return False
-    before, after = source[name], rewritten[name]
-    if isinstance(before, Observation) or name in source.observed_targets:
-        return False
-    if isinstance(before, Deterministic) and not before.keep:
-        return False
-    return isinstance(after, Deterministic) or (
-        isinstance(after, RandomVariable) and name not in rewritten.observed_targets
-    )
 
 
 def _predicted(node: Observation, source: Model, types: Mapping[str, ArrayType]) -> ArrayType:

@@ -9,19 +9,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
-import zarr
 from numpy.typing import ArrayLike, NDArray
-from zarr.codecs import BytesCodec, Crc32cCodec
 
 from exmc.errors import StoreError
-from exmc.trace import arrays, chunks
-from exmc.trace.dataset import coordinates, group_attributes, standard_attributes
+from exmc.trace import arrays, chunks, groups
+from exmc.trace.dataset import standard_attributes
 from exmc.trace.journal import DESCRIPTION, FORMAT, STATE, WORKING, ZARR, Damage, Journal, remove
 from exmc.trace.metadata import consolidate, read_metadata
 from exmc.trace.records import CommitRecord, Written
-from exmc.trace.schema import GROUPS, Schema, Variable, to_document
+from exmc.trace.schema import GROUPS, Schema, to_document
 
 _BUILDING = "building.zarr"
 _RETIRED = "retired.zarr"
@@ -93,10 +90,10 @@ class RunStore:
         return bool(self.attributes.get("complete", False))
 
     def write_segment(
-        self, chain: int, first: int, warmup: bool, groups: Mapping[str, Mapping[str, NDArray[Any]]]
+        self, chain: int, first: int, warmup: bool, draws: Mapping[str, Mapping[str, NDArray[Any]]]
     ) -> dict[str, Written]:
         """See `Journal.write_segment`."""
-        return self.journal.write_segment(chain, first, warmup, groups)
+        return self.journal.write_segment(chain, first, warmup, draws)
 
     def commit(self, record: CommitRecord) -> None:
         """See `Journal.commit`."""
@@ -149,14 +146,14 @@ class RunStore:
 
     def finalise(
         self,
-        groups: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+        derived: Mapping[str, Mapping[str, ArrayLike]] | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> None:
         """Make ``run.zarr`` the finished result: kept chains, draws done, derived groups, consolidated metadata.
 
         Parameters
         ----------
-        groups
+        derived
             The derived groups' arrays by name, as `read` shows the draws: for the kept chains and the draws done.
         attributes
             Added to the root's. ``complete`` and ``failed_chains`` (chain and traceback of each) are set here.
@@ -180,10 +177,11 @@ class RunStore:
         schema = replace(self.schema, chains=len(kept), draws=done, warmup=min(warmup, self.schema.warmup))
         building = self.journal.directory / STATE / _BUILDING
         remove(building)
-        _write_metadata(building, schema, list(dict(schema.sampled())), self.journal.chunk_draws, root, kept)
+        chunk_draws = self.journal.chunk_draws
+        groups.create(building, schema, dict(schema.sampled()), chunk_draws, root, kept)
         self._link_arrays(building, schema, kept)
-        for group, given in (groups or {}).items():
-            _write_derived(building, schema, group, given, self.journal.chunk_draws, kept)
+        for group, given in (derived or {}).items():
+            groups.add(building, schema, group, given, chunk_draws, kept)
         consolidate(building, schema.paths())
         self._swap(building, retire=len(kept) == self.schema.chains and done == self.schema.draws)
 
@@ -259,98 +257,8 @@ def _describe(journal: Journal) -> None:
 
 
 def _build_live(path: Path, journal: Journal, attributes: Mapping[str, Any]) -> None:
-    groups = [group for group, _ in journal.schema.sampled()]
-    _write_metadata(path, journal.schema, groups, journal.chunk_draws, attributes, range(journal.schema.chains))
-
-
-def _write_metadata(
-    path: Path,
-    schema: Schema,
-    groups: Sequence[str],
-    chunk_draws: int,
-    attributes: Mapping[str, Any],
-    chains: Sequence[int],
-) -> None:
-    """A store at `path` with the arrays of `groups`, empty but for coordinates."""
-    root = zarr.open_group(path, mode="w-", zarr_format=3, attributes=dict(attributes))
-    for group in groups:
-        _create_group(root, schema, group, schema.groups[group], schema.sample_shape(group), chunk_draws, chains)
-
-
-def _create_group(
-    root: zarr.Group,
-    schema: Schema,
-    group: str,
-    variables: Sequence[Variable],
-    sample_shape: tuple[int, ...],
-    chunk_draws: int,
-    chains: Sequence[int],
-) -> None:
-    made = root.create_group(group, attributes=group_attributes(group, dict(root.attrs)))
-    for variable in variables:
-        dims = schema.dims(group, variable)
-        shape = (*sample_shape, *variable.shape)
-        chunk = (1, chunk_draws, *variable.shape) if sample_shape else variable.shape
-        _create_array(made, variable.name, shape, tuple(max(n, 1) for n in chunk), np.dtype(variable.dtype), dims)
-    for dim, labels in coordinates(schema, group, variables, sample_shape, chains).items():
-        dtype = str if labels.dtype.kind == "O" else labels.dtype
-        array = _create_array(made, dim, labels.shape, (max(len(labels), 1),), dtype, (dim,))
-        array[:] = labels
-
-
-def _create_array(
-    group: zarr.Group,
-    name: str,
-    shape: tuple[int, ...],
-    chunk: tuple[int, ...],
-    dtype: Any,
-    dims: tuple[str, ...],
-) -> zarr.Array[Any]:
-    text = dtype is str
-    return group.create_array(
-        name,
-        shape=shape,
-        chunks=chunk,
-        dtype=dtype,
-        fill_value="" if text else chunks.fill_value(np.dtype(dtype)),
-        serializer="auto" if text else BytesCodec(),
-        compressors=[Crc32cCodec()],
-        filters=None if not text else "auto",
-        dimension_names=dims,
-        # Zarr's default deletes a chunk that equals its fill value.
-        config={"write_empty_chunks": True},
-    )
-
-
-def _write_derived(
-    path: Path,
-    schema: Schema,
-    group: str,
-    given: Mapping[str, ArrayLike],
-    chunk_draws: int,
-    chains: Sequence[int],
-) -> None:
-    """Add a derived group to the store at `path`."""
-    where = (group,)
-    known = {v.name: v for v in schema.groups.get(group, ())}
-    if unknown := [name for name in given if name not in known]:
-        raise StoreError(f"{unknown[0]!r} is not in the schema of this run.", where=where)
-    variables = [v for v in known.values() if v.name in given]
-    values = {v.name: np.asarray(given[v.name]).astype(v.dtype, copy=False) for v in variables}
-    lead = 2 if GROUPS[group] != "data" else 0
-    sample_shape = next((a.shape[:lead] for a in values.values()), schema.sample_shape(group))
-    if GROUPS[group] == "draws":
-        sample_shape = schema.sample_shape(group)
-    root = zarr.open_group(path, mode="r+", zarr_format=3, use_consolidated=False)
-    _create_group(root, schema, group, variables, sample_shape, chunk_draws, chains)
-    for variable in variables:
-        found, wanted = values[variable.name], (*sample_shape, *variable.shape)
-        if found.shape != wanted:
-            raise StoreError(f"the array has shape {found.shape}, not {wanted}.", where=(group, variable.name))
-        if lead:
-            arrays.write(path / group / variable.name, found, chunk_draws)
-        else:
-            arrays.write_whole(path / group / variable.name, found)
+    sampled = [group for group, _ in journal.schema.sampled()]
+    groups.create(path, journal.schema, sampled, journal.chunk_draws, attributes, range(journal.schema.chains))
 
 
 def _open_tree(path: Path, consolidated: bool, loaded: bool) -> xr.DataTree:

@@ -12,6 +12,7 @@ import numba
 import numpy as np
 import pytest
 
+from exmc.cache import ObjectCache
 from exmc.density import from_function
 from exmc.nuts import kernel
 from tests.nuts.driving import physics_of, run
@@ -23,7 +24,7 @@ def _square(x: float) -> float:
 
 def _dispatcher(directory: Path) -> Any:
     dispatcher = numba.njit(_square)
-    dispatcher._cache = kernel._KernelCache(directory)
+    dispatcher._cache = kernel._KernelCache(ObjectCache(directory))
     return dispatcher
 
 
@@ -83,17 +84,6 @@ def test_a_directory_that_cannot_be_written_is_no_obstacle(tmp_path: Path) -> No
     assert _dispatcher(blocked)(3.0) == 9.0
 
 
-def test_the_directory_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("EXMC_CACHE_DIR", str(tmp_path))
-    assert kernel.cache_directory() == tmp_path
-    monkeypatch.delenv("EXMC_CACHE_DIR")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert kernel.cache_directory() == tmp_path / "exmc"
-    monkeypatch.setattr("os.path.expanduser", lambda path: path)
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert kernel.cache_directory() is None
-
-
 def test_one_signature_serves_every_dimension_and_metric() -> None:
     for dimension in (1, 4):
         density = from_function(dimension, lambda x: (-0.5 * float(x @ x), -x))
@@ -132,6 +122,7 @@ def test_other_threads_run_while_the_kernel_does() -> None:
 
 _FRESH_PROCESS = """
 import hashlib, numpy as np
+from exmc.cache import ObjectCache
 from exmc.density import from_function
 from exmc.nuts.kernel import transitions
 from exmc.sampling.chain import advance, begin

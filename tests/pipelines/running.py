@@ -22,7 +22,7 @@ model:
 QUICK = "sampler: {draws: 1200, warmup: 700, chains: 3, seed: 5}\nrun: {segment_seconds: 1e-9}\n"
 # Python computes each density, which makes a run last long enough to be disturbed: a few seconds.
 SLOW = (
-    "sampler: {draws: 600, warmup: 100, chains: 2, seed: 5, engine: autograd}\n"
+    "sampler: {draws: 600, warmup: 100, chains: 2, seed: 5, engine: autograd, max_treedepth: 2}\n"
     "run: {segment_seconds: 1e-9, predictive: {prior_draws: 0, posterior: false}}\n"
 )
 EXMC = [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())"]

@@ -17,7 +17,7 @@ from exmc.trace.store import RunStore
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
 from pipelines.events import Event
-from pipelines.run import resume, run_config, start
+from pipelines.run import create_run, resume, run_config, start
 from tests.pipelines.running import SLOW, assert_same_store, await_records, begin, write_config
 
 
@@ -149,15 +149,24 @@ def test_a_killed_driver_can_be_resumed(slow: Path, tmp_path: Path) -> None:
     assert_same_store(slow, out)
 
 
-def test_control_c_leaves_a_run_that_says_how_to_go_on(slow: Path, tmp_path: Path) -> None:
-    config, out = write_config(tmp_path, SLOW), tmp_path / "run"
-    process = begin(["run", str(config), "--out", str(out)])
+@pytest.mark.parametrize("processes", ["false", pytest.param("true", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_control_c_leaves_a_run_that_says_how_to_go_on(
+    number: signal.Signals, processes: str, slow: Path, tmp_path: Path
+) -> None:
+    """The signal goes to worker processes too, as a terminal sends it."""
+    config, out = write_config(tmp_path, SLOW, f"cluster: {{processes: {processes}, workers: 2}}\n"), tmp_path / "run"
+    process = begin(["run", str(config), "--out", str(out)], start_new_session=True)
     await_records(out, 2, process)
-    process.send_signal(signal.SIGINT)
+    if number == signal.SIGINT:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert f"exmc resume {out}" in err
     assert "Traceback" not in err
+    assert not RunStore.open(out).complete
     resume(out, on_event=lambda event: None)
     assert_same_store(slow, out)
 
@@ -205,3 +214,13 @@ def test_other_versions_are_refused(quick: Path, tmp_path: Path) -> None:
     plan.write_text(plan.read_text().replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
     with pytest.raises(StoreError, match=r"numpy 1\.0"):
         resume(tmp_path / "run", on_event=lambda event: None)
+
+
+def test_of_two_that_want_the_same_new_directory_one_gets_it(tmp_path: Path) -> None:
+    """Both have found it free; `start` looks before it connects to the cluster, and only creating decides."""
+    checked = check_config(with_out(load_config(write_config(tmp_path)), tmp_path / "run"))
+    create_run(checked)
+    before = {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+    with pytest.raises(ConfigError, match=r"run\.out: something is there already"):
+        create_run(checked)
+    assert {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()} == before

@@ -16,7 +16,7 @@ from tests.rewrite.models import schools
 def grouped(
     groups: int, rows: int, spread: float, family: str = "Normal", scale: float = 1.0, intercept: bool = False
 ) -> Builder:
-    """`groups` effects with standard deviation `spread`, `rows` observations of each with unit noise, in units of `scale`."""
+    """`groups` effects with deviation `spread`, `rows` observations of each with unit noise, all times `scale`."""
     generator = np.random.default_rng(5)
     group = np.repeat(np.arange(groups), rows)
     effects = spread * generator.normal(size=groups)
@@ -170,13 +170,13 @@ def test_nested_populations_are_judged_from_below() -> None:
         assert (found["theta_region"].centred, found["theta_county"].centred) == (between > 1.0, within > 0.5)
 
 
-@pytest.mark.parametrize(("noise", "centred"), [(0.05, True), (20.0, False)])
+@pytest.mark.parametrize(("noise", "centred"), [(0.05, True), (1.0, False), (20.0, False)])
 def test_a_random_walk_of_scalars(noise: float, centred: bool) -> None:
-    """Each location is another member of the population, known with error."""
+    """Each location is another member of the population, known with error: at noise 1 that error decides."""
     generator = np.random.default_rng(7)
-    path = np.cumsum(generator.normal(size=40))
+    path = np.cumsum(generator.normal(size=100))
     build = Builder().rv("tau", "HalfNormal")
-    for t, value in enumerate(path + noise * generator.normal(size=40)):
+    for t, value in enumerate(path + noise * generator.normal(size=100)):
         build.rv(f"theta{t}", "Normal", mu=f"theta{t - 1}" if t else 0.0, sigma="tau")
         build.rv(f"y{t}", "Normal", mu=f"theta{t}", sigma=noise, observed=value)
     assert verdict(build, "theta5").centred is centred

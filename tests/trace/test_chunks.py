@@ -27,6 +27,7 @@ def test_chunks_are_the_bytes_that_zarr_writes(tmp_path: Path, dtype: str, rows:
         fill_value=chunks.fill_value(np.dtype(dtype)),
         serializer=BytesCodec(),
         compressors=[Crc32cCodec()],
+        chunk_key_encoding={"name": "default", "separator": "."},
         filters=None,
         config={"write_empty_chunks": True},
     )

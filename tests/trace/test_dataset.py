@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -31,10 +33,8 @@ def test_a_tree_has_dims_labels_and_attributes() -> None:
     np.testing.assert_array_equal(tree.posterior.theta, groups["posterior"]["theta"])
 
 
-def test_it_is_what_the_store_reads(tmp_path: object) -> None:
-    from pathlib import Path
-
-    store = RunStore.create(Path(str(tmp_path)) / "run", schema(), 10, {"created_at": "then"})
+def test_it_is_what_the_store_reads(tmp_path: Path) -> None:
+    store = RunStore.create(tmp_path / "run", schema(), 10, {"created_at": "then"})
     for chain in range(3):
         write_missing(store.journal, chain, 20)
     store.finalise()

@@ -153,19 +153,19 @@ def test_damaged_chunks_are_found_and_drawn_again(journal: Journal, kind: str) -
     for chain in range(3):
         write_missing(journal, chain, 20)
     before = contents(journal.directory)
-    path = journal.arrays / "posterior" / "theta" / "c" / "2" / "1" / "0"
+    path = journal.arrays / "posterior" / "theta" / "c.2.1.0"
     content = path.read_bytes()
     if kind == "flip":
         path.write_bytes(content[:20] + bytes([content[20] ^ 1]) + content[21:])
     elif kind == "cut":
         path.write_bytes(content[:-8])
     elif kind == "swap":
-        path.write_bytes((path.parents[1] / "0" / "0").read_bytes())
+        path.write_bytes(path.with_name("c.2.0.0").read_bytes())
     else:
         path.unlink()
     (damage,) = journal.repair()
     assert (damage.chain, damage.segment) == (2, 1)
-    assert damage.file == "run.zarr/posterior/theta/c/2/1/0"
+    assert damage.file == "run.zarr/posterior/theta/c.2.1.0"
     assert journal.draws_done(2) == 0
     write_missing(journal, 2, 20)
     assert journal.damage() == ()
@@ -176,7 +176,7 @@ def test_every_sampled_chunk_is_covered(journal: Journal) -> None:
     for chain in range(3):
         write_missing(journal, chain, 20)
     chunk_files = [
-        p for g in dict(journal.schema.sampled()) for p in journal.arrays.glob(f"{g}/*/c/*/**/*") if p.is_file()
+        p for g in dict(journal.schema.sampled()) for p in journal.arrays.glob(f"{g}/*/c.*.*") if p.is_file()
     ]
     assert len(chunk_files) > 100
     for path in random.Random(0).sample(chunk_files, 12):

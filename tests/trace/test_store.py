@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from exmc.diagnostics.summary import summarise
 from exmc.errors import StoreError
 from exmc.trace import store as store_module
 from exmc.trace.schema import GROUPS
@@ -119,6 +120,7 @@ def test_the_ecosystem_reads_a_finished_store(tmp_path: Path) -> None:
     assert "theta[Choate]" in table.index
     np.testing.assert_allclose(table.loc["mu", "mean"], tree.posterior.mu.mean())
     assert np.isfinite(arviz_stats.loo(tree, pointwise=True).elpd)
+    assert summarise(tree).scalar.values.tolist() == table.index.tolist()
     with warnings.catch_warnings():
         # What arviz-plots and matplotlib deprecate among themselves is not ours.
         warnings.simplefilter("ignore")
@@ -306,7 +308,7 @@ def test_a_run_without_draws_has_no_result(tmp_path: Path) -> None:
 def test_a_damaged_store_says_so(tmp_path: Path) -> None:
     store = make(tmp_path / "run")
     store.finalise()
-    path = store.zarr_path / "posterior" / "mu" / "c" / "0" / "0"
+    path = store.zarr_path / "posterior" / "mu" / "c.0.0"
     content = path.read_bytes()
     path.write_bytes(content[:8] + bytes([content[8] ^ 1]) + content[9:])
     with pytest.raises(StoreError, match="cannot be read"):

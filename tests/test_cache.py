@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exmc.compile.cache import ObjectCache, default_directory
+from exmc.cache import ObjectCache, default_directory
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -72,3 +72,14 @@ def test_directory_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert default_directory() == tmp_path
     monkeypatch.delenv("EXMC_CACHE_DIR")
     assert default_directory().name in ("exmc", "Cache")
+
+
+def test_the_directory_can_be_chosen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EXMC_CACHE_DIR", str(tmp_path))
+    assert default_directory() == tmp_path
+    monkeypatch.delenv("EXMC_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_directory() == tmp_path / "exmc"
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_directory() is None

@@ -17,17 +17,25 @@ _MAGIC = b"exmc-object-1\n"
 _DIGEST_SIZE = 32
 
 
-def default_directory() -> Path:
-    """The directory for compiled objects: $EXMC_CACHE_DIR, or "exmc" in the platform's place for caches."""
+def default_directory() -> Path | None:
+    """$EXMC_CACHE_DIR, or "exmc" in the platform's place for caches; None for a user without a home."""
     chosen = os.environ.get("EXMC_CACHE_DIR")
     if chosen:
         return Path(chosen)
-    home = Path.home()
+    home = Path(os.path.expanduser("~"))
     if sys.platform == "darwin":
-        return home / "Library" / "Caches" / "exmc"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local")) / "exmc" / "Cache"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "exmc"
+        caches = home / "Library" / "Caches"
+    elif sys.platform == "win32":
+        caches = Path(os.environ.get("LOCALAPPDATA", home / "AppData" / "Local"))
+    else:
+        caches = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return caches / "exmc" if caches.is_absolute() else None
+
+
+def default_cache() -> ObjectCache | None:
+    """The cache in the default directory, if there is one."""
+    directory = default_directory()
+    return None if directory is None else ObjectCache(directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,7 @@ class ObjectCache:
     def put(self, key: str, payload: bytes) -> None:
         """Store an object; readers see all of it or nothing. A directory that cannot be written is no error."""
         try:
-            self.directory.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle, name = tempfile.mkstemp(dir=self.directory, suffix=".partial")
         except OSError:
             return

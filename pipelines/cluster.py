@@ -1,0 +1,152 @@
+"""The cluster that a config describes: connected to, or started and closed again."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from multiprocessing import resource_tracker
+from typing import Any
+
+import dask
+from distributed import Client, LocalCluster
+from threadpoolctl import threadpool_limits
+
+from exmc.errors import ClusterError
+from pipelines.sections import Cluster, FactoryCluster, RemoteCluster
+from pipelines.sections import LocalCluster as LocalClusterSection
+
+# `retries` counts exceptions only. A worker's death is charged to each task it had, hence the high limit; and a worker
+# is given no more tasks than it has threads, so that its death is charged to as few as possible.
+_SCHEDULER = {
+    "distributed.scheduler.allowed-failures": 50,
+    "distributed.scheduler.worker-saturation": 1.0,
+    "distributed.scheduler.worker-ttl": "60 s",
+    "distributed.scheduler.no-workers-timeout": "120 s",
+    "distributed.scheduler.http.routes": [],
+}
+_LOGGERS = ("distributed", "tornado.application", "asyncio")
+
+
+@contextlib.contextmanager
+def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
+    """A client of the cluster that the section describes; what was started here is closed again.
+
+    Raises
+    ------
+    ClusterError
+        If the scheduler cannot be reached, or the cluster cannot be started.
+    """
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet_logs())
+        stack.enter_context(dask.config.set(_SCHEDULER))
+        if isinstance(cluster, RemoteCluster):
+            yield stack.enter_context(_client(cluster.address, cluster.timeout_seconds))
+            return
+        if isinstance(cluster, FactoryCluster):
+            started = stack.enter_context(_from_factory(cluster))
+            client = stack.enter_context(_client(started, cluster.timeout_seconds))
+            _await_workers(client, cluster)
+            yield client
+            return
+        if not cluster.processes:
+            # Worker processes are started with one BLAS thread each; worker threads share this process's BLAS, and the
+            # last bits of a matrix product depend on its number of threads.
+            stack.enter_context(threadpool_limits(limits=1))
+        with _interrupts_blocked():
+            started = stack.enter_context(_start_local(cluster, chains))
+        yield stack.enter_context(_client(started, 30.0))
+
+
+def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:
+    return LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=section.workers or max(1, min(chains, len(os.sched_getaffinity(0)))),
+        threads_per_worker=section.threads_per_worker,
+        processes=section.processes,
+        # With None, Dask would still open its HTTP port 8787, to everybody, and warn where that is taken.
+        dashboard_address="127.0.0.1:0",
+        scheduler_kwargs={"dashboard": False},
+        memory_limit=0,
+        silence_logs=logging.CRITICAL,
+    )
+
+
+@contextlib.contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Threads and processes begun in here, and those that they begin, do not get the SIGINT of a Ctrl-C.
+
+    A terminal sends it to worker processes too, which would die of it just when they are asked to stop in good order.
+    """
+    # multiprocessing would start its tracker along with the first worker, and unblock the signal at that.
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _client(target: Any, timeout: float) -> Iterator[Client]:
+    try:
+        client = Client(target, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"the scheduler at {target} did not answer within {timeout:g} s ({type(error).__name__}).",
+            where=("cluster", "address"),
+            remedy="Check the address and that it is running.",
+        ) from error
+    try:
+        yield client
+    finally:
+        with contextlib.suppress(Exception):
+            client.close(timeout=5)  # type: ignore[no-untyped-call]
+
+
+@contextlib.contextmanager
+def _from_factory(section: FactoryCluster) -> Iterator[Any]:
+    module, _, name = section.factory.rpartition(".")
+    try:
+        factory = getattr(importlib.import_module(module), name)
+        cluster = factory(**section.kwargs)
+        cluster.scale(section.workers)
+    except Exception as error:
+        raise ClusterError(
+            f"{section.factory} could not be started: {type(error).__name__}: {error}.",
+            where=("cluster", "factory"),
+            remedy="Check that its package is installed and that kwargs are its arguments.",
+        ) from error
+    try:
+        yield cluster
+    finally:
+        with contextlib.suppress(Exception):
+            cluster.close()
+
+
+def _await_workers(client: Client, section: FactoryCluster) -> None:
+    try:
+        client.wait_for_workers(1, timeout=section.timeout_seconds)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"no worker of {section.factory} came within {section.timeout_seconds:g} s.",
+            where=("cluster", "timeout_seconds"),
+            remedy="Raise timeout_seconds if jobs wait in a queue.",
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Dask's own log of lost connections and closing workers is no news for whoever runs a model."""
+    # Dask gives several of its loggers a level of their own, so that silencing the parent is not enough.
+    known = [name for name in logging.root.manager.loggerDict if name.split(".")[0] == "distributed"]
+    before = {name: logging.getLogger(name).level for name in (*known, *_LOGGERS)}
+    for name in before:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

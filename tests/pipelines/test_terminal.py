@@ -1,0 +1,71 @@
+"""What is shown of a run: a table in a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from exmc.sampling.options import SamplerOptions
+from exmc.sampling.progress import Receipt
+from pipelines.events import Event
+from pipelines.terminal import Progress
+
+OPTIONS = SamplerOptions(seed=1, draws=100, warmup=50, chains=2)
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def segment(chain: int, warmup: bool, first: int, draws: int, divergences: int = 0) -> Event:
+    receipt = Receipt(
+        chain=chain, segment=0, warmup=warmup, first=first, draws=draws, divergences=divergences, gradients=8 * draws,
+        step_size=0.25, acceptance_rate=0.8, seconds=0.5,
+    )  # fmt: skip
+    return Event(kind="segment", seconds=1.0, chain=chain, receipt=receipt)
+
+
+EVENTS = [
+    Event(kind="started", seconds=0.0, message="small"),
+    Event(kind="stage", seconds=0.1, stage="build", took=0.1),
+    segment(0, True, 0, 50, divergences=9),
+    Event(kind="note", seconds=0.1, message="the autograd engine is used."),
+    Event(kind="chain_failed", seconds=1.0, chain=1, message="no [starting] point."),
+    segment(0, False, 0, 50, divergences=1),
+    segment(0, False, 50, 50, divergences=2),
+]
+
+
+def test_lines_where_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+    with Progress("small", OPTIONS, stream) as progress:
+        for event in EVENTS:
+            progress(event)
+    assert stream.getvalue().splitlines() == [
+        "small: build 0.10 s",
+        "small: the autograd engine is used.",
+        "small: chain 1 FAILED: no [starting] point.",
+        "small: chain 0: 100/100 draws, 3 divergences, step size 0.25, 8.0 gradients a draw, 100 draws/s",
+    ]
+
+
+def test_a_table_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "120")
+    stream = Terminal()
+    with Progress("small", OPTIONS, stream) as progress:
+        for event in EVENTS:
+            progress(event)
+        console = Console(file=io.StringIO(), width=120)
+        console.print(progress.view())
+        table = console.file.getvalue()  # type: ignore[attr-defined]
+    rows = [line.split() for line in table.splitlines()]
+    assert rows[0][0] == "small"
+    assert next(r for r in rows if r[:2] == ["0", "done"])[-5:] == ["100/100", "3", "0.25", "8.0", "100"]
+    assert next(r for r in rows if r[:2] == ["1", "failed"])[-1] == "0/50"
+    assert "no [starting] point." in stream.getvalue()
