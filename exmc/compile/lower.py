@@ -15,6 +15,7 @@ from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_linear import LINEAR
 from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
+from exmc.compile.lower_scan import SCANS
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.primitives import Array, region
 from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, contiguous, schedule
@@ -24,7 +25,7 @@ from exmc.errors import MissingLoweringError
 SYMBOL = "exmc_program"
 BATCH_SYMBOL = "exmc_batch"
 
-_BLOCKS = {**BLOCKS, **LINEAR}
+_BLOCKS = {**BLOCKS, **LINEAR, **SCANS}
 
 LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")
@@ -57,9 +58,21 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
     MissingLoweringError
         If a primitive has no lowering.
     """
+    frame = _emit(tape, Writer(), scalar_first=scalar_first)
+    stride = sum(math.prod(tape.types[o].shape) for o in (tape.outputs[1:] if scalar_first else tape.outputs))
+    text = frame.writer.text(SYMBOL) + _batch_text(tape.dimension, stride)
+    if "exmc_trigamma" in frame.writer.declarations:
+        text = text.replace(frame.writer.declarations["exmc_trigamma"], trigamma_text())
+        for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
+            text += "" if line in text else line + "\n"
+    return Program(text, frame.constants(), frame.workspace_size)
+
+
+def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:
+    """The code of a tape, as the lines of one function."""
     for equation in tape.equations:
         _require(equation)
-    frame = Frame(tape, schedule(tape), Writer(), {e.result: e for e in tape.equations})
+    frame = Frame(tape, schedule(tape), writer, {e.result: e for e in tape.equations}, emit=_emit)
     offsets = _result_offsets(tape, scalar_first)
     _allocate(frame, offsets)
     for step in frame.schedule.steps:
@@ -72,13 +85,8 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
             _scalar_step(frame, step)
     _write_results(frame, offsets, scalar_first)
     frame.writer.allocas += frame.prologue()
-    stride = sum(math.prod(tape.types[o].shape) for o in (tape.outputs[1:] if scalar_first else tape.outputs))
-    text = frame.writer.text(SYMBOL) + _batch_text(tape.dimension, stride)
-    if "exmc_trigamma" in frame.writer.declarations:
-        text = text.replace(frame.writer.declarations["exmc_trigamma"], trigamma_text())
-        for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
-            text += "" if line in text else line + "\n"
-    return Program(text, frame.constants(), frame.workspace_size)
+    frame.link()
+    return frame
 
 
 def _require(equation: Equation) -> None:

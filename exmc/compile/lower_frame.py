@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -35,6 +36,25 @@ class Layout(NamedTuple):
     arrangement: tuple[str | int, ...] = ()
 
 
+class Embedded(NamedTuple):
+    """The code of another tape in the same module: its function, scratch memory and place in the pointer table."""
+
+    name: str
+    frame: Frame
+    scratch: Memory
+
+    @property
+    def mark(self) -> str:
+        """Stands for the function's place in the pointer table until the tables before it are complete."""
+        return f"@{self.name}.pointers@"
+
+    def call(self, writer: Writer, position: str, results: str) -> None:
+        """Run it: both arguments are the names of pointers."""
+        table = writer.value(f"getelementptr inbounds i64, ptr %pointers, i64 {self.mark}", "ptr").name
+        scratch = writer.address(self.scratch.base, self.scratch.offset, [])
+        writer.line(f"call double @{self.name}(ptr {position}, ptr {results}, ptr {scratch}, ptr {table})")
+
+
 @dataclass(slots=True)
 class Frame:
     """The state of lowering one tape.
@@ -65,6 +85,26 @@ class Frame:
     covered: set[int] = field(default_factory=set)
     narrow: dict[int, str] = field(default_factory=dict)
     workspace_size: int = 0
+    emit: Callable[[Tape, Writer], Frame] | None = None
+    embedded: list[Embedded] = field(default_factory=list)
+
+    def embed(self, tape: Tape) -> Embedded:
+        """The code of a tape that writes all its outputs, as a function of this module."""
+        assert self.emit is not None
+        name = f"exmc_body{len(self.writer.declarations)}"
+        self.writer.declarations[name] = ""
+        inner = self.emit(tape, self.writer.inner())
+        self.writer.declarations[name] = inner.writer.body(name)
+        embedded = Embedded(name, inner, self.scratch((inner.workspace_size,)))
+        self.embedded.append(embedded)
+        return embedded
+
+    def link(self) -> None:
+        """Say in the code where the pointer tables of embedded functions begin: after our own, in order."""
+        place = 1 + len(self.layouts)
+        for embedded in self.embedded:
+            self.writer.lines = [line.replace(embedded.mark, str(place)) for line in self.writer.lines]
+            place += len(embedded.frame.constants())
 
     def shape(self, value: int) -> tuple[int, ...]:
         """The shape of a value."""
@@ -196,7 +236,7 @@ class Frame:
         return lines
 
     def constants(self) -> tuple[Array, ...]:
-        """The arrays of the pointer table, in order."""
+        """The arrays of the pointer table, in order: ours, then those of embedded functions."""
         packed = np.array([float(self.tape.constants[c]) for c in self.scalars], dtype=np.float64)
         arrays = [packed]
         orders: dict[int, Array] = {}
@@ -214,6 +254,8 @@ class Frame:
                         orders[index] = np.argsort(_short(self.tape.constants[index]), kind="stable")
                     array = array[orders[index]]
             arrays.append(np.ascontiguousarray(array, dtype=layout.dtype))
+        for embedded in self.embedded:
+            arrays += embedded.frame.constants()
         return tuple(arrays)
 
 

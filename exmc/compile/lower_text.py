@@ -21,6 +21,7 @@ _ATTRIBUTES = "nounwind willreturn memory(none)"
 
 _SIZES = {"i8": 1, "i16": 2, "i32": 4, "float": 4}
 _FIRST_LOOP = 10
+_INLINED = 2000
 _SHORT = 16
 LONG = 32
 """Loops from this length on are worth LLVM's time for vectorising transcendental functions."""
@@ -240,6 +241,21 @@ class Writer:
         head = (
             f"define double @{name}(ptr {readonly} %position, ptr noalias %results, ptr noalias %workspace, "
             "ptr noalias readonly %pointers) #0 {"
+        )
+        return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
+
+    def inner(self) -> Writer:
+        """A writer of another function of the same module."""
+        writer = Writer()
+        writer.declarations, writer.loop_hints = self.declarations, self.loop_hints
+        return writer
+
+    def body(self, name: str) -> str:
+        """The text of the function written so far, for a caller in this module to inline if it is short."""
+        inlined = "alwaysinline " if len(self.lines) < _INLINED else "noinline "
+        head = (
+            f"define internal double @{name}(ptr noalias readonly %position, ptr noalias %results, "
+            f"ptr noalias %workspace, ptr noalias readonly %pointers) {inlined}#0 {{"
         )
         return "\n".join([head, "entry:", *self.allocas, *self.lines, "}"])
 

@@ -207,6 +207,27 @@ def _like_last(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> 
     return types[-1]
 
 
+class Loop(NamedTuple):
+    """What a scan's primitives need of its body: tapes and sizes; `evaluate` runs it by numpy."""
+
+    body: Any
+    name: str
+    evaluate: Callable[..., Any]
+
+
+def _scanned(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType((types[2].shape[0], parameters["loop"].body.width), FLOAT)
+
+
+def _scanned_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    start, shared, inputs = (t.size for t in types[:3])
+    return ArrayType((start + shared + (inputs if parameters["loop"].name == "reverse all" else 0),), FLOAT)
+
+
+def _by_body(*operands: Any, loop: Loop) -> Any:
+    return loop.evaluate(*operands, loop)
+
+
 def _foreign(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     result: ArrayType = parameters["type"]
     return result
@@ -267,6 +288,8 @@ def _table() -> dict[str, Primitive]:
         Primitive("cholesky", "memory", _same, linalg.factor),
         Primitive("substitute", "memory", _like_last, linalg.substitute),
         Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
+        Primitive("scan_rows", "memory", _scanned, _by_body),
+        Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
         Primitive("external", "external", _foreign, call_external),
     ]
     return {row.name: row for row in rows}

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,8 @@ from exmc.compile.arguments import Traced, Unsupported, operand
 from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
 from exmc.compile.canonical import RULES
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
+from exmc.compile.scan_body import Body
+from exmc.compile.simplify import simplify
 from exmc.compile.tape import Tape, TapeBuilder
 from exmc.compile.verify import Oracle, points, verify_gradient, verify_outputs
 from exmc.errors import CompileError, ExmcError, MissingLoweringError
@@ -73,6 +76,35 @@ def record(
             raise _explained(error, function, position, gradient) from error
     _replay(tape, function, gradient, oracle or autograd_value_and_gradient)
     return tape
+
+
+def record_body(body: Body, name: str) -> Tape:
+    """A tape of one step of a scan, or of its vector-Jacobian product, compared with the step or with autograd."""
+    size = body.carry.size + body.parameters.size
+    if name == "forward":
+        return simplify(record(lambda u: (body.apply(u),), size + body.inputs.size, gradient=False))
+    inside = size + (body.inputs.size if name == "reverse all" else 0)
+    whole = size + body.inputs.size
+    position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, whole + body.width)
+    builder = TapeBuilder(len(position))
+    with AUTOGRAD_LOCK, _recording(), np.errstate(all="ignore"), trace_stack.new_trace() as level:
+        root = new_box(position, level, _RecordNode.root(builder, builder.position))
+        seed = new_box(np.ones(()), level, _RecordNode.root(builder, builder.literal(1.0)))
+        _, slope = _differentiate(
+            partial(_pulled, body, position=root, inside=inside, whole=whole), root[:inside], seed
+        )
+        tape = simplify(builder.finish((_output(builder, slope),)))
+    for point in points(tape.dimension, np.random.default_rng(20_240_302)):
+        pulled = partial(_pulled, body, position=point, inside=inside, whole=whole)
+        _, expected = autograd_value_and_gradient(pulled, point[:inside])
+        verify_outputs("tape", tape.evaluate(point), (expected,), point)
+    return tape
+
+
+def _pulled(body: Body, inner: Any, *, position: Any, inside: int, whole: int) -> Any:
+    """A step's result times its cotangent; what is differentiated comes from `inner`, the rest from `position`."""
+    arguments = inner if inside == whole else anp.concatenate([inner, position[inside:whole]])
+    return anp.sum(body.apply(arguments) * position[whole:])
 
 
 def _explained(error: Exception, function: Callable[[Any], Any], position: Array, gradient: bool) -> CompileError:
@@ -284,6 +316,9 @@ class _RecordBox(ArrayBox):  # type: ignore[misc]
 def _recording() -> Iterator[None]:
     """Let autograd box everything in `_RecordBox`, booleans and integers too, and put all back afterwards."""
     mappings, depth = dict(Box.type_mappings), trace_stack.top
+    # The body of a scan is recorded while its surroundings are.
+    outer = {kind: notrace_primitives[kind] for kind in (_RecordNode, _BackwardNode) if kind in notrace_primitives}
+    boxes = set(Box.types)
     boxed = [kind for kind, box in mappings.items() if box is ArrayBox and kind is not ArrayBox]
     scalars = [bool, int, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
     Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, _RecordBox], _RecordBox))
@@ -296,14 +331,18 @@ def _recording() -> Iterator[None]:
         trace_stack.top = depth
         Box.type_mappings.clear()
         Box.type_mappings.update(mappings)
-        Box.types.discard(_RecordBox)
-        notrace_primitives.pop(_RecordNode, None)
-        notrace_primitives.pop(_BackwardNode, None)
+        Box.types.intersection_update(boxes)
+        for kind in (_RecordNode, _BackwardNode):
+            notrace_primitives.pop(kind, None)
+        notrace_primitives.update(outer)
 
 
 def check_points(tape: Tape) -> Iterator[Array]:
     """The positions at which what was made of a function is compared with it: no tape was recorded there."""
     size = max((array.size for array in tape.constants.values()), default=0)
+    # A step is interpreted in tens of microseconds, and so as slow as thousands of elements.
+    steps = [tape.types[e.operands[2]].shape[0] for e in tape.equations if e.primitive.startswith("scan")]
+    size = max([size, *(1000 * n for n in steps)])
     return points(tape.dimension, np.random.default_rng(20_250_101), size)
 
 

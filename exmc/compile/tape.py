@@ -100,7 +100,9 @@ class Tape:
     def _line(self, equation: Equation) -> str:
         operands = " ".join(f"v{o}" for o in equation.operands)
         static = " ".join(
-            f"{name}={value.name if name == 'call' else value}" for name, value in equation.parameters if name != "type"
+            f"{name}={value.name if name in ('call', 'loop') else value}"
+            for name, value in equation.parameters
+            if name != "type"
         )
         kind = self.types[equation.result]
         return f"v{equation.result}: {kind} = {equation.primitive} {operands} {static}".rstrip()

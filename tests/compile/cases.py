@@ -9,6 +9,7 @@ import autograd.numpy as np
 import numpy
 
 from exmc import linalg, special
+from tests.compile.sequences import SEQUENCES
 
 
 class Case(NamedTuple):
@@ -279,6 +280,10 @@ def _linear() -> list[Case]:
     ]
 
 
+def _scans() -> list[Case]:
+    return [Case(f"scan: {s.name}", s.dimension, s.scanned) for s in SEQUENCES]
+
+
 def _powers() -> list[Case]:
     return [
         *(Case(f"power {p}", 6, lambda x, p=p: _positive(x) ** p) for p in (-1, 0, 1, 2, 3, 0.5, -2.5)),
@@ -297,5 +302,6 @@ CASES: list[Case] = [
     *_products(),
     *_rows(),
     *_linear(),
+    *_scans(),
     *_powers(),
 ]
