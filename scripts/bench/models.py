@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import autograd.numpy as anp
 import numpy as np
 
-from exmc import special
+from exmc import linalg, special
+from exmc.compile.scan import scan
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -23,6 +24,10 @@ AUTOGRAD = SimpleNamespace(
     max=anp.max,
     dot=anp.dot,
     softplus=special.softplus,
+    scan=scan,
+    normal_form=lambda covariance, y: (
+        0.5 * anp.dot(y, linalg.solve_posdef(covariance, y)) + 0.5 * linalg.logdet(covariance)
+    ),
 )
 """The functions that a density takes from its library: here autograd's, for exmc."""
 
@@ -142,3 +147,51 @@ def item_response(persons: int, items: int) -> Model:
     person, item = np.repeat(np.arange(persons), items), np.tile(np.arange(items), persons)
     outcome = np.random.default_rng(6).integers(0, 2, persons * items)
     return Model(f"2PL, {persons} x {items}", persons + 2 * items, density, (outcome, person, item))
+
+
+def gaussian_process(points: int) -> Model:
+    """An exact Gaussian process: a Cholesky factor for each evaluation."""
+
+    def density(ops: Any, x: Any, distance: Any, y: Any, identity: Any) -> Any:
+        covariance = ops.exp(2.0 * x[0]) * ops.exp(-0.5 * distance * ops.exp(-2.0 * x[1])) + ops.exp(x[2]) * identity
+        return -ops.normal_form(covariance, y) - 0.5 * ops.sum(x**2)
+
+    grid = np.linspace(0.0, 10.0, points)
+    data = ((grid[:, None] - grid) ** 2, np.sin(grid), np.eye(points))
+    return Model(f"exact GP, n={points}", 3, density, data)
+
+
+def garch(steps: int) -> Model:
+    """GARCH(1, 1): a variance that follows the shocks."""
+
+    def density(ops: Any, x: Any, y: Any) -> Any:
+        def step(carry: Any, now: Any, mu: Any, base: Any, shock: Any, memory: Any) -> Any:
+            variance, before = carry
+            variance = base + shock * (before - mu) ** 2 + memory * variance
+            return (variance, now), -0.5 * ops.log(variance) - 0.5 * (now - mu) ** 2 / variance
+
+        shock, memory = 0.5 + 0.5 * ops.tanh(x[2]), 0.5 + 0.5 * ops.tanh(x[3])
+        params = (x[0], ops.exp(x[1]), shock, (1.0 - shock) * memory)
+        _, terms = ops.scan(step, (ops.exp(x[1]), y[0]), y, params)
+        return ops.sum(terms) - 0.5 * ops.sum(x**2)
+
+    return Model(f"GARCH, T={steps}", 4, density, (np.random.default_rng(7).normal(size=steps),))
+
+
+def hidden_markov(steps: int) -> Model:
+    """A hidden Markov model of three states, its forward algorithm in log space."""
+
+    def density(ops: Any, x: Any, y: Any, zeros: Any) -> Any:
+        def step(carry: Any, now: Any, transition: Any, means: Any) -> Any:
+            paths = carry[:, None] + transition
+            top = ops.max(paths, axis=0)
+            total = top + ops.log(ops.sum(ops.exp(paths - top), axis=0))
+            return total - 0.5 * (now - means) ** 2, None
+
+        logits = x[3:].reshape((3, 3))
+        transition = logits - ops.log(ops.sum(ops.exp(logits), axis=1, keepdims=True))
+        last, _ = ops.scan(step, zeros, y, (transition, x[:3]))
+        top = ops.max(last)
+        return top + ops.log(ops.sum(ops.exp(last - top))) - 0.5 * ops.sum(x**2)
+
+    return Model(f"hidden Markov, T={steps}", 12, density, (np.random.default_rng(8).normal(size=steps), np.zeros(3)))

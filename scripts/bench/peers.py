@@ -32,7 +32,17 @@ def jax_peer(model: Model) -> Peer:
     jax.config.update("jax_enable_x64", True)
     jnp = importlib.import_module("jax.numpy")
     names = ("exp", "log", "log1p", "sqrt", "tanh", "sum", "max", "dot")
-    ops = SimpleNamespace(**{n: getattr(jnp, n) for n in names}, softplus=jax.nn.softplus)
+
+    def scan(step: Any, init: Any, xs: Any, params: Any) -> Any:
+        return jax.lax.scan(lambda carry, x: step(carry, x, *params), init, xs)
+
+    def normal_form(covariance: Any, y: Any) -> Any:
+        lower = jnp.linalg.cholesky(covariance)
+        scaled = jax.scipy.linalg.solve_triangular(lower, y, lower=True)
+        return 0.5 * jnp.sum(scaled**2) + jnp.sum(jnp.log(jnp.diag(lower)))
+
+    functions = {n: getattr(jnp, n) for n in names}
+    ops = SimpleNamespace(**functions, softplus=jax.nn.softplus, scan=scan, normal_form=normal_form)
     data = tuple(jnp.asarray(array) for array in model.data)
     slope = jax.value_and_grad(lambda x, data: model.density(ops, x, *data))
 
@@ -61,7 +71,14 @@ def nutpie_peer(model: Model) -> Peer:
     nutpie, pymc, numba = (importlib.import_module(n) for n in ("nutpie", "pymc", "numba"))
     pt = importlib.import_module("pytensor.tensor")
     names = ("exp", "log", "log1p", "sqrt", "tanh", "sum", "max", "dot", "softplus")
-    ops = SimpleNamespace(**{n: getattr(pt, n) for n in names})
+    slinalg = importlib.import_module("pytensor.tensor.slinalg")
+
+    def normal_form(covariance: Any, y: Any) -> Any:
+        lower = slinalg.cholesky(covariance)
+        scaled = slinalg.solve_triangular(lower, y, lower=True)
+        return 0.5 * pt.sum(scaled**2) + pt.sum(pt.log(pt.diag(lower)))
+
+    ops = SimpleNamespace(**{n: getattr(pt, n) for n in names}, normal_form=normal_form)
     started = time.perf_counter()
     with pymc.Model() as pymc_model:
         data = [pymc.Data(f"data{n}", array) for n, array in enumerate(model.data)]
