@@ -25,7 +25,7 @@ from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.scan_body import Body
 from exmc.compile.simplify import simplify
 from exmc.compile.tape import Tape, TapeBuilder
-from exmc.compile.verify import Oracle, points, verify_gradient, verify_outputs
+from exmc.compile.verify import LARGE, Oracle, points, verify_gradient, verify_outputs
 from exmc.errors import CompileError, ExmcError, MissingLoweringError
 
 AUTOGRAD_LOCK = threading.RLock()
@@ -58,7 +58,8 @@ def record(
         The position at which the function is run, shape (dimension,); a random one if not given. The tape does not
         depend on it: it is replayed at other points and compared with the function there.
     oracle
-        What gradients are compared with; autograd if not given.
+        What gradients are compared with; autograd if not given. A caller that has one compares machine code with its
+        answers, and of a tape with large data nothing else is asked: that is slow, and finds what replaying would.
 
     Raises
     ------
@@ -74,7 +75,8 @@ def record(
             raise
         except Exception as error:
             raise _explained(error, function, position, gradient) from error
-    _replay(tape, function, gradient, oracle or autograd_value_and_gradient)
+    if oracle is None or _size(tape) < LARGE:
+        _replay(tape, function, gradient, oracle or autograd_value_and_gradient)
     return tape
 
 
@@ -172,6 +174,17 @@ def _differentiate(function: Callable[[Any], Any], position: Any, seed: Any) -> 
     if np.shape(_plain(result)) != ():
         return result._value, position
     return result._value, backward_pass(result._node, seed)
+
+
+def is_recorded(value: Any) -> bool:
+    """Whether a value, or one in a tuple, is being recorded, so that its number does not count."""
+    if isinstance(value, tuple | list):
+        return any(is_recorded(v) for v in value)
+    while isinstance(value, Box):
+        if isinstance(value._node, _RecordNode):
+            return True
+        value = value._value
+    return False
 
 
 def _plain(value: Any) -> Any:
@@ -339,11 +352,15 @@ def _recording() -> Iterator[None]:
 
 def check_points(tape: Tape) -> Iterator[Array]:
     """The positions at which what was made of a function is compared with it: no tape was recorded there."""
-    size = max((array.size for array in tape.constants.values()), default=0)
-    # A step is interpreted in tens of microseconds, and so as slow as thousands of elements.
+    return points(tape.dimension, np.random.default_rng(20_250_101), _size(tape))
+
+
+def _size(tape: Tape) -> int:
+    """The largest array of data, in elements, or what costs as much to interpret."""
+    largest = max((array.size for array in tape.constants.values()), default=0)
+    # A step of a scan is interpreted in tens of microseconds, and so as slow as thousands of elements.
     steps = [tape.types[e.operands[2]].shape[0] for e in tape.equations if e.primitive.startswith("scan")]
-    size = max([size, *(1000 * n for n in steps)])
-    return points(tape.dimension, np.random.default_rng(20_250_101), size)
+    return max([largest, *(1000 * n for n in steps)])
 
 
 def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, oracle: Oracle) -> None:

@@ -9,7 +9,7 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.tracer import Box
 
-from exmc.compile.record import record_body
+from exmc.compile.record import is_recorded, record_body
 from exmc.compile.scan_body import Array, Body, Packing, floating, packing_of, scan_rows
 from exmc.errors import CompileError
 
@@ -57,7 +57,8 @@ def scan(
     (steps,) = lengths
     carry, parameters = packing_of(init), packing_of(tuple(params))
     outputs = _output_packing(step, carry, inputs, parameters)
-    body = Body(step, carry, inputs, parameters, outputs, record_body)
+    sketched = is_recorded((init, xs, tuple(params)))
+    body = Body(step, carry, inputs, parameters, outputs, record_body, sketched)
     columns = [floating(anp.reshape(a, (steps, -1))) for a in arrays]
     rows = columns[0] if len(columns) == 1 else anp.concatenate(columns, axis=1) if columns else np.zeros((steps, 0))
     start = floating(carry.pack(init))

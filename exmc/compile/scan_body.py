@@ -58,7 +58,8 @@ class Body:
     """One step as a function of vectors: state, parameters and input to the next state and output.
 
     `record` makes its tapes: of the step, a function of (state, parameters, input); and of its vector-Jacobian product
-    with respect to state and parameters, or to inputs too, a function of these and the cotangent of the result.
+    with respect to state and parameters, or to inputs too, a function of these and the cotangent of the result. While
+    the surroundings are recorded, when shapes count and values do not, the loop is `sketched`: one step for all.
     """
 
     step: Callable[..., Any]
@@ -67,6 +68,7 @@ class Body:
     parameters: Packing
     outputs: Packing
     record: Callable[[Body, str], Tape]
+    sketched: bool = False
     tapes: dict[str, Tape] = field(default_factory=dict)
 
     @property
@@ -124,8 +126,24 @@ def reverse_rows(
     return np.concatenate([carried, total, by_input.reshape(-1)])
 
 
-scan_rows = primitive(forward_rows)
-scan_reverse = primitive(reverse_rows)
+@primitive  # type: ignore[untyped-decorator]
+def scan_rows(start: Array, parameters: Array, inputs: Array, body: Body) -> Array:
+    """`forward_rows` as a function that autograd differentiates."""
+    if body.sketched:
+        return np.repeat(forward_rows(start, parameters, inputs[:1], body), len(inputs), axis=0)
+    return forward_rows(start, parameters, inputs, body)
+
+
+@primitive  # type: ignore[untyped-decorator]
+def scan_reverse(
+    start: Array, parameters: Array, inputs: Array, rows: Array, cotangents: Array, body: Body, name: str
+) -> Array:
+    """`reverse_rows` as a function that autograd records."""
+    if body.sketched:
+        size = body.carry.size + body.parameters.size + (inputs.size if name == "reverse all" else 0)
+        body.tape(name)
+        return np.zeros(size)
+    return reverse_rows(start, parameters, inputs, rows, cotangents, body, name)
 
 
 def _vjp(argnums: tuple[int, ...], rows: Array, args: tuple[Any, ...], _kwargs: Any) -> Any:
