@@ -26,14 +26,28 @@ def loop_of(frame: Frame, step: LoopStep) -> FusedLoop:
     index = _sorting_index(frame, step)
     if index is not None:
         return GroupedLoop(frame, step, index)
-    scatters = any(isinstance(i, Part) and _indexed(frame, i) for i in step.items)
-    if scatters and len(step.domain) == 1 and step.domain[0] >= _LEAST_ROWS:
+    if _deferred(frame, step.items) and len(step.domain) == 1 and step.domain[0] >= _LEAST_ROWS:
         return BlockedLoop(frame, step)
     return FusedLoop(frame, step)
 
 
 def _indexed(frame: Frame, part: Part) -> bool:
     return frame.equations[part.scatter].static["parts"][part.number] is None
+
+
+def _deferred(frame: Frame, items: tuple[int | Part, ...]) -> list[Part]:
+    """The parts of scatters that would keep a loop from being vectorised: those at indices, and a second to one array.
+
+    The second may overlap the first, as where both x[1:] and x[:-1] are used.
+    """
+    met: set[int] = set()
+    found = []
+    for part in items:
+        if isinstance(part, Part):
+            if _indexed(frame, part) or part.scatter in met:
+                found.append(part)
+            met.add(part.scatter)
+    return found
 
 
 def _sorting_index(frame: Frame, step: LoopStep) -> int | None:
@@ -87,6 +101,7 @@ class BlockedLoop(FusedLoop):
         rows = step.domain[0]
         fitting = _TILE_BYTES // (8 * columns) // 32 * 32
         self.size = min(max(min(fitting, 256), 32), -(-rows // 32) * 32)
+        self.deferred = _deferred(frame, step.items)
         self.local_index = "0"
         self.waiting: dict[int, str] = {}
         self.totals: dict[int, str] = {}
@@ -110,7 +125,7 @@ class BlockedLoop(FusedLoop):
         (rows,) = self.domain
         writer = self.writer
         kept = [product.vector for product in self.transposed.values()]
-        kept += [self.frame.equations[p.scatter].operands[p.number] for p in self.parts if _indexed(self.frame, p)]
+        kept += [self.frame.equations[p.scatter].operands[p.number] for p in self.deferred]
         for value in (*self.forward, *kept):
             self.waiting.setdefault(value, writer.alloca(f"[{self.size} x double]"))
         for value, product in self.transposed.items():
@@ -147,8 +162,7 @@ class BlockedLoop(FusedLoop):
             multiply_tile(writer, tile, product.columns, self.size, vector, self.waiting[value])
         with writer.loop(count) as row:
             self.local_index = row
-            index = row if start == "0" else writer.value(f"add nuw nsw i64 {row}, {start}", "i64").name
-            self._body(sweeps, [index])
+            self._body(sweeps, [self._row(row, start)])
         for value in dict.fromkeys(product.vector for product in self.transposed.values()):
             self._clear_rest(self.waiting[value], count)
         for value, product in self.transposed.items():
@@ -173,15 +187,25 @@ class BlockedLoop(FusedLoop):
             self.writer.store(self.writer.number(0.0), self.writer.address(buffer, 0, [(index, 1), (count, 1)]))
 
     def _scatter_block(self, start: str, count: int | str) -> None:
-        parts = [p for p in self.parts if _indexed(self.frame, p)]
-        if not parts:
-            return
-        with self.writer.loop(count, scalar=True) as row:
-            index = row if start == "0" else self.writer.value(f"add nuw nsw i64 {row}, {start}", "i64").name
-            for part in parts:
-                value = self.frame.equations[part.scatter].operands[part.number]
-                term = self.writer.load(self.writer.address(self.waiting[value], 0, [(row, 1)]))
-                self._add_at(part, term, self._number((f"index{part.scatter}", part.number), [index]))
+        indexed = [p for p in self.deferred if _indexed(self.frame, p)]
+        if indexed:
+            with self.writer.loop(count, scalar=True) as row:
+                index = self._row(row, start)
+                for part in indexed:
+                    number = self._number((f"index{part.scatter}", part.number), [index])
+                    self._add_at(part, self._waiting_term(part, row), number)
+        for part in self.deferred:
+            if part not in indexed:
+                with self.writer.loop(count) as row:
+                    address = self._address((f"part{part.scatter}", part.number), [self._row(row, start)])
+                    put(self.frame, part, self._waiting_term(part, row), address)
+
+    def _row(self, row: str, start: str) -> str:
+        return row if start == "0" else self.writer.value(f"add nuw nsw i64 {row}, {start}", "i64").name
+
+    def _waiting_term(self, part: Part, row: str) -> Register:
+        value = self.frame.equations[part.scatter].operands[part.number]
+        return self.writer.load(self.writer.address(self.waiting[value], 0, [(row, 1)]))
 
     def _body(self, sweeps: list[Sweep], indices: list[str]) -> None:
         super()._body(sweeps, indices)
@@ -197,7 +221,7 @@ class BlockedLoop(FusedLoop):
         return super()._value(value, indices)
 
     def _part(self, part: Part, indices: list[str]) -> None:
-        if not _indexed(self.frame, part):
+        if part not in self.deferred:
             super()._part(part, indices)
 
 

@@ -232,6 +232,8 @@ def _rows() -> list[Case]:
         Case("largest of a few", 9, lambda x: np.sum(np.max(_terms(x), axis=1) * np.min(_terms(x)))),
         Case("columns summed and kept", 9, lambda x: np.sum(_terms(x), axis=0) * np.sum(np.prod(x[:3]))),
         Case("columns in one piece", 9, lambda x: _terms(x)[::90] * np.sum(_terms(x), axis=1)[::90, None]),
+        Case("neighbours", 90, lambda x: np.sum((x[1:] - 0.5 * x[:-1]) ** 2 * np.exp(0.1 * x[1:]))),
+        Case("neighbours kept", 90, lambda x: np.concatenate([np.exp(x[1:]), x[:-1]])[::9]),
         Case("narrow data", 6, lambda x: np.mean(np.sin(LONG_COUNTS * x[5]) + x[:5][LONG_GROUPS] * LONG_COUNTS)),
     ]
 

@@ -45,6 +45,13 @@ def test_rows_that_depend_on_the_position_are_not_sorted() -> None:
     assert kinds(lambda x: anp.sum((x[5:] - x[:5][LABELS]) ** 2), 5 + ROWS) == [BlockedLoop]
 
 
+def test_overlapping_slices_wait_for_each_other() -> None:
+    def walk(x):
+        return -0.5 * anp.sum((x[1:] - 0.9 * x[:-1]) ** 2)
+
+    assert kinds(walk, ROWS + 1) == [BlockedLoop]
+
+
 def test_products_are_part_of_one_pass() -> None:
     assert kinds(lambda x: anp.sum(anp.exp(DUMMIES @ x)), 3) == [BlockedLoop]
 
