@@ -18,6 +18,7 @@ from exmc.compile.contraction import adjoint_spec, consistent, contraction_spec
 from exmc.compile.indexing import flat_indices, kept_shape, normal_axes
 from exmc.compile.primitives import Array
 from exmc.errors import CompileError
+from exmc.linalg import cholesky_vjp
 
 Value = Any
 """A number, an array or an autograd box around one."""
@@ -233,6 +234,8 @@ VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
         anp.square: _each(lambda ans, x: lambda g: g * (2.0 * x)),
         anp.absolute: _ABSOLUTE,
         anp.fabs: _ABSOLUTE,
+        # autograd's solves two systems with the general solver.
+        anp.linalg.cholesky: _each(lambda ans, matrix: cholesky_vjp(ans, matrix)),
         **{function: _selected(function.fun) for function in SELECTIONS},
         **{f: _contraction(f) for f in (anp.dot, anp.matmul, anp.tensordot, anp.inner, anp.outer, anp.einsum)},
     }

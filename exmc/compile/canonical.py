@@ -16,7 +16,9 @@ from autograd.numpy.numpy_boxes import ArrayBox
 from exmc.compile import backward
 from exmc.compile import canonical_arrays as arrays
 from exmc.compile.arguments import Rule, Unsupported, operand
+from exmc.compile.canonical_linear import LINEAR_RULES
 from exmc.compile.canonical_products import contraction
+from exmc.compile.canonical_scan import SCAN_RULES
 from exmc.compile.indexing import kept_shape, normal_axes
 from exmc.compile.primitives import BOOLEAN, FLOAT
 from exmc.compile.tape import TapeBuilder
@@ -224,7 +226,7 @@ def _table() -> dict[Any, Rule]:
     table |= {f: arrays.permuted(f.fun) for f in (anp.transpose, anp.swapaxes, anp.moveaxis, anp.rollaxis)}
     table |= {f: arrays.selection(f.fun) for f in backward.SELECTIONS}
     contractions = (anp.dot, anp.matmul, anp.tensordot, anp.inner, anp.outer, anp.einsum)
-    return table | {f: contraction(f) for f in contractions}
+    return table | {f: contraction(f) for f in contractions} | dict(LINEAR_RULES) | dict(SCAN_RULES)
 
 
 RULES: Mapping[Any, Rule] = MappingProxyType(_table())

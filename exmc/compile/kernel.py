@@ -18,13 +18,14 @@ import numpy as np
 import scipy
 
 from exmc.cache import ObjectCache, default_cache
+from exmc.compile.columns import split_columns
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.lower import BATCH_SYMBOL, SYMBOL, Program, lower
 from exmc.compile.primitives import Array
-from exmc.compile.record import autograd_value_and_gradient, evaluate, record
+from exmc.compile.record import autograd_value_and_gradient, check_points, evaluate, record
 from exmc.compile.simplify import simplify
-from exmc.compile.symbols import external_symbols, special_address
-from exmc.compile.verify import points, verify_gradient, verify_outputs
+from exmc.compile.symbols import external_symbols, symbol_address
+from exmc.compile.verify import remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
 
@@ -173,13 +174,14 @@ def compile_density(
     if engine == "autograd":
         return AutogradDensity(function, dimension)
     _known(engine)
-    tape = simplify(record(function, dimension, gradient=True))
+    oracle = remembered(autograd_value_and_gradient)
+    tape = split_columns(simplify(record(function, dimension, gradient=True, oracle=oracle)))
     kernel = build_kernel(lower(tape, scalar_first=True), dimension, tape.output_shapes, _cache(cache))
     density = kernel.load()
-    for position in points(dimension, np.random.default_rng(dimension)):
+    for position in check_points(tape):
         value, gradient = density(position)
         found = (np.asarray(value), gradient)
-        verify_gradient("machine code", found, position, function, autograd_value_and_gradient)
+        verify_gradient("machine code", found, position, function, oracle)
     return kernel
 
 
@@ -198,10 +200,10 @@ def compile_outputs(
     if engine == "autograd":
         return AutogradOutputs(function, dimension)
     _known(engine)
-    tape = simplify(record(function, dimension, gradient=False))
+    tape = split_columns(simplify(record(function, dimension, gradient=False)))
     kernel = build_kernel(lower(tape, scalar_first=False), dimension, tape.output_shapes, _cache(cache))
     outputs = NativeOutputs(kernel)
-    for position in points(dimension, np.random.default_rng(dimension)):
+    for position in check_points(tape):
         found: tuple[Array, ...] = tuple(array[0] for array in outputs(position[None]))
         verify_outputs("machine code", found, evaluate(function, position), position)
     return outputs
@@ -236,15 +238,8 @@ def host_target() -> Target:
         # Gather instructions are slower than scalar loads on the machines that have them.
         features += ",+prefer-no-gather,+prefer-no-scatter"
     version = ".".join(map(str, llvm.llvm_version_info))
-    return Target(
-        triple,
-        llvm.get_host_cpu_name(),
-        # Gather instructions are slower than scalar loads on the machines that have them.
-        ",".join([features, "+prefer-no-gather", "+prefer-no-scatter"])
-        if "x86" in llvm.get_process_triple()
-        else features,
-        f"llvmlite {llvmlite.__version__}, LLVM {version}, scipy {scipy.__version__}",
-    )
+    versions = f"llvmlite {llvmlite.__version__}, LLVM {version}, scipy {scipy.__version__}"
+    return Target(triple, llvm.get_host_cpu_name(), features, versions)
 
 
 @functools.cache
@@ -286,7 +281,7 @@ def _compile(text: str) -> bytes:
 def _link(text: str, code: bytes) -> _Code:
     """Load object code into this process."""
     for name, arity in sorted(set(external_symbols(text))):
-        llvm.add_symbol(f"exmc_{name}", special_address(name, arity))
+        llvm.add_symbol(f"exmc_{name}", symbol_address(name, arity))
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()

@@ -12,7 +12,10 @@ import numpy as np
 from exmc.compile.lower_blocks import BLOCKS
 from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
 from exmc.compile.lower_frame import Frame
-from exmc.compile.lower_loops import INITIAL, FusedLoop, index_operand, load_flat, put
+from exmc.compile.lower_linear import LINEAR
+from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
+from exmc.compile.lower_rows import loop_of
+from exmc.compile.lower_scan import SCANS
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.primitives import Array, region
 from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, contiguous, schedule
@@ -22,10 +25,12 @@ from exmc.errors import MissingLoweringError
 SYMBOL = "exmc_program"
 BATCH_SYMBOL = "exmc_batch"
 
+_BLOCKS = {**BLOCKS, **LINEAR, **SCANS}
+
 LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")
     | dict.fromkeys(INITIAL, "reduction")
-    | dict.fromkeys(BLOCKS, "block")
+    | dict.fromkeys(_BLOCKS, "block")
     | {"scatter": "scatter", "take": "gather"}
 )
 """Every primitive that has machine code, and of which kind."""
@@ -53,21 +58,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
     MissingLoweringError
         If a primitive has no lowering.
     """
-    for equation in tape.equations:
-        _require(equation)
-    frame = Frame(tape, schedule(tape), Writer(), {e.result: e for e in tape.equations})
-    offsets = _result_offsets(tape, scalar_first)
-    _allocate(frame, offsets)
-    for step in frame.schedule.steps:
-        if isinstance(step, LoopStep):
-            FusedLoop(frame, step).emit()
-        elif isinstance(step, BlockStep):
-            equation = frame.equations[step.item]
-            BLOCKS[equation.primitive](frame, equation)
-        else:
-            _scalar_step(frame, step)
-    _write_results(frame, offsets, scalar_first)
-    frame.writer.allocas += frame.prologue()
+    frame = _emit(tape, Writer(), scalar_first=scalar_first)
     stride = sum(math.prod(tape.types[o].shape) for o in (tape.outputs[1:] if scalar_first else tape.outputs))
     text = frame.writer.text(SYMBOL) + _batch_text(tape.dimension, stride)
     if "exmc_trigamma" in frame.writer.declarations:
@@ -75,6 +66,27 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
         for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
             text += "" if line in text else line + "\n"
     return Program(text, frame.constants(), frame.workspace_size)
+
+
+def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:
+    """The code of a tape, as the lines of one function."""
+    for equation in tape.equations:
+        _require(equation)
+    frame = Frame(tape, schedule(tape), writer, {e.result: e for e in tape.equations}, emit=_emit)
+    offsets = _result_offsets(tape, scalar_first)
+    _allocate(frame, offsets)
+    for step in frame.schedule.steps:
+        if isinstance(step, LoopStep):
+            loop_of(frame, step).emit()
+        elif isinstance(step, BlockStep):
+            equation = frame.equations[step.item]
+            _BLOCKS[equation.primitive](frame, equation)
+        else:
+            _scalar_step(frame, step)
+    _write_results(frame, offsets, scalar_first)
+    frame.writer.allocas += frame.prologue()
+    frame.link()
+    return frame
 
 
 def _require(equation: Equation) -> None:
@@ -136,9 +148,8 @@ def _scalar_step(frame: Frame, step: ScalarStep) -> None:
     equation = frame.equations[step.item]
     if equation.primitive == "take":
         index = equation.operands[1]
-        place = frame.data(index, "int64")
-        number = writer.load(place.base, constant=True, kind="i64")
-        result = load_flat(frame, equation.operands[0], number)
+        place = frame.indices(index, math.prod(frame.shape(equation.operands[0])))
+        result = load_flat(frame, equation.operands[0], writer.index(place, ()))
     elif equation.primitive in INITIAL:
         result = frame.scalar(equation.operands[0])
     else:
@@ -160,8 +171,8 @@ def _scalar_part(frame: Frame, part: Part) -> None:
     if bounds is not None:
         offset += sum(start * stride for (start, _, _), stride in zip(bounds, place.strides, strict=True))
     else:
-        index = frame.data(index_operand(frame, part), "int64")
-        terms = [(writer.load(index.base, constant=True, kind="i64").name, 1)]
+        index = frame.indices(index_operand(frame, part), math.prod(frame.shape(part.scatter)))
+        terms = [(writer.index(index, ()), 1)]
     put(frame, part, term, writer.address(place.base, offset, terms))
 
 
@@ -188,8 +199,7 @@ def _copy(frame: Frame, value: int, offset: int) -> None:
             with writer.loop(shape[len(indices)]) as index:
                 nest([*indices, index])
             return
-        place = writer.address(source.base, source.offset, list(zip(indices, source.strides, strict=True)))
-        element = writer.load(place, constant=source.constant)
+        element = writer.element(source, indices)
         writer.store(element, writer.address("%results", offset, list(zip(indices, contiguous(shape), strict=True))))
 
     nest([])

@@ -47,7 +47,7 @@ def _place(frame: Frame, operand: int, term: str, inner: str) -> Memory:
         return frame.memory(operand)
     last = term.index(inner)
     order = (*(axis for axis in range(len(term)) if axis != last), last)
-    return frame.data(operand, "float64", order)
+    return frame.data(operand, order)
 
 
 class _ContractionNest:
@@ -101,7 +101,7 @@ class _ContractionNest:
     def _product(self, indices: dict[str, str]) -> Register:
         product: Register | None = None
         for term, place in zip(self.terms, self.places, strict=True):
-            factor = self.writer.load(self._address(term, place, indices), constant=place.constant)
+            factor = self.writer.element(place, [indices[letter] for letter in term])
             if product is not None:
                 factor = self.writer.value(f"fmul {FLAGS} double {product.name}, {factor.name}")
             product = factor
@@ -130,8 +130,7 @@ def _cumsum(frame: Frame, equation: Equation) -> None:
             with writer.loop(shape[axes[0]]) as index:
                 nest(axes[1:], {**indices, axes[0]: index})
             return
-        steps = [(indices[a], source.strides[a]) for a in range(len(shape))]
-        element = writer.load(writer.address(source.base, source.offset, steps), constant=source.constant)
+        element = writer.element(source, [indices[a] for a in range(len(shape))])
         total = writer.value(f"fadd {FLAGS} double {writer.load(slot).name}, {element.name}")
         writer.store(total, slot)
         steps = [(indices[a], target.strides[a]) for a in range(len(shape))]

@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from exmc.compile.lower_text import Memory, Register, Writer
+from exmc.compile.lower_text import FLAGS, Memory, Register, Writer
 from exmc.compile.primitives import Array
-from exmc.compile.schedule import Schedule, contiguous, view_strides
+from exmc.compile.schedule import Schedule, contiguous, renamed_strides, view_strides
 from exmc.compile.tape import Equation, Tape
 
 _ALIGNMENT = 8
 """Buffers start at whole cache lines, in doubles."""
 
+NARROW = 2**15
+"""Data of so many elements leave the nearest cache, and are kept in the smallest dtype that holds them."""
+
 
 class Layout(NamedTuple):
-    """How a constant is handed to the machine code: as what, with its axes in which order."""
+    """How a constant is handed to the machine code: as what, with its axes in which order, arranged how.
+
+    An arrangement is () for none, or
+
+    - ("tiles", axis, size): a matrix in tiles of `size` rows, each tile column by column, padded with zeros;
+    - ("sorted", index): the rows in the order that sorts the constant `index`;
+    - ("starts", groups): where each number below `groups` begins in the sorted constant, and where the last ends.
+    """
 
     constant: int
     dtype: str
     order: tuple[int, ...]
+    arrangement: tuple[str | int, ...] = ()
+
+
+class Embedded(NamedTuple):
+    """The code of another tape in the same module: its function, scratch memory and place in the pointer table."""
+
+    name: str
+    frame: Frame
+    scratch: Memory
+
+    @property
+    def mark(self) -> str:
+        """Stands for the function's place in the pointer table until the tables before it are complete."""
+        return f"@{self.name}.pointers@"
+
+    def call(self, writer: Writer, position: str, results: str) -> None:
+        """Run it: both arguments are the names of pointers."""
+        table = writer.value(f"getelementptr inbounds i64, ptr %pointers, i64 {self.mark}", "ptr").name
+        scratch = writer.address(self.scratch.base, self.scratch.offset, [])
+        writer.line(f"call double @{self.name}(ptr {position}, ptr {results}, ptr {scratch}, ptr {table})")
 
 
 @dataclass(slots=True)
@@ -46,12 +77,34 @@ class Frame:
     writer: Writer
     equations: dict[int, Equation]
     registers: dict[int, Register] = field(default_factory=dict)
+    reciprocals: dict[int, Register] = field(default_factory=dict)
     buffers: dict[int, Memory] = field(default_factory=dict)
     layouts: dict[Layout, str] = field(default_factory=dict)
     scalars: dict[int, int] = field(default_factory=dict)
     pointers: list[str] = field(default_factory=list)
     covered: set[int] = field(default_factory=set)
+    narrow: dict[int, str] = field(default_factory=dict)
     workspace_size: int = 0
+    emit: Callable[[Tape, Writer], Frame] | None = None
+    embedded: list[Embedded] = field(default_factory=list)
+
+    def embed(self, tape: Tape) -> Embedded:
+        """The code of a tape that writes all its outputs, as a function of this module."""
+        assert self.emit is not None
+        name = f"exmc_body{len(self.writer.declarations)}"
+        self.writer.declarations[name] = ""
+        inner = self.emit(tape, self.writer.inner())
+        self.writer.declarations[name] = inner.writer.body(name)
+        embedded = Embedded(name, inner, self.scratch((inner.workspace_size,)))
+        self.embedded.append(embedded)
+        return embedded
+
+    def link(self) -> None:
+        """Say in the code where the pointer tables of embedded functions begin: after our own, in order."""
+        place = 1 + len(self.layouts)
+        for embedded in self.embedded:
+            self.writer.lines = [line.replace(embedded.mark, str(place)) for line in self.writer.lines]
+            place += len(embedded.frame.constants())
 
     def shape(self, value: int) -> tuple[int, ...]:
         """The shape of a value."""
@@ -62,10 +115,15 @@ class Frame:
         shape = self.shape(value)
         if result_offset is not None:
             self.buffers[value] = Memory("%results", result_offset, contiguous(shape))
-            return
-        self.buffers[value] = Memory("%workspace", self.workspace_size, contiguous(shape))
+        else:
+            self.buffers[value] = self.scratch(shape)
+
+    def scratch(self, shape: tuple[int, ...]) -> Memory:
+        """An array in the workspace."""
+        place = Memory("%workspace", self.workspace_size, contiguous(shape))
         size = max(int(np.prod(shape, dtype=np.int64)), 1)
         self.workspace_size += -(-size // _ALIGNMENT) * _ALIGNMENT
+        return place
 
     def memory(self, value: int) -> Memory:
         """Where an array is: computed, the position, data, or a view of one of these."""
@@ -84,6 +142,10 @@ class Frame:
     def _view(self, equation: Equation, source: Memory) -> Memory:
         static = equation.static
         if equation.primitive == "reshape":
+            shapes = self.shape(equation.operands[0]), self.shape(equation.result)
+            renamed = renamed_strides(shapes[0], source.strides, shapes[1])
+            if renamed is not None:
+                return source._replace(strides=renamed)
             return source._replace(strides=contiguous(self.shape(equation.result)))
         strides = view_strides(equation, source.strides)
         if equation.primitive == "transpose":
@@ -92,18 +154,52 @@ class Frame:
         offset = sum(start * stride for (start, _, _), stride in zip(static["bounds"], source.strides, strict=True))
         return source._replace(offset=source.offset + offset, strides=strides)
 
-    def data(self, constant: int, dtype: str = "float64", order: tuple[int, ...] | None = None) -> Memory:
+    def data(self, constant: int, order: tuple[int, ...] | None = None, sorted_by: int | None = None) -> Memory:
         """A constant in memory, its axes laid out in the given order (outermost first)."""
         shape = self.shape(constant)
         order = tuple(range(len(shape))) if order is None else order
-        layout = Layout(constant, dtype, order)
+        arrangement = () if sorted_by is None else ("sorted", sorted_by)
+        dtype = self._narrowest(constant)
+        name = self._pointer(Layout(constant, dtype, order, arrangement))
+        inner = contiguous(tuple(shape[axis] for axis in order))
+        strides = tuple(inner[order.index(axis)] for axis in range(len(shape)))
+        return Memory(name, 0, strides, constant=True, dtype=dtype)
+
+    def indices(self, constant: int, size: int, sorted_by: int | None = None) -> Memory:
+        """A constant of flat indices into an array of `size` elements."""
+        shape = self.shape(constant)
+        dtype = index_dtype(size)
+        arrangement = () if sorted_by is None else ("sorted", sorted_by)
+        name = self._pointer(Layout(constant, dtype, tuple(range(len(shape))), arrangement))
+        return Memory(name, 0, contiguous(shape), constant=True, dtype=dtype)
+
+    def starts(self, constant: int, groups: int) -> Memory:
+        """Where each group of a sorted index begins and ends: shape (groups + 1,)."""
+        dtype = index_dtype(self.tape.types[constant].size + 1)
+        name = self._pointer(Layout(constant, dtype, (0,), ("starts", groups)))
+        return Memory(name, 0, (1,), constant=True, dtype=dtype)
+
+    def tiles(self, matrix: int, axis: int, size: int) -> Memory:
+        """A matrix in tiles of `size` rows, of shape (tiles, columns, size); `axis` numbers its rows."""
+        columns = self.shape(matrix)[1 - axis]
+        dtype = self._narrowest(matrix)
+        name = self._pointer(Layout(matrix, dtype, (axis, 1 - axis), ("tiles", size)))
+        return Memory(name, 0, (columns * size, size, 1), constant=True, dtype=dtype)
+
+    def _narrowest(self, constant: int) -> str:
+        array = self.tape.constants.get(constant)
+        if array is None or array.size < NARROW:
+            return "float64"
+        if constant not in self.narrow:
+            self.narrow[constant] = narrowest(array)
+        return self.narrow[constant]
+
+    def _pointer(self, layout: Layout) -> str:
         if layout not in self.layouts:
             name = f"%data{len(self.layouts)}"
             self.layouts[layout] = name
             self.pointers.append(name)
-        inner = contiguous(tuple(shape[axis] for axis in order))
-        strides = tuple(inner[order.index(axis)] for axis in range(len(shape)))
-        return Memory(self.layouts[layout], 0, strides, constant=True)
+        return self.layouts[layout]
 
     def scalar(self, value: int) -> Register:
         """A scalar in a register. Only in straight-line code: the register must dominate its later uses."""
@@ -117,10 +213,19 @@ class Frame:
             register = self.writer.load(address, constant=True)
         else:
             place = self.memory(value)
-            address = self.writer.address(place.base, place.offset, [])
-            register = self.writer.load(address, constant=place.constant)
+            register = self.writer.element(place._replace(strides=()), ())
         self.registers[value] = register
         return register
+
+    def reciprocal(self, value: int) -> Register:
+        """One over a scalar, computed once: a product with it may differ from the quotient in the last place.
+
+        As for `scalar`, first asked for in straight-line code.
+        """
+        if value not in self.reciprocals:
+            divisor = self.writer.real(self.scalar(value))
+            self.reciprocals[value] = self.writer.value(f"fdiv {FLAGS} double 1.0, {divisor.name}")
+        return self.reciprocals[value]
 
     def prologue(self) -> list[str]:
         """The instructions that fetch the pointers of the data."""
@@ -131,15 +236,66 @@ class Frame:
         return lines
 
     def constants(self) -> tuple[Array, ...]:
-        """The arrays of the pointer table, in order."""
+        """The arrays of the pointer table, in order: ours, then those of embedded functions."""
         packed = np.array([float(self.tape.constants[c]) for c in self.scalars], dtype=np.float64)
         arrays = [packed]
+        orders: dict[int, Array] = {}
         for layout in self.layouts:
             value = self.tape.constants.get(layout.constant)
             array = np.asarray(self.tape.literals[layout.constant] if value is None else value)
             array = array.transpose(layout.order)
+            match layout.arrangement:
+                case ("tiles", int(size)):
+                    array = tiled(array, size)
+                case ("starts", int(groups)):
+                    array = np.concatenate([[0], np.cumsum(np.bincount(array, minlength=groups))])
+                case ("sorted", int(index)):
+                    if index not in orders:
+                        orders[index] = np.argsort(_short(self.tape.constants[index]), kind="stable")
+                    array = array[orders[index]]
             arrays.append(np.ascontiguousarray(array, dtype=layout.dtype))
+        for embedded in self.embedded:
+            arrays += embedded.frame.constants()
         return tuple(arrays)
+
+
+def _short(index: Array) -> Array:
+    # numpy sorts 16-bit integers by their digits.
+    return index.astype(np.uint16) if index.size and index.max() < 2**16 else index
+
+
+def index_dtype(size: int) -> str:
+    """The smallest dtype for indices below `size`, whatever their values."""
+    return "int8" if size <= 2**7 else "int16" if size <= 2**15 else "int32" if size <= 2**31 else "int64"
+
+
+def narrowest(array: Array) -> str:
+    """The smallest dtype that holds every element of an array exactly."""
+    for dtype in ("int8", "int16", "float32"):
+        # A few elements rule most out.
+        if _lossless(array.reshape(-1)[:: max(array.size // 64, 1)], dtype) and _lossless(array, dtype):
+            return dtype
+    return "float64"
+
+
+def _lossless(array: Array, dtype: str) -> bool:
+    wide = np.asarray(array, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        there = wide.astype(dtype).astype(np.float64)
+    # Bit by bit: -0 is no integer, and NaN is itself.
+    return bool(np.array_equal(there.view(np.int64), wide.view(np.int64)))
+
+
+def tiled(matrix: Array, size: int) -> Array:
+    """Rows in tiles of `size`, padded with zeros: shape (tiles, columns, size)."""
+    rows, columns = matrix.shape
+    whole = rows // size
+    tiles = np.empty((-(-rows // size), columns, size))
+    tiles[:whole] = matrix[: whole * size].reshape(whole, size, columns).transpose(0, 2, 1)
+    for tile in tiles[whole:]:
+        tile[:, rows - whole * size :] = 0.0
+        tile[:, : rows - whole * size] = matrix[whole * size :].T
+    return tiles
 
 
 def broadcast_strides(shape: tuple[int, ...], strides: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:

@@ -14,7 +14,7 @@ Access = tuple[str, int]
 """What is accessed, as a pair of a purpose and a value or part number."""
 
 
-class _Sweep(NamedTuple):
+class Sweep(NamedTuple):
     """A reduction inside a loop: how its result advances, and its stack slot if it fits into one."""
 
     value: int
@@ -54,7 +54,7 @@ class FusedLoop:
 
     def emit(self) -> None:
         """Write the loop."""
-        if not (self.parts or self.reductions or self.computed):
+        if self._idle:
             return
         self._plan()
         extents = self._merge()
@@ -66,6 +66,10 @@ class FusedLoop:
         for sweep in sweeps:
             if sweep.slot is not None and sweep.depth == 0:
                 self._finish(sweep, [])
+
+    @property
+    def _idle(self) -> bool:
+        return not (self.parts or self.reductions or self.computed)
 
     # --- what is read and written, and how it advances --------------------------------------------------------
 
@@ -92,8 +96,8 @@ class FusedLoop:
         place = frame.buffers[part.scatter]
         region = equation.static["parts"][part.number]
         if region is None:
-            index = index_operand(frame, part)
-            self._access("index", part.number, self.domain, frame.data(index, "int64"), part.scatter)
+            place = self._indices(index_operand(frame, part), part.scatter)
+            self._access("index", part.number, self.domain, place, part.scatter)
             return
         bounds = list(zip(region, place.strides, strict=True))
         offset = sum(start * stride for (start, _, _), stride in bounds)
@@ -104,13 +108,19 @@ class FusedLoop:
     def _plan_operands(self, value: int) -> None:
         equation = self.frame.equations[value]
         if equation.primitive == "take":
-            self.frame.memory(equation.operands[0])
-            indices = equation.operands[1]
-            if self.frame.shape(indices) != ():
-                self._access("gather", indices, self.frame.shape(indices), self.frame.data(indices, "int64"))
+            source, indices = equation.operands
+            self.frame.memory(source)
+            self._access("gather", value, self.frame.shape(indices), self._indices(indices, source))
             return
         for operand in equation.operands:
             self._plan_value(operand)
+        if equation.primitive == "divide" and self._divides_by_scalar(value):
+            self.frame.reciprocal(equation.operands[1])
+
+    def _divides_by_scalar(self, value: int) -> bool:
+        """Whether a quotient's divisor is one number for the whole loop that code must compute."""
+        divisor = self.frame.equations[value].operands[1]
+        return self.frame.shape(divisor) == () and divisor not in self.frame.tape.literals
 
     def _plan_value(self, value: int) -> None:
         frame = self.frame
@@ -121,7 +131,15 @@ class FusedLoop:
         elif value in frame.schedule.repeated and frame.shape(value) == self.domain:
             self._plan_operands(value)
         else:
-            self._access("load", value, frame.shape(value), frame.memory(value))
+            self._access("load", value, frame.shape(value), self._data(value))
+
+    def _data(self, value: int) -> Memory:
+        """Where a value that is loaded lies."""
+        return self.frame.memory(value)
+
+    def _indices(self, constant: int, target: int) -> Memory:
+        """Where the indices into an array lie."""
+        return self.frame.indices(constant, math.prod(self.frame.shape(target)))
 
     def _access(self, purpose: str, value: int, shape: tuple[int, ...], place: Memory, owner: int = -1) -> None:
         key = (purpose if owner < 0 else f"{purpose}{owner}", value)
@@ -147,7 +165,7 @@ class FusedLoop:
 
     # --- the nest -----------------------------------------------------------------------------------------------
 
-    def _nest(self, extents: list[int], sweeps: list[_Sweep], indices: list[str]) -> None:
+    def _nest(self, extents: list[int], sweeps: list[Sweep], indices: list[str]) -> None:
         depth = len(indices)
         if depth == len(extents):
             self._body(sweeps, indices)
@@ -162,7 +180,7 @@ class FusedLoop:
                 if sweep.slot is not None and sweep.depth == depth + 1:
                     self._finish(sweep, inner)
 
-    def _body(self, sweeps: list[_Sweep], indices: list[str]) -> None:
+    def _body(self, sweeps: list[Sweep], indices: list[str]) -> None:
         self.local = {}
         for value in self.computed:
             self._value(value, indices)
@@ -178,28 +196,35 @@ class FusedLoop:
         terms = list(zip(indices, self.strides[key], strict=True))
         return self.writer.address(place.base, place.offset, terms)
 
+    def _element(self, key: Access, indices: list[str]) -> Register:
+        return self.writer.element(self.places[key]._replace(strides=self.strides[key]), indices)
+
+    def _number(self, key: Access, indices: list[str]) -> str:
+        return self.writer.index(self.places[key]._replace(strides=self.strides[key]), indices)
+
     def _value(self, value: int, indices: list[str]) -> Register:
         """The value at the current index, in a register."""
         if value in self.local:
             return self.local[value]
         if ("load", value) in self.places:
-            address = self._address(("load", value), indices)
-            self.local[value] = self.writer.load(address, constant=self.places["load", value].constant)
+            self.local[value] = self._element(("load", value), indices)
         elif self.frame.shape(value) == () and value not in self.inside:
             return self.frame.scalar(value)
         elif self.frame.equations[value].primitive == "take":
             self.local[value] = self._gather(value, indices)
         else:
             equation = self.frame.equations[value]
+            if equation.primitive == "divide" and self._divides_by_scalar(value):
+                dividend = self.writer.real(self._value(equation.operands[0], indices))
+                reciprocal = self.frame.reciprocal(equation.operands[1])
+                self.local[value] = self.writer.value(f"fmul {FLAGS} double {dividend.name}, {reciprocal.name}")
+                return self.local[value]
             operands = [self._value(o, indices) for o in equation.operands]
             self.local[value] = ELEMENTWISE[equation.primitive](self.writer, *operands)
         return self.local[value]
 
     def _gather(self, value: int, indices: list[str]) -> Register:
-        source, numbers = self.frame.equations[value].operands
-        address = self._address(("gather", numbers), indices)
-        number = self.writer.load(address, constant=True, kind="i64")
-        return load_flat(self.frame, source, number)
+        return load_flat(self.frame, self.frame.equations[value].operands[0], self._number(("gather", value), indices))
 
     def _part(self, part: Part, indices: list[str]) -> None:
         equation = self.frame.equations[part.scatter]
@@ -208,21 +233,22 @@ class FusedLoop:
         if region is not None:
             put(self.frame, part, term, self._address((f"part{part.scatter}", part.number), indices))
             return
-        address = self._address((f"index{part.scatter}", part.number), indices)
-        number = self.writer.load(address, constant=True, kind="i64")
+        self._add_at(part, term, self._number((f"index{part.scatter}", part.number), indices))
+
+    def _add_at(self, part: Part, term: Register, number: str) -> None:
         place = self.frame.buffers[part.scatter]
-        put(self.frame, part, term, self.writer.address(place.base, place.offset, [(number.name, 1)]))
+        put(self.frame, part, term, self.writer.address(place.base, place.offset, [(number, 1)]))
 
     # --- reductions ------------------------------------------------------------------------------------------------
 
-    def _begin(self, value: int, extents: list[int]) -> _Sweep:
+    def _begin(self, value: int, extents: list[int]) -> Sweep:
         strides = self.strides["reduce", value]
         primitive = self.frame.equations[value].primitive
         kept = [n for n, stride in enumerate(strides) if stride != 0]
         depth = len(kept)
         place = self.frame.buffers.get(value)
         if depth == 0 or (kept == list(range(depth)) and depth < len(extents) and 0 not in self.domain):
-            sweep = _Sweep(value, place, self.writer.alloca(), depth)
+            sweep = Sweep(value, place, self.writer.alloca(), depth)
             if depth == 0:
                 self._reset(sweep)
             return sweep
@@ -230,20 +256,20 @@ class FusedLoop:
         count = math.prod(self.frame.shape(value))
         if count:
             self.writer.fill(place.base, place.offset, count, self.writer.number(INITIAL[primitive]))
-        return _Sweep(value, place, None, 0)
+        return Sweep(value, place, None, 0)
 
-    def _reset(self, sweep: _Sweep) -> None:
+    def _reset(self, sweep: Sweep) -> None:
         assert sweep.slot is not None
         initial = INITIAL[self.frame.equations[sweep.value].primitive]
         self.writer.store(self.writer.number(initial), sweep.slot)
 
-    def _sweep(self, sweep: _Sweep, indices: list[str]) -> None:
+    def _sweep(self, sweep: Sweep, indices: list[str]) -> None:
         equation = self.frame.equations[sweep.value]
         term = self._value(equation.operands[0], indices)
         address = sweep.slot or self._result(sweep, indices)
         self.writer.store(combine(self.writer, equation.primitive, self.writer.load(address), term), address)
 
-    def _finish(self, sweep: _Sweep, indices: list[str]) -> None:
+    def _finish(self, sweep: Sweep, indices: list[str]) -> None:
         assert sweep.slot is not None
         total = self.writer.load(sweep.slot)
         if self.frame.shape(sweep.value) == ():
@@ -251,7 +277,7 @@ class FusedLoop:
         if sweep.place is not None:
             self.writer.store(total, self._result(sweep, indices))
 
-    def _result(self, sweep: _Sweep, indices: list[str]) -> str:
+    def _result(self, sweep: Sweep, indices: list[str]) -> str:
         assert sweep.place is not None
         terms = list(zip(indices, self.strides["reduce", sweep.value], strict=False))
         return self.writer.address(sweep.place.base, sweep.place.offset, terms)
@@ -264,19 +290,19 @@ def index_operand(frame: Frame, part: Part) -> int:
     return equation.operands[len(regions) + sum(r is None for r in regions[: part.number])]
 
 
-def load_flat(frame: Frame, value: int, number: Register) -> Register:
+def load_flat(frame: Frame, value: int, number: str) -> Register:
     """Element `number`, in row-major order, of an array in memory."""
     place = frame.memory(value)
     terms: list[tuple[str, int]] = []
     if place.strides == contiguous(frame.shape(value)):
-        terms = [(number.name, 1)]
+        terms = [(number, 1)]
     else:
-        rest = number.name
+        rest = number
         for extent, stride in reversed(list(zip(frame.shape(value), place.strides, strict=True))):
             terms.append((frame.writer.value(f"urem i64 {rest}, {extent}", "i64").name, stride))
             rest = frame.writer.value(f"udiv i64 {rest}, {extent}", "i64").name
-    address = frame.writer.address(place.base, place.offset, terms)
-    return frame.writer.load(address, constant=place.constant)
+    numbers = [name for name, _ in terms]
+    return frame.writer.element(place._replace(strides=tuple(stride for _, stride in terms)), numbers)
 
 
 def put(frame: Frame, part: Part, term: Register, address: str) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc import linalg
 from exmc.special import SPECIAL
 
 Array = NDArray[Any]
@@ -202,6 +203,31 @@ def _contracted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> 
     return ArrayType(tuple(sizes[letter] for letter in output), promote(types))
 
 
+def _like_last(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return types[-1]
+
+
+class Loop(NamedTuple):
+    """What a scan's primitives need of its body: tapes and sizes; `evaluate` runs it by numpy."""
+
+    body: Any
+    name: str
+    evaluate: Callable[..., Any]
+
+
+def _scanned(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType((types[2].shape[0], parameters["loop"].body.width), FLOAT)
+
+
+def _scanned_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    start, shared, inputs = (t.size for t in types[:3])
+    return ArrayType((start + shared + (inputs if parameters["loop"].name == "reverse all" else 0),), FLOAT)
+
+
+def _by_body(*operands: Any, loop: Loop) -> Any:
+    return loop.evaluate(*operands, loop)
+
+
 def _foreign(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     result: ArrayType = parameters["type"]
     return result
@@ -259,6 +285,11 @@ def _table() -> dict[str, Primitive]:
         Primitive("scatter", "memory", _scattered, scatter),
         Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
         Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),
+        Primitive("cholesky", "memory", _same, linalg.factor),
+        Primitive("substitute", "memory", _like_last, linalg.substitute),
+        Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
+        Primitive("scan_rows", "memory", _scanned, _by_body),
+        Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
         Primitive("external", "external", _foreign, call_external),
     ]
     return {row.name: row for row in rows}

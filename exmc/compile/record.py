@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -21,8 +22,10 @@ from exmc.compile.arguments import Traced, Unsupported, operand
 from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
 from exmc.compile.canonical import RULES
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
+from exmc.compile.scan_body import Body
+from exmc.compile.simplify import simplify
 from exmc.compile.tape import Tape, TapeBuilder
-from exmc.compile.verify import points, verify_gradient, verify_outputs
+from exmc.compile.verify import LARGE, Oracle, points, verify_gradient, verify_outputs
 from exmc.errors import CompileError, ExmcError, MissingLoweringError
 
 AUTOGRAD_LOCK = threading.RLock()
@@ -33,7 +36,14 @@ _STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type
 _OWN_MODULES = ("exmc.compile.record", "exmc.compile.backward", "exmc.special", "autograd", "numpy")
 
 
-def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, example: Array | None = None) -> Tape:
+def record(
+    function: Callable[[Any], Any],
+    dimension: int,
+    *,
+    gradient: bool,
+    example: Array | None = None,
+    oracle: Oracle | None = None,
+) -> Tape:
     """The tape of a function of a vector.
 
     Parameters
@@ -47,6 +57,9 @@ def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, ex
     example
         The position at which the function is run, shape (dimension,); a random one if not given. The tape does not
         depend on it: it is replayed at other points and compared with the function there.
+    oracle
+        What gradients are compared with; autograd if not given. A caller that has one compares machine code with its
+        answers, and of a tape with large data nothing else is asked: that is slow, and finds what replaying would.
 
     Raises
     ------
@@ -62,8 +75,38 @@ def record(function: Callable[[Any], Any], dimension: int, *, gradient: bool, ex
             raise
         except Exception as error:
             raise _explained(error, function, position, gradient) from error
-    _replay(tape, function, gradient, generator)
+    if oracle is None or _size(tape) < LARGE:
+        _replay(tape, function, gradient, oracle or autograd_value_and_gradient)
     return tape
+
+
+def record_body(body: Body, name: str) -> Tape:
+    """A tape of one step of a scan, or of its vector-Jacobian product, compared with the step or with autograd."""
+    size = body.carry.size + body.parameters.size
+    if name == "forward":
+        return simplify(record(lambda u: (body.apply(u),), size + body.inputs.size, gradient=False))
+    inside = size + (body.inputs.size if name == "reverse all" else 0)
+    whole = size + body.inputs.size
+    position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, whole + body.width)
+    builder = TapeBuilder(len(position))
+    with AUTOGRAD_LOCK, _recording(), np.errstate(all="ignore"), trace_stack.new_trace() as level:
+        root = new_box(position, level, _RecordNode.root(builder, builder.position))
+        seed = new_box(np.ones(()), level, _RecordNode.root(builder, builder.literal(1.0)))
+        _, slope = _differentiate(
+            partial(_pulled, body, position=root, inside=inside, whole=whole), root[:inside], seed
+        )
+        tape = simplify(builder.finish((_output(builder, slope),)))
+    for point in points(tape.dimension, np.random.default_rng(20_240_302)):
+        pulled = partial(_pulled, body, position=point, inside=inside, whole=whole)
+        _, expected = autograd_value_and_gradient(pulled, point[:inside])
+        verify_outputs("tape", tape.evaluate(point), (expected,), point)
+    return tape
+
+
+def _pulled(body: Body, inner: Any, *, position: Any, inside: int, whole: int) -> Any:
+    """A step's result times its cotangent; what is differentiated comes from `inner`, the rest from `position`."""
+    arguments = inner if inside == whole else anp.concatenate([inner, position[inside:whole]])
+    return anp.sum(body.apply(arguments) * position[whole:])
 
 
 def _explained(error: Exception, function: Callable[[Any], Any], position: Array, gradient: bool) -> CompileError:
@@ -131,6 +174,17 @@ def _differentiate(function: Callable[[Any], Any], position: Any, seed: Any) -> 
     if np.shape(_plain(result)) != ():
         return result._value, position
     return result._value, backward_pass(result._node, seed)
+
+
+def is_recorded(value: Any) -> bool:
+    """Whether a value, or one in a tuple, is being recorded, so that its number does not count."""
+    if isinstance(value, tuple | list):
+        return any(is_recorded(v) for v in value)
+    while isinstance(value, Box):
+        if isinstance(value._node, _RecordNode):
+            return True
+        value = value._value
+    return False
 
 
 def _plain(value: Any) -> Any:
@@ -275,6 +329,9 @@ class _RecordBox(ArrayBox):  # type: ignore[misc]
 def _recording() -> Iterator[None]:
     """Let autograd box everything in `_RecordBox`, booleans and integers too, and put all back afterwards."""
     mappings, depth = dict(Box.type_mappings), trace_stack.top
+    # The body of a scan is recorded while its surroundings are.
+    outer = {kind: notrace_primitives[kind] for kind in (_RecordNode, _BackwardNode) if kind in notrace_primitives}
+    boxes = set(Box.types)
     boxed = [kind for kind, box in mappings.items() if box is ArrayBox and kind is not ArrayBox]
     scalars = [bool, int, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
     Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, _RecordBox], _RecordBox))
@@ -287,16 +344,30 @@ def _recording() -> Iterator[None]:
         trace_stack.top = depth
         Box.type_mappings.clear()
         Box.type_mappings.update(mappings)
-        Box.types.discard(_RecordBox)
-        notrace_primitives.pop(_RecordNode, None)
-        notrace_primitives.pop(_BackwardNode, None)
+        Box.types.intersection_update(boxes)
+        for kind in (_RecordNode, _BackwardNode):
+            notrace_primitives.pop(kind, None)
+        notrace_primitives.update(outer)
 
 
-def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, generator: np.random.Generator) -> None:
+def check_points(tape: Tape) -> Iterator[Array]:
+    """The positions at which what was made of a function is compared with it: no tape was recorded there."""
+    return points(tape.dimension, np.random.default_rng(20_250_101), _size(tape))
+
+
+def _size(tape: Tape) -> int:
+    """The largest array of data, in elements, or what costs as much to interpret."""
+    largest = max((array.size for array in tape.constants.values()), default=0)
+    # A step of a scan is interpreted in tens of microseconds, and so as slow as thousands of elements.
+    steps = [tape.types[e.operands[2]].shape[0] for e in tape.equations if e.primitive.startswith("scan")]
+    return max([largest, *(1000 * n for n in steps)])
+
+
+def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, oracle: Oracle) -> None:
     """Raise CompileError unless the tape does what the function does at points where it was not recorded."""
-    for position in points(tape.dimension, generator):
+    for position in check_points(tape):
         found = tape.evaluate(position)
         if gradient:
-            verify_gradient("tape", found, position, function, autograd_value_and_gradient)
+            verify_gradient("tape", found, position, function, oracle)
         else:
             verify_outputs("tape", found, evaluate(function, position), position)

@@ -9,10 +9,12 @@ consumers allow, and again where that is cheaper than a trip through memory.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from exmc.compile.primitives import PRIMITIVES
+from exmc.compile.row_products import RowProduct, row_product
 from exmc.compile.tape import Equation, Tape
 
 Domain = tuple[int, ...]
@@ -71,12 +73,16 @@ Step = ScalarStep | LoopStep | BlockStep
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """The steps in order; which loop values go to memory; which may be computed again in a later loop."""
+    """The steps in order; which loop values go to memory; which may be computed again in a later loop.
+
+    `products` are the products that are part of a loop over rows.
+    """
 
     steps: tuple[Step, ...]
     roles: dict[int, Role]
     stored: frozenset[int]
     repeated: frozenset[int]
+    products: Mapping[int, RowProduct]
 
 
 def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -101,6 +107,15 @@ def view_strides(equation: Equation, strides: tuple[int, ...]) -> tuple[int, ...
     return tuple(step * stride for (_, _, step), stride in zip(static["bounds"], strides, strict=True))
 
 
+def renamed_strides(old: tuple[int, ...], strides: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The strides of a reshape that only adds or drops axes of length 1, or None for another."""
+    long = [(n, s) for n, s in zip(old, strides, strict=True) if n != 1]
+    if [n for n, _ in long] != [n for n in new if n != 1]:
+        return None
+    steps = iter(s for _, s in long)
+    return tuple(1 if n == 1 else next(steps) for n in new)
+
+
 def schedule(tape: Tape) -> Schedule:
     """The order of work for a tape."""
     return _Scheduler(tape).run()
@@ -111,6 +126,8 @@ class _Scheduler:
         self.tape = tape
         self.equations = {e.result: e for e in tape.equations}
         self.strides: dict[int, tuple[int, ...]] = {}
+        found = {e.result: row_product(tape, e) for e in tape.equations}
+        self.products: dict[int, RowProduct] = {v: product for v, product in found.items() if product is not None}
         self.roles: dict[int, Role] = {e.result: self._role(e) for e in tape.equations}
         self.level: dict[int, int] = {}
         self.part_level: dict[Part, int] = {}
@@ -132,17 +149,23 @@ class _Scheduler:
             if (role in ("loop", "scalar", "reduction") and v in self.pinned)
             or (role == "loop" and self._escapes(v, repeated))
         }
-        return Schedule(self._steps(), self.roles, frozenset(stored), frozenset(repeated - stored))
+        return Schedule(self._steps(), self.roles, frozenset(stored), frozenset(repeated - stored), self.products)
 
     def _role(self, equation: Equation) -> Role:
         result, primitive = equation.result, PRIMITIVES[equation.primitive]
         source = equation.operands[0]
         shape, source_shape = self.tape.types[result].shape, self.tape.types[source].shape
+        if result in self.products:
+            return "loop" if self.products[result].forward else "reduction"
         if primitive.kind == "view":
             if source_shape == ():
                 return "scalar" if shape == () else "loop"
             strides = self.strides.get(source, contiguous(source_shape))
             if equation.primitive == "reshape":
+                renamed = renamed_strides(source_shape, strides, shape)
+                if renamed is not None:
+                    self.strides[result] = renamed
+                    return "view"
                 return "view" if row_major(source_shape, strides) else "loop"
             self.strides[result] = view_strides(equation, strides)
             return "view"
@@ -157,6 +180,8 @@ class _Scheduler:
         if isinstance(item, Part):
             return self.tape.types[self.equations[item.scatter].operands[item.number]].shape
         equation = self.equations[item]
+        if item in self.products:
+            return (self.products[item].rows,)
         if self.roles[item] == "reduction" or (equation.primitive == "reshape" and self.roles[item] == "loop"):
             source = self.tape.types[equation.operands[0]].shape
             return source if source != () else self.tape.types[item].shape
@@ -169,11 +194,17 @@ class _Scheduler:
                 self.users[value].append(Part(result, number))
             else:
                 self.users[value].append(result)
-            in_memory = role in ("view", "block") or (equation.primitive == "take" and number == 0)
-            if in_memory:
+            if role in ("view", "block") or value == self._whole(equation):
                 self.pinned.add(value)
         if role == "loop" and self._result_domain(result) is None:
             self.pinned.add(result)
+
+    def _whole(self, equation: Equation) -> int | None:
+        """The operand of which each step of the loop may use every element."""
+        product = self.products.get(equation.result)
+        if product is not None and product.forward:
+            return product.vector
+        return equation.operands[0] if equation.primitive == "take" else None
 
     def _ready(self, value: int, domain: Domain | None) -> int:
         """The first level at which `value` can be used in a loop over `domain` (None: elsewhere)."""
@@ -202,9 +233,9 @@ class _Scheduler:
                 self.part_level[part] = self._ready(equation.operands[part.number], self.domain(part))
         elif role != "view":
             domain = self.domain(result) if role in ("loop", "reduction") else None
-            gathered = equation.operands[0] if equation.primitive == "take" else None
+            whole = self._whole(equation)
             self.level[result] = max(
-                (self._ready(v, None if v == gathered else domain) for v in equation.operands), default=0
+                (self._ready(v, None if v == whole else domain) for v in equation.operands), default=0
             )
 
     def _item_level(self, item: int | Part) -> int:

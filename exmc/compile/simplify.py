@@ -2,7 +2,9 @@
 
 The rules are exact for every float, NaN, infinities and signed zeros included, with these exceptions: sums are
 reordered (floating point fixes no order for a reduction), `sum of equal terms` replaces n additions by one product,
-which rounds less, and a sum of the single term -0 is -0 where numpy, which starts from +0, says 0.
+which rounds less, a sum of the single term -0 is -0 where numpy, which starts from +0, says 0, as is the negative of
+a sum that is 0, and the sign of a NaN may differ. Factors that are powers of two combine, which differs only where a
+value between them leaves the range of normal floats.
 """
 
 from __future__ import annotations
@@ -142,6 +144,74 @@ def _minus_one(builder: TapeBuilder, operands: Operands, static: Static) -> int 
         if floating and _is(builder, one, -1.0) and _same_type(builder, other, operands, "multiply", static):
             return rewrite(builder, "negative", (other,), {})
     return None
+
+
+def _power_of_two(builder: TapeBuilder, value: int) -> float | None:
+    literal = _literal(builder, uniform(builder, value))
+    if not isinstance(literal, float) or literal == 0.0 or not math.isfinite(literal):
+        return None
+    return literal if abs(math.frexp(literal)[0]) == 0.5 else None
+
+
+def _powers_of_two(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
+    """c1 * (c2 * x) for powers of two is one product: neither rounds, unless it leaves the range of floats."""
+    for one, other in (operands, operands[::-1]):
+        outer, inner = _power_of_two(builder, one), _made_by(builder, other, "multiply")
+        if outer is None or inner is None or not _same_type(builder, other, operands, "multiply", static):
+            continue
+        for first, second in (inner, inner[::-1]):
+            factor = _power_of_two(builder, first)
+            if factor is not None and builder.types[second] == builder.types[other]:
+                return rewrite(builder, "multiply", (builder.literal(outer * factor), second), {})
+    return None
+
+
+def _sign_outwards(primitive: str) -> Apply:
+    """The sign of a product or quotient's operand is that of the result."""
+
+    def apply(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
+        if PRIMITIVES[primitive].infer(tuple(builder.types[o] for o in operands), static).dtype != FLOAT:
+            return None
+        inner = [_made_by(builder, o, "negative") for o in operands]
+        if not any(inner) or not all(
+            builder.types[o].dtype == FLOAT for o, i in zip(operands, inner, strict=True) if i
+        ):
+            return None
+        plain = tuple(i[0] if i else o for o, i in zip(operands, inner, strict=True))
+        result = rewrite(builder, primitive, plain, static)
+        return result if all(inner) else rewrite(builder, "negative", (result,), {})
+
+    return apply
+
+
+def _sum_of_negatives(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
+    inner = _made_by(builder, operands[0], "negative")
+    if inner is None or builder.types[inner[0]].dtype != FLOAT:
+        return None
+    return rewrite(builder, "negative", (rewrite(builder, "sum", inner, static),), {})
+
+
+def _data_to_float(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
+    array = builder.constants.get(operands[0])
+    if array is None:
+        return None
+    return builder.derived((array, "to_float"), lambda: np.asarray(array, dtype=np.float64))
+
+
+def _transposed_factors(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
+    """A product of transposed arrays is a product of these arrays."""
+    inputs, output = static["spec"].split("->")
+    terms = inputs.split(",")
+    values = list(operands)
+    for number, value in enumerate(operands):
+        inner = builder.equations.get(value)
+        if inner is not None and inner.primitive == "transpose":
+            values[number] = inner.operands[0]
+            letters = dict(zip(inner.static["permutation"], terms[number], strict=True))
+            terms[number] = "".join(letters[axis] for axis in range(len(letters)))
+    if tuple(values) == operands:
+        return None
+    return rewrite(builder, "contract", tuple(values), {"spec": ",".join(terms) + "->" + output})
 
 
 def _double_negative(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
@@ -309,7 +379,8 @@ def _elementwise_of_reshapes(primitive: str) -> Apply:
 def _scatter_everything(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
     """A scatter of one part to every place in order is that part."""
     whole = (tuple((0, n, 1) for n in static["shape"]),)
-    return operands[0] if static["parts"] == whole else None
+    # A part of one element may have lost its axes.
+    return rewrite(builder, "reshape", operands, {"shape": static["shape"]}) if static["parts"] == whole else None
 
 
 def _scatter_twice_to_one_place(builder: TapeBuilder, operands: Operands, static: Static) -> int | None:
@@ -353,11 +424,15 @@ RULES: tuple[Rule, ...] = (
     *_each("x + -0 = x", ("add",), _neutral(-0.0, True, True)),
     *_each("x - 0 = x", ("subtract",), _neutral(0.0, False, True)),
     Rule("x * -1 = -x", ("multiply",), _minus_one),
+    Rule("powers of two", ("multiply",), _powers_of_two),
+    *_each("sign outwards", ("multiply", "divide"), _sign_outwards),
     Rule("--x = x", ("negative",), _double_negative),
     Rule("x + -y = x - y", ("add",), _add_negative),
     Rule("x - -y = x + y", ("subtract",), _subtract_negative),
     Rule("to the shape it has", ("reshape", "broadcast"), _same_type_view),
     Rule("to the dtype it has", ("to_float",), _float_to_float),
+    Rule("data to float", ("to_float",), _data_to_float),
+    Rule("product of transposed", ("contract",), _transposed_factors),
     Rule("slice of everything", ("slice",), _identity_slice),
     Rule("transpose that moves nothing", ("transpose",), _identity_transpose),
     *_each("reshape twice", ("reshape",), _twice),
@@ -371,6 +446,7 @@ RULES: tuple[Rule, ...] = (
     Rule("reduction over nothing", ("sum", "prod", "max", "min"), _empty_axes),
     *_each("reduction over axes of length 1", ("sum", "prod", "max", "min"), _sum_of_singles),
     Rule("sum of equal terms", ("sum",), _sum_of_equal_terms),
+    Rule("sum of negatives", ("sum",), _sum_of_negatives),
     Rule("sum of sum", ("sum",), _sum_of_sum),
     Rule("sum of reshaped", ("sum",), _sum_of_reshaped_sum),
     *_each("elementwise of reshapes", _ELEMENTWISE, _elementwise_of_reshapes),

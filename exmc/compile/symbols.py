@@ -1,4 +1,4 @@
-"""The addresses of special functions in scipy, for machine code to call."""
+"""The addresses of functions in scipy, for machine code to call."""
 
 from __future__ import annotations
 
@@ -6,15 +6,32 @@ import ctypes
 import re
 
 import scipy
+import scipy.linalg.cython_blas as cython_blas
+import scipy.linalg.cython_lapack as cython_lapack
 import scipy.special.cython_special as cython_special
 
 from exmc.errors import CompileError
 
 
 def external_symbols(text: str) -> list[tuple[str, int]]:
-    """The special functions a module calls, and how many numbers each takes."""
-    found = re.findall(r"^declare double @exmc_(\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
-    return [(name, kinds.count("double")) for name, kinds in found]
+    """The functions of scipy a module calls, and how many arguments each takes (0 for one of LAPACK or BLAS)."""
+    found = re.findall(r"^declare (double|void) @exmc_(\w+)\(([^)]*)\)", text, flags=re.MULTILINE)
+    return [(name, kinds.count("double") if result == "double" else 0) for result, name, kinds in found]
+
+
+def symbol_address(name: str, arity: int) -> int:
+    """The address of a function that `external_symbols` found."""
+    return special_address(name, arity) if arity else linear_address(name)
+
+
+def linear_address(name: str) -> int:
+    """The address of a routine of the LAPACK or BLAS that scipy brings."""
+    for module in (cython_lapack, cython_blas):
+        exports: dict[str, object] = dict(module.__pyx_capi__)
+        if name in exports:
+            address: int = _capsule_pointer(exports[name], _capsule_name(exports[name]))
+            return address
+    raise CompileError(f"scipy {scipy.__version__} exports no {name}.")
 
 
 def special_address(name: str, arity: int) -> int:

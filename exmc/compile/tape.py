@@ -100,7 +100,9 @@ class Tape:
     def _line(self, equation: Equation) -> str:
         operands = " ".join(f"v{o}" for o in equation.operands)
         static = " ".join(
-            f"{name}={value.name if name == 'call' else value}" for name, value in equation.parameters if name != "type"
+            f"{name}={value.name if name in ('call', 'loop') else value}"
+            for name, value in equation.parameters
+            if name != "type"
         )
         kind = self.types[equation.result]
         return f"v{equation.result}: {kind} = {equation.primitive} {operands} {static}".rstrip()
@@ -169,7 +171,9 @@ class TapeBuilder:
         for ident in reversed(self.equations):
             if ident in live:
                 live.update(self.equations[ident].operands)
-        number = {old: new for new, old in enumerate([0, *sorted(live - {0})])}
+        # Numbers and data first, so that a tape that is rewritten to itself keeps its numbering.
+        order = sorted(live - {0}, key=lambda i: (i in self.equations, i in self.constants, i))
+        number = {old: new for new, old in enumerate([0, *order])}
         return Tape(
             types=tuple(self.types[old] for old in number),
             literals={number[i]: v for i, v in self.literals.items() if i in number},

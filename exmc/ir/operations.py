@@ -9,9 +9,9 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from exmc import special
+from exmc import linalg, special
 from exmc.errors import ExpressionError, ModelError, suggest
-from exmc.ir import rules
+from exmc.ir import matrices, rules
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.types import ArrayType, Kind, broadcast
 
@@ -144,6 +144,13 @@ OPERATIONS: dict[str, Operation] = {
     "matmul": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
     "dot": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
     "transpose": Operation(anp.transpose, rules.transpose, 1, 1),
+    "cholesky": Operation(_of_numbers(linalg.cholesky), matrices.same_square, 1, 1),
+    "solve_triangular": Operation(_of_numbers(linalg.solve_triangular), matrices.solution, 2, 2),
+    "solve_posdef": Operation(_of_numbers(linalg.solve_posdef), matrices.solution, 2, 2),
+    "inverse_posdef": Operation(_of_numbers(linalg.inverse_posdef), matrices.same_square, 1, 1),
+    "logdet": Operation(_of_numbers(linalg.logdet), matrices.square_to_scalar, 1, 1),
+    "diag": Operation(_of_numbers(anp.diag), matrices.diagonal, 1, 1),
+    "outer": Operation(_of_numbers(anp.outer), matrices.outer_product, 2, 2),
     "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None),
     "index": Operation(_index_value, _never, 2, None),
 }

@@ -1,129 +1,152 @@
-"""Prints what a gradient costs: interpreted by autograd, and as machine code; and what compiling costs.
+"""Prints what a gradient costs as machine code, by peers, and interpreted; and what compiling costs.
 
-Run as `python scripts/bench/density.py`. Each figure is the median of repeated turns of one process on one core, the
-machine code called in a compiled loop. Compile times include recording, verification and loading; "cached" finds the
-object on disk.
+    python scripts/bench/density.py [--large] [--only WORD ...] [--no-peers]
+
+Each figure is the median of turns of one process on one core, the libraries taking turns; all are called in compiled
+loops. Compile times include recording, verification and loading; "cached" finds the object on disk. The peers, nutpie
+and JAX, come with `pip install exmc[bench]`. Ratios say how many times as long as exmc they take.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import autograd.numpy as anp
+import models
 import numpy as np
+import peers
 from threadpoolctl import threadpool_limits
 
-from exmc import special
 from exmc.compile.kernel import Kernel, compile_density
 from exmc.compile.record import autograd_value_and_gradient
 
-TURNS = 9
+TURNS = 7
+TURN_SECONDS = 0.02
 
 
-class Benchmark(NamedTuple):
-    """A density to time, and how many evaluations make one turn."""
-
-    name: str
-    dimension: int
-    density: Callable[[Any], Any]
-    calls: int
-
-
-def eight_schools() -> Benchmark:
-    """Eight schools, non-centred: the overhead of a small model."""
-    effect = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
-    error = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
-
-    def density(x: Any) -> Any:
-        mu, log_tau, z = x[0], x[1], x[2:]
-        tau = anp.exp(log_tau)
-        prior = -0.5 * (mu / 5.0) ** 2 - anp.log1p((tau / 5.0) ** 2) + log_tau - 0.5 * anp.sum(z**2)
-        return prior - 0.5 * anp.sum(((effect - mu - tau * z) / error) ** 2)
-
-    return Benchmark("eight schools, non-centred (d=10)", 10, density, 100_000)
+def chosen(large: bool) -> list[models.Model]:
+    """The models of the table, in order; those of a million rows only if asked for."""
+    counts = (100, 10_000, 1_000_000) if large else (100, 10_000)
+    return [
+        models.eight_schools(),
+        *(models.varying_intercepts(n) for n in counts),
+        *(models.logistic(n) for n in counts),
+        *(models.poisson(n) for n in counts),
+        *(models.mixture(n) for n in (100, 10_000)),
+        *(models.stochastic_volatility(n) for n in (100, 3000)),
+        models.item_response(500, 20),
+        *(models.gaussian_process(n) for n in (11, 100, 500)),
+        models.garch(1000),
+        models.hidden_markov(1000),
+    ]
 
 
-def logistic(rows: int, columns: int) -> Benchmark:
-    """A logistic regression: products with a matrix, and transcendental functions."""
-    generator = np.random.default_rng(1)
-    design = generator.normal(size=(rows, columns))
-    outcome = (generator.uniform(size=rows) < special.expit(design @ generator.normal(size=columns) * 0.5)) * 1
-
-    def density(x: Any) -> Any:
-        linear = anp.dot(design, x)
-        return anp.sum(outcome * linear - special.softplus(linear)) - 0.5 * anp.sum(x**2)
-
-    return Benchmark(f"logistic regression (n={rows}, d={columns})", columns, density, max(10, 1_000_000 // rows))
-
-
-def varying_intercepts(rows: int, groups: int) -> Benchmark:
-    """A hierarchical normal model with a gather."""
-    generator = np.random.default_rng(2)
-    group = generator.integers(0, groups, rows)
-    floor = generator.integers(0, 2, rows)
-    outcome = generator.normal(size=rows)
-
-    def density(x: Any) -> Any:
-        intercepts, slope, mu, log_tau, log_sigma = x[:groups], x[groups], x[groups + 1], x[groups + 2], x[groups + 3]
-        residual = (outcome - intercepts[group] - slope * floor) / anp.exp(log_sigma)
-        likelihood = -0.5 * anp.sum(residual**2) - rows * log_sigma
-        prior = -0.5 * anp.sum(((intercepts - mu) / anp.exp(log_tau)) ** 2) - groups * log_tau
-        return likelihood + prior - 0.5 * (slope**2 + mu**2 + log_tau**2 + log_sigma**2)
-
-    return Benchmark(f"varying intercepts (n={rows}, d={groups + 4})", groups + 4, density, max(10, 3_000_000 // rows))
-
-
-def median_seconds(work: Callable[[], object], turns: int = TURNS) -> float:
-    """The median time of one turn, after one that is not counted."""
-    work()
-    seconds = []
-    for _ in range(turns):
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
-def time_compile(benchmark: Benchmark, directory: Path) -> tuple[Kernel, float]:
+def time_compile(model: models.Model, directory: Path) -> tuple[Kernel, float]:
     """A kernel, and the seconds it took to compile and load."""
     start = time.perf_counter()
-    kernel = compile_density(benchmark.density, benchmark.dimension, cache=directory)
+    kernel = compile_density(model.function, model.dimension, cache=directory)
     seconds = time.perf_counter() - start
     if not isinstance(kernel, Kernel):
         raise TypeError(f"expected a kernel, not {type(kernel).__name__}")
     return kernel, seconds
 
 
-def main() -> None:
-    """Print one line a benchmark."""
-    print(f"{'':44}{'autograd us':>12}{'kernel us':>11}{'ratio':>7}{'cold ms':>9}{'cached ms':>11}")
-    benchmarks = [
-        eight_schools(),
-        logistic(500, 21),
-        logistic(10_000, 25),
-        varying_intercepts(919, 85),
-        varying_intercepts(10_000, 175),
-    ]
-    for benchmark in benchmarks:
-        with tempfile.TemporaryDirectory() as name:
-            kernel, cold = time_compile(benchmark, Path(name))
-            cached = statistics.median(time_compile(benchmark, Path(name))[1] for _ in range(3))
-        position = np.random.default_rng(3).uniform(-0.5, 0.5, benchmark.dimension)
-        positions = np.tile(position, (benchmark.calls, 1))
-        native = median_seconds(lambda k=kernel, p=positions: k.evaluate_batch(p, p.shape[1])) / benchmark.calls
-        interpreted = median_seconds(lambda b=benchmark, p=position: autograd_value_and_gradient(b.density, p), 21)
-        print(
-            f"{benchmark.name:44}{1e6 * interpreted:12.0f}{1e6 * native:11.3f}{interpreted / native:7.0f}"
-            f"{1e3 * cold:9.0f}{1e3 * cached:11.1f}"
+def kernel_loop(kernel: Kernel, position: Any) -> Callable[[int], None]:
+    """Work that evaluates a kernel a number of times."""
+    positions = np.tile(position, (4096, 1))
+
+    def work(calls: int) -> None:
+        for start in range(0, calls, len(positions)):
+            kernel.evaluate_batch(positions[: min(len(positions), calls - start)], kernel.dimension)
+
+    return work
+
+
+def seconds_per_call(work: Callable[[int], None], calls: int) -> float:
+    """The time of one call in a turn of several."""
+    start = time.perf_counter()
+    work(calls)
+    return (time.perf_counter() - start) / calls
+
+
+def in_turn(works: dict[str, Callable[[int], None]]) -> dict[str, float]:
+    """The median seconds of a call of each, the libraries taking turns."""
+    calls = {}
+    for name, work in works.items():
+        work(1)
+        once = min(seconds_per_call(work, 1) for _ in range(3))
+        calls[name] = max(1, min(100_000, int(TURN_SECONDS / once)))
+        # Small calls are dwarfed by the cost of entering the loop.
+        calls[name] = max(1, min(100_000, int(TURN_SECONDS / seconds_per_call(work, calls[name]))))
+    found: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(TURNS):
+        for name, work in works.items():
+            found[name].append(seconds_per_call(work, calls[name]))
+    return {name: statistics.median(turns) for name, turns in found.items()}
+
+
+def bench(model: models.Model, makers: dict[str, Callable[[models.Model], peers.Peer]]) -> str:
+    """One line of the table."""
+    with tempfile.TemporaryDirectory() as name:
+        kernel, cold = time_compile(model, Path(name))
+        cached = statistics.median(time_compile(model, Path(name))[1] for _ in range(3))
+    position = np.random.default_rng(3).uniform(-0.5, 0.5, model.dimension)
+    expected = autograd_value_and_gradient(model.function, position)
+    works = {"exmc": kernel_loop(kernel, position)}
+    compiling = {}
+    for peer_name, maker in makers.items():
+        try:
+            peer = maker(model)
+        except AttributeError:
+            # PyTensor's scan has another form.
+            continue
+        value, gradient = peer.evaluate(position, 1)
+        np.testing.assert_allclose(value, expected[0], rtol=1e-9)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-7, atol=1e-7)
+        works[peer_name] = lambda calls, peer=peer: peer.evaluate(position, calls)
+        compiling[peer_name] = peer.compile_seconds
+    interpreted = min(_seconds(lambda: autograd_value_and_gradient(model.function, position)) for _ in range(5))
+    took = in_turn(works)
+    columns = [f"{model.name:30}{1e6 * took['exmc']:11.2f}{interpreted / took['exmc']:8.0f}x"]
+    for p in makers:
+        known = (
+            f"{1e6 * took[p]:12.2f} {took[p] / took['exmc']:6.1f}x {compiling[p]:6.1f}" if p in took else f"{'-':>27}"
         )
+        columns.append(known)
+    return "".join([*columns, f"{1e3 * cold:9.0f}{1e3 * cached:8.0f}"])
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print one line a model."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--large", action="store_true", help="a million rows, too")
+    parser.add_argument("--only", nargs="*", default=[], help="models whose names hold one of these words")
+    parser.add_argument("--no-peers", action="store_true")
+    arguments = parser.parse_args()
+    makers = {} if arguments.no_peers else peers.available()
+    for name in ("nutpie", "jax"):
+        if name not in makers and not arguments.no_peers:
+            print(f"{name} is not installed: pip install exmc[bench]")
+    heads = [f"{'us a gradient':30}{'exmc':>11}{'autograd':>9}"]
+    heads += [f"{name:>12} {'ratio':>7} {'s cold':>6}" for name in makers]
+    print("".join([*heads, f"{'ms cold':>9}{'cached':>8}"]))
+    for model in chosen(arguments.large):
+        if not arguments.only or any(word in model.name for word in arguments.only):
+            print(bench(model, makers), flush=True)
 
 
 if __name__ == "__main__":
-    # autograd's products would otherwise use every core, and the machine code one.
+    # Products of other libraries would otherwise use every core, and the machine code one.
     with threadpool_limits(1):
         main()

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import autograd.numpy as np
 import numpy
 
-from exmc import special
+from exmc import linalg, special
+from tests.compile.sequences import SEQUENCES
 
 
 class Case(NamedTuple):
@@ -195,6 +196,96 @@ def _products() -> list[Case]:
     ]
 
 
+ROWS = 700
+LABELS = _RANDOM.choice([0, 1, 2, 4], ROWS)
+"""Group numbers below 5, of which 3 is empty."""
+MANY = _RANDOM.integers(0, 90, ROWS)
+OUTCOME = numpy.round(_RANDOM.normal(size=ROWS), 1)
+DUMMIES = _RANDOM.integers(0, 2, (ROWS, 3))
+WIDE = _RANDOM.normal(size=(11, ROWS))
+LONG_COUNTS = _RANDOM.integers(0, 9, 40_000)
+LONG_GROUPS = _RANDOM.integers(0, 5, 40_000)
+
+
+def _terms(x: Any) -> Any:
+    return x[:3] - 0.5 * ((OUTCOME[:, None] - x[3:6]) / np.exp(x[6:9])) ** 2
+
+
+def _rows() -> list[Case]:
+    """Loops over rows of data: sorted by group, in blocks, with short axes, in narrow dtypes."""
+    return [
+        Case("groups", 6, lambda x: np.sum((OUTCOME - x[:5][LABELS]) ** 2 / np.exp(x[5]))),
+        Case("groups twice", 10, lambda x: np.sum(np.exp(x[:5][LABELS] * 0.1 + OUTCOME * x[5:][LABELS]))),
+        Case("groups kept in order", 5, lambda x: np.cumsum(np.exp(x[LABELS]) * OUTCOME)[::70]),
+        Case("many groups", 90, lambda x: np.sum(special.softplus(OUTCOME * x[MANY]))),
+        Case("crossed groups", 95, lambda x: np.sum(np.exp(0.1 * x[:5][LABELS] * x[5:][MANY]))),
+        Case("groups and product", 8, lambda x: np.sum(np.sin(x[:5][LABELS] + DUMMIES @ x[5:]))),
+        Case("groups of a function", 5, lambda x: np.sum(np.exp(0.3 * x)[LABELS] * OUTCOME)),
+        Case("integer design", 3, lambda x: np.sum(np.exp(0.3 * DUMMIES @ x))),
+        Case("transposed design", 11, lambda x: np.sum(np.sin(0.1 * WIDE.T @ x) * OUTCOME)),
+        Case("product from the left", 11, lambda x: np.sum(np.sin(0.1 * x @ WIDE) ** 2)),
+        Case("two designs", 14, lambda x: np.sum(np.sin(0.1 * WIDE.T @ x[:11] + np.exp(0.1 * DUMMIES @ x[11:])))),
+        Case("product kept", 3, lambda x: np.exp(0.1 * DUMMIES @ x)[::7]),
+        Case("product after a reduction", 3, lambda x: np.sum(np.sin(DUMMIES @ x - np.mean(DUMMIES @ x)))),
+        Case("mixture", 9, lambda x: np.sum(np.log(np.sum(np.exp(_terms(x)), axis=1)))),
+        Case("mixture kept", 9, lambda x: np.log(np.sum(np.exp(_terms(x)), axis=1, keepdims=True))[::50]),
+        Case("largest of a few", 9, lambda x: np.sum(np.max(_terms(x), axis=1) * np.min(_terms(x)))),
+        Case("columns summed and kept", 9, lambda x: np.sum(_terms(x), axis=0) * np.sum(np.prod(x[:3]))),
+        Case("columns in one piece", 9, lambda x: _terms(x)[::90] * np.sum(_terms(x), axis=1)[::90, None]),
+        Case("neighbours", 90, lambda x: np.sum((x[1:] - 0.5 * x[:-1]) ** 2 * np.exp(0.1 * x[1:]))),
+        Case("neighbours kept", 90, lambda x: np.concatenate([np.exp(x[1:]), x[:-1]])[::9]),
+        Case("narrow data", 6, lambda x: np.mean(np.sin(LONG_COUNTS * x[5]) + x[:5][LONG_GROUPS] * LONG_COUNTS)),
+    ]
+
+
+def _covariance(x: Any, size: int) -> Any:
+    """A positive definite matrix of `size` rows that depends on x."""
+    grid = numpy.linspace(0.0, 3.0, size)
+    distance = (grid[:, None] - grid) ** 2
+    return np.exp(x[0]) * np.exp(-distance * np.exp(0.5 * x[1])) + np.diag(0.3 + np.exp(0.1 * x[2] * numpy.ones(size)))
+
+
+SIDES = _RANDOM.normal(size=(120, 3))
+
+
+def _linear() -> list[Case]:
+    """Positive definite and triangular matrices: unrolled, in loops, by LAPACK."""
+    cases = []
+    for size in (1, 3, 12, 13, 40, 120):
+        sides = SIDES[:size]
+        vector = sides[:, 0]
+        cases += [
+            Case(f"cholesky {size}", 3, lambda x, n=size: linalg.cholesky(_covariance(x, n))[::3]),
+            Case(f"logdet {size}", 3, lambda x, n=size: linalg.logdet(_covariance(x, n))),
+            Case(f"solve {size}", 3, lambda x, n=size, b=vector: linalg.solve_posdef(_covariance(x, n), b * x[1])),
+            Case(f"solve several {size}", 3, lambda x, n=size, b=sides: linalg.solve_posdef(_covariance(x, n), b * x)),
+            Case(f"inverse {size}", 3, lambda x, n=size: linalg.inverse_posdef(_covariance(x, n))[:, 0]),
+            Case(
+                f"triangular {size}",
+                3,
+                lambda x, n=size, b=sides: linalg.solve_triangular(linalg.cholesky(_covariance(x, n)), b * x)[::2],
+            ),
+            Case(
+                f"triangular transposed {size}",
+                3,
+                lambda x, n=size, b=vector: linalg.solve_triangular(np.tril(_covariance(x, n)), b * x[0], True),
+            ),
+        ]
+    return [
+        *cases,
+        Case("cholesky by numpy", 3, lambda x: np.linalg.cholesky(_covariance(x, 5))),
+        Case("matrix without a factor", 3, lambda x: linalg.cholesky(_covariance(x, 4) - 1e3 * numpy.eye(4)), False),
+        Case("matrices without factors", 3, lambda x: linalg.logdet(_covariance(x, 20) - 1e3 * numpy.eye(20)), False),
+        Case("solve without a factor", 3, lambda x: linalg.solve_posdef(-_covariance(x, 120), SIDES[:, 0]), False),
+        Case("not a number", 3, lambda x: linalg.logdet(_covariance(x, 20) * numpy.nan), False),
+        Case("not a number, large", 3, lambda x: linalg.logdet(_covariance(x, 120) * numpy.nan), False),
+    ]
+
+
+def _scans() -> list[Case]:
+    return [Case(f"scan: {s.name}", s.dimension, s.scanned) for s in SEQUENCES]
+
+
 def _powers() -> list[Case]:
     return [
         *(Case(f"power {p}", 6, lambda x, p=p: _positive(x) ** p) for p in (-1, 0, 1, 2, 3, 0.5, -2.5)),
@@ -204,4 +295,15 @@ def _powers() -> list[Case]:
     ]
 
 
-CASES: list[Case] = [*_ufuncs(), *_special(), *_reductions(), *_shapes(), *_indices(), *_products(), *_powers()]
+CASES: list[Case] = [
+    *_ufuncs(),
+    *_special(),
+    *_reductions(),
+    *_shapes(),
+    *_indices(),
+    *_products(),
+    *_rows(),
+    *_linear(),
+    *_scans(),
+    *_powers(),
+]

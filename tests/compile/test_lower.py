@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from exmc.compile.columns import split_columns
 from exmc.compile.kernel import Kernel, build_kernel
 from exmc.compile.lower import LOWERINGS, lower
 from exmc.compile.primitives import PRIMITIVES, ArrayType
@@ -56,7 +57,9 @@ def grid(count: int) -> list[np.ndarray]:
 
 def ulps(name: str) -> float:
     # Functions of scipy and of libm differ from numpy's own loops by a few units in the last place.
-    return {"power": 64.0, "logit": 16.0, "log1mexp": 16.0, "log_expit": 16.0}.get(name, 8.0)
+    return {"power": 64.0, "gammaln": 32.0, "digamma": 32.0, "logit": 16.0, "log1mexp": 16.0, "log_expit": 16.0}.get(
+        name, 8.0
+    )
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -89,7 +92,7 @@ def test_elementwise_primitive_equals_numpy_on_special_values(name: str) -> None
 @pytest.mark.parametrize("rewritten", [False, True], ids=["recorded", "simplified"])
 def test_case_equals_numpy(case: Case, rewritten: bool) -> None:
     tape = record(lambda x: (case.function(x),), case.dimension, gradient=False)
-    tape = simplify(tape) if rewritten else tape
+    tape = split_columns(simplify(tape)) if rewritten else tape
     tape.check()
     kernel = kernel_of(tape)
     generator = np.random.default_rng(11)
@@ -106,7 +109,7 @@ def test_gradient_of_case_equals_differences(case: Case) -> None:
         weights = np.cos(1.0 + np.arange(np.size(value))).reshape(np.shape(value))
         return (weights * value).sum() if np.ndim(value) else weights * value
 
-    tape = simplify(record(lambda x: scalar(x), case.dimension, gradient=True))
+    tape = split_columns(simplify(record(lambda x: scalar(x), case.dimension, gradient=True)))
     kernel = build_kernel(lower(tape, scalar_first=True), case.dimension, tape.output_shapes, None)
     position = np.random.default_rng(5).uniform(-0.9, 0.9, case.dimension)
     value, gradient = kernel.load()(position)
@@ -123,6 +126,7 @@ def test_cases_use_every_primitive_that_has_machine_code() -> None:
     for case in CASES:
         tape = record(lambda x, f=case.function: (f(x),), case.dimension, gradient=False)
         used |= {e.primitive for e in tape.equations}
+        used |= {name for e in tape.equations if "loop" in e.static for name in ("scan_rows", "scan_reverse")}
     # `select` is recorded as where, and these conversions have no function of their own in autograd.numpy.
     assert set(LOWERINGS) - used - {"select", "reshape", "slice", "transpose", "cbrt", "to_integer"} == set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exmc.compile.verify import points, verify_gradient, verify_outputs, worst
+from exmc.compile.verify import LARGE, points, remembered, verify_gradient, verify_outputs, worst
 from exmc.errors import CompileError
 
 POSITION = np.array([0.5, -1.0])
@@ -34,7 +34,7 @@ def test_the_worst_element_is_named() -> None:
 
 def test_gradient_confirmed_by_differences_outweighs_a_wrong_or_failing_oracle() -> None:
     def wrong(function, position):
-        return np.array(0.0), np.array([7.0, 7.0])
+        return np.array(density(position)), np.array([7.0, 7.0])
 
     def failing(function, position):
         raise NotImplementedError
@@ -47,16 +47,32 @@ def test_gradient_confirmed_by_differences_outweighs_a_wrong_or_failing_oracle()
 
 
 def test_gradient_that_agrees_needs_no_differences() -> None:
-    calls = []
+    def uncalled(x):
+        raise AssertionError
 
-    def counted(x):
-        calls.append(1)
-        return density(x)
+    def oracle(function, position):
+        return np.array(density(position)), slope(position)
 
-    verify_gradient(
-        "tape", (np.asarray(density(POSITION)), slope(POSITION)), POSITION, counted, lambda f, x: (0.0, slope(x))
-    )
-    assert len(calls) == 1
+    verify_gradient("tape", (np.asarray(density(POSITION)), slope(POSITION)), POSITION, uncalled, oracle)
+    with pytest.raises(CompileError, match="the value"):
+        verify_gradient("tape", (np.asarray(0.1), slope(POSITION)), POSITION, uncalled, oracle)
+
+
+def test_an_oracle_is_asked_once_a_position() -> None:
+    asked = []
+
+    def oracle(function, position):
+        asked.append(position)
+        return np.array(density(position)), slope(position)
+
+    ask = remembered(oracle)
+    for position in (POSITION, POSITION.copy(), POSITION + 1.0):
+        np.testing.assert_array_equal(ask(density, position)[1], slope(position))
+    assert len(asked) == 2
+
+
+def test_large_data_are_compared_at_fewer_points() -> None:
+    assert len(list(points(3, np.random.default_rng(0), LARGE))) == 1
 
 
 def test_points_cover_the_range_of_initial_points() -> None:

@@ -35,6 +35,10 @@ SPECIAL = {
     **dict.fromkeys(("matmul", "dot"), PRODUCTS),
     "transpose": [(((2, 3),), {}), (((3,),), {}), (((),), {})],
     "concatenate": [(((3,), (), (2,)), {}), (((),), {})],
+    **dict.fromkeys(("cholesky", "inverse_posdef", "logdet"), [(((3, 3),), {}), (((1, 1),), {})]),
+    **dict.fromkeys(("solve_triangular", "solve_posdef"), [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})]),
+    "diag": [(((3, 3),), {}), (((4,),), {})],
+    "outer": [(((3,), (2,)), {})],
 }
 
 
@@ -116,6 +120,10 @@ def test_index_takes_the_dims_of_the_index_and_keeps_whole_axes() -> None:
         (ref("x")[ref("x")], "whole numbers"),
         (ref("s")[0], "a scalar"),
         (ref("x") @ ref("s"), "not scalars"),
+        (apply("cholesky", ref("x")), "square matrix"),
+        (apply("logdet", ref("s")), "square matrix"),
+        (apply("solve_posdef", ref("x") @ apply("transpose", ref("x")), ref("s")), "cannot join"),
+        (apply("outer", ref("x"), ref("x")), "two vectors"),
         (ref("x") @ ref("x"), "cannot join"),
         (ref("x") @ ref("w"), "'b' against dim 'other'"),
         (apply("sum", ref("x"), axis=2), "axis=2"),

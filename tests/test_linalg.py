@@ -1,0 +1,63 @@
+"""Functions of positive definite matrices: numpy's where there is a factor, infinite where there is none."""
+
+from __future__ import annotations
+
+import autograd
+import autograd.numpy as anp
+import numpy as np
+import pytest
+
+from exmc import linalg
+
+_RANDOM = np.random.default_rng(0)
+ROOT = _RANDOM.normal(size=(4, 4))
+MATRIX = ROOT @ ROOT.T + np.eye(4)
+SIDES = _RANDOM.normal(size=(4, 2))
+
+
+def test_values_are_numpys() -> None:
+    lower = np.linalg.cholesky(MATRIX)
+    np.testing.assert_allclose(linalg.cholesky(MATRIX), lower, rtol=1e-13)
+    np.testing.assert_allclose(linalg.logdet(MATRIX), np.linalg.slogdet(MATRIX)[1], rtol=1e-13)
+    np.testing.assert_allclose(linalg.inverse_posdef(MATRIX), np.linalg.inv(MATRIX), rtol=1e-11)
+    for right in (SIDES, SIDES[:, 0]):
+        np.testing.assert_allclose(linalg.solve_posdef(MATRIX, right), np.linalg.solve(MATRIX, right), rtol=1e-11)
+        np.testing.assert_allclose(linalg.solve_triangular(lower, right), np.linalg.solve(lower, right), rtol=1e-11)
+        transposed = linalg.solve_triangular(lower, right, True)
+        np.testing.assert_allclose(transposed, np.linalg.solve(lower.T, right), rtol=1e-11)
+
+
+@pytest.mark.parametrize("matrix", [-MATRIX, MATRIX * np.nan, MATRIX * np.inf, MATRIX - 100 * np.eye(4)])
+def test_without_a_factor_a_normal_log_density_is_minus_infinity(matrix: np.ndarray) -> None:
+    np.testing.assert_array_equal(linalg.cholesky(matrix), np.diag([np.inf] * 4))
+    right = SIDES[:, 0]
+    quadratic = right @ linalg.solve_posdef(matrix, right)
+    assert -0.5 * quadratic - 0.5 * linalg.logdet(matrix) == -np.inf
+    np.testing.assert_array_equal(linalg.inverse_posdef(matrix), np.zeros((4, 4)))
+
+
+FUNCTIONS = {
+    "cholesky": lambda m: linalg.cholesky(m),
+    "logdet": lambda m: linalg.logdet(m),
+    "inverse": lambda m: linalg.inverse_posdef(m),
+    "solve": lambda m: linalg.solve_posdef(m, SIDES),
+    "solve vector": lambda m: linalg.solve_posdef(m, m[0]),
+    "triangular": lambda m: linalg.solve_triangular(anp.tril(m), m[:2].T),
+    "triangular transposed": lambda m: linalg.solve_triangular(anp.tril(m), m[1], True),
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_derivatives_equal_differences(name: str) -> None:
+    directions = _RANDOM.normal(size=(3, 4, 4))
+
+    def scalar(t):
+        moved = MATRIX + sum(s * (d + d.T) for s, d in zip(t, directions, strict=True))
+        value = FUNCTIONS[name](moved)
+        return anp.sum(anp.cos(1.0 + np.arange(np.size(value)).reshape(np.shape(value))) * value)
+
+    found = autograd.grad(lambda t: scalar([t[0], t[1], t[2]]))(np.zeros(3))
+    step = 1e-4
+    for k in range(3):
+        a, b, c, d = (float(scalar(n * step * np.eye(3)[k])) for n in (-2, -1, 1, 2))
+        assert found[k] == pytest.approx((a - 8 * b + 8 * c - d) / (12 * step), rel=1e-7, abs=1e-8)
