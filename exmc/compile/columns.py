@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from exmc.compile.primitives import FLOAT, PRIMITIVES, Array
-from exmc.compile.simplify import rewrite
-from exmc.compile.tape import Equation, Tape, TapeBuilder
+from exmc.compile.simplify import Simplifier
+from exmc.compile.tape import Equation, Tape
 
 _MOST_COLUMNS = 8
 _LEAST_ROWS = 32
@@ -52,7 +52,7 @@ def _contiguous(array: Array) -> Array:
 class _Splitter:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
-        self.builder = TapeBuilder(tape.dimension)
+        self.builder = Simplifier(tape.dimension)
         self.whole: dict[int, int] = {0: 0}
         self.columns: dict[int, list[int]] = {}
 
@@ -79,7 +79,7 @@ class _Splitter:
             self.whole[result] = self._reduction(equation)
         else:
             operands = tuple(self._joined(o) for o in equation.operands)
-            self.whole[result] = rewrite(self.builder, equation.primitive, operands, static)
+            self.whole[result] = self.builder.rewrite(equation.primitive, operands, static)
 
     def _elementwise(self, equation: Equation) -> list[int]:
         shape = self._shape(equation.result)
@@ -89,9 +89,9 @@ class _Splitter:
             static: dict[str, Any] = equation.static
             if equation.primitive == "broadcast":
                 static = {"shape": shape[:-1]}
-            value = rewrite(self.builder, equation.primitive, operands, static)
+            value = self.builder.rewrite(equation.primitive, operands, static)
             if self.builder.types[value].shape != shape[:-1]:
-                value = rewrite(self.builder, "broadcast", (value,), {"shape": shape[:-1]})
+                value = self.builder.rewrite("broadcast", (value,), {"shape": shape[:-1]})
             results.append(value)
         return results
 
@@ -101,7 +101,7 @@ class _Splitter:
         columns = []
         for k in range(numbers.shape[-1]):
             column = self.builder.derived((numbers, "column", k), partial(_contiguous, numbers[..., k]))
-            columns.append(rewrite(self.builder, "take", (source, column), {}))
+            columns.append(self.builder.rewrite("take", (source, column), {}))
         return columns
 
     def _column(self, value: int, column: int) -> int:
@@ -114,8 +114,8 @@ class _Splitter:
             return whole
         if shape[-1] != 1:
             bounds = (*((0, n, 1) for n in shape[:-1]), (column, 1, 1))
-            whole = rewrite(self.builder, "slice", (whole,), {"bounds": bounds})
-        return rewrite(self.builder, "reshape", (whole,), {"shape": shape[:-1]})
+            whole = self.builder.rewrite("slice", (whole,), {"bounds": bounds})
+        return self.builder.rewrite("reshape", (whole,), {"shape": shape[:-1]})
 
     def _reduction(self, equation: Equation) -> int:
         operand = equation.operands[0]
@@ -123,13 +123,13 @@ class _Splitter:
         axes = tuple(a for a in equation.static["axes"] if a != last)
         parts = self.columns[operand]
         if axes == equation.static["axes"]:
-            reduced = [rewrite(self.builder, equation.primitive, (p,), {"axes": axes}) for p in parts]
+            reduced = [self.builder.rewrite(equation.primitive, (p,), {"axes": axes}) for p in parts]
             return self._join(reduced)
         if self.tape.types[operand].dtype != FLOAT:
-            return rewrite(self.builder, equation.primitive, (self._joined(operand),), equation.static)
+            return self.builder.rewrite(equation.primitive, (self._joined(operand),), equation.static)
         combine = _COMBINE[equation.primitive]
-        total = reduce(lambda a, b: rewrite(self.builder, combine, (a, b), {}), parts)
-        return rewrite(self.builder, equation.primitive, (total,), {"axes": axes}) if axes else total
+        total = reduce(lambda a, b: self.builder.rewrite(combine, (a, b), {}), parts)
+        return self.builder.rewrite(equation.primitive, (total,), {"axes": axes}) if axes else total
 
     def _joined(self, value: int) -> int:
         """The array in one piece."""
@@ -142,7 +142,7 @@ class _Splitter:
         total = (*shape, len(parts))
         pieces = []
         for part in parts:
-            real = rewrite(self.builder, "to_float", (part,), {})
-            pieces.append(rewrite(self.builder, "reshape", (real,), {"shape": (*shape, 1)}))
+            real = self.builder.rewrite("to_float", (part,), {})
+            pieces.append(self.builder.rewrite("reshape", (real,), {"shape": (*shape, 1)}))
         places = tuple((*((0, n, 1) for n in shape), (k, 1, 1)) for k in range(len(parts)))
-        return rewrite(self.builder, "scatter", tuple(pieces), {"shape": total, "parts": places})
+        return self.builder.rewrite("scatter", tuple(pieces), {"shape": total, "parts": places})

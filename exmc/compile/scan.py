@@ -7,7 +7,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.tracer import Box
+from autograd.extend import Box
 
 from exmc.compile.record import is_recorded, record_body
 from exmc.compile.scan_body import Array, Body, Packing, floating, packing_of, scan_rows

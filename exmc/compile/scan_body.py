@@ -9,8 +9,8 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.core import defvjp_argnums
-from autograd.extend import primitive
+
+from autograd.extend import defvjp_argnums, primitive
 
 from exmc.compile.tape import Tape
 

@@ -35,8 +35,8 @@ SPECIAL = {
     **dict.fromkeys(("matmul", "dot"), PRODUCTS),
     "transpose": [(((2, 3),), {}), (((3,),), {}), (((),), {})],
     "concatenate": [(((3,), (), (2,)), {}), (((),), {})],
-    **dict.fromkeys(("cholesky", "inverse_posdef", "logdet"), [(((3, 3),), {}), (((1, 1),), {})]),
-    **dict.fromkeys(("solve_triangular", "solve_posdef"), [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})]),
+    **{key: [(((3, 3),), {}), (((1, 1),), {})] for key in ("cholesky", "inverse_posdef", "logdet")},
+    **{key: [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})] for key in ("solve_triangular", "solve_posdef")},
     "diag": [(((3, 3),), {}), (((4,),), {})],
     "outer": [(((3,), (2,)), {})],
 }
