@@ -152,7 +152,8 @@ def test_runs_of_one_name_share_a_scheduler(tmp_path: Path) -> None:
         found: dict[str, Any] = {}
 
         def both(name: str, seed: int) -> None:
-            found[name] = run(tmp_path, name, *overrides, f"sampler.seed={seed}").tree()
+            config = load_config(tmp_path / "small.yaml", [*overrides, f"sampler.seed={seed}"])
+            found[name] = start(check_config(with_out(config, tmp_path / name)), ignore).tree()
 
         threads = [threading.Thread(target=both, args=(f"shared-{seed}", seed)) for seed in (5, 6)]
         for thread in threads:
