@@ -9,7 +9,6 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-
 from autograd.extend import defvjp_argnums, primitive
 
 from exmc.compile.tape import Tape
