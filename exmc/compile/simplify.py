@@ -89,7 +89,7 @@ RULES: tuple[Rule, ...] = (
     Rule("sum of reshaped", ("sum",), arrays.sum_of_reshaped_sum),
     *_each("elementwise of reshapes", _ELEMENTWISE, arrays.elementwise_of_reshapes),
     Rule("scatter of scalars", ("scatter",), arrays.scatter_of_scalars),
-    Rule("scatter arrays.twice to one place", ("scatter",), arrays.scatter_twice_to_one_place),
+    Rule("scatter twice to one place", ("scatter",), arrays.scatter_twice_to_one_place),
     Rule("scatter to every place", ("scatter",), arrays.scatter_everything),
 )
 """In the order in which they are tried."""

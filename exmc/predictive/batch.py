@@ -143,6 +143,10 @@ def _separated(keys: Sequence[Any]) -> bool:
     return bool(places) and places[-1] - places[0] >= len(places)
 
 
+def _matrix(function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int) -> None:
+    """Declines: factors and solutions are those of one matrix at a time."""
+
+
 _ELEMENTWISE = (
     "add", "subtract", "multiply", "divide", "power", "negative", "abs", "less", "less_equal", "greater",
     "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "exp", "log", "log1p",
@@ -156,6 +160,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp"), _reduction),
     **dict.fromkeys(("cumsum", "softmax"), _along_axis),
     **dict.fromkeys(("matmul", "dot"), _matmul),
+    **dict.fromkeys(
+        ("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"), _matrix
+    ),
     "transpose": _transpose,
     "concatenate": _concatenate,
     "index": _index,

@@ -18,6 +18,7 @@ CONSTANTS: dict[str, Any] = {
     "k": np.array([2, 0, 1, 1]),
     "X": RNG.uniform(0.1, 0.9, (4, 3)),
     "w": RNG.uniform(0.1, 0.9, 4),
+    "E": np.eye(3),
     "i": np.int64(1),
 }
 SHAPES = {"s": (), "t": (), "v": (3,), "u": (3,), "A": (4, 3), "B": (3, 3), "C": (2, 3, 4)}
@@ -48,6 +49,13 @@ SPECIAL = {
     ],
     "where": ["where(v > u, v, 0.0)", "where(w > 0.5, s, 1.0)", "where(s > t, A, v)"],
     "softmax": ["softmax(v)", "softmax(A, axis=0)", "softmax(A, axis=1)"],
+    "cholesky": ["cholesky(outer(v, v) + E)"],
+    "solve_triangular": ["solve_triangular(cholesky(outer(v, v) + E), u)", "solve_triangular(E, v)"],
+    "solve_posdef": ["solve_posdef(outer(v, v) + E, u)"],
+    "inverse_posdef": ["inverse_posdef(outer(v, v) + E)"],
+    "logdet": ["logdet(outer(v, v) + E)"],
+    "diag": ["diag(B)", "diag(v)"],
+    "outer": ["outer(v, u)", "outer(w, v)"],
     "cumsum": ["cumsum(v)", "cumsum(A, axis=0)", "cumsum(A, axis=-1)"],
 }  # fmt: skip
 
