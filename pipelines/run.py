@@ -16,7 +16,7 @@ from typing import Any
 import xarray as xr
 
 from exmc.compile.layout import layout_of
-from exmc.errors import StoreError
+from exmc.errors import ClusterError, StoreError
 from exmc.ir import serial
 from exmc.rewrite.run import report_text
 from exmc.sampling.options import SamplerOptions
@@ -93,7 +93,7 @@ def start(checked: Checked, on_event: Listener) -> RunResult:
     """Run `checked` in a new directory."""
     began = time.perf_counter()
     refuse_occupied(checked.config)
-    with connect(checked.config.cluster, checked.options.chains) as client:
+    with _located(checked.config), connect(checked.config.cluster, checked.options.chains) as client:
         plan = create_run(checked)
         with _driving(plan, on_event) as listener:
             listener(_begun(plan, began))
@@ -124,6 +124,17 @@ def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Clust
         (plan.path / STOP).unlink(missing_ok=True)
         listener(_begun(plan, began))
         return _result(plan, follow(client, plan, listener, began), listener, began)
+
+
+@contextlib.contextmanager
+def _located(config: Config) -> Iterator[None]:
+    """Says in which line of the config the cluster is that cannot be had; the error stays one of the cluster."""
+    try:
+        yield
+    except ClusterError as error:
+        if not error.where:
+            raise
+        raise ClusterError(f"{config.places.of(error.where)}: {error}") from error
 
 
 def refuse_occupied(config: Config) -> None:

@@ -221,9 +221,9 @@ TABLE = [
     change("unknown kind of cluster", "kind: local", "kind: slurm", ":13: cluster.kind", "'slurm'"),
     change("no class named", "{kind: local, workers: 1}", "{factory: Slurm}", ":13: cluster.factory",
            "package.module.Class"),
-    Bad("unreachable scheduler", ("tcp://127.0.0.1:9", "cluster.address", "did not answer"), status=1,
-        arguments=("--set", "cluster={address: 'tcp://127.0.0.1:9', timeout_seconds: 0.5}")),
-    Bad("no such factory", ("no_such.Cluster", "cluster.factory"), "{kind: local, workers: 1}",
+    Bad("unreachable scheduler", (":13: cluster.address", "tcp://127.0.0.1:9", "did not answer"),
+        "{kind: local, workers: 1}", "{address: 'tcp://127.0.0.1:9', timeout_seconds: 0.5}", status=1),
+    Bad("no such factory", (":13: cluster.factory", "no_such.Cluster"), "{kind: local, workers: 1}",
         "{factory: no_such.Cluster}", status=1),
 ]  # fmt: skip
 
