@@ -25,6 +25,9 @@ from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
 from pipelines.stages import Diagnosed
 
+# A remote scheduler would keep tasks for ever if no worker came.
+WORKER_SECONDS = 120.0
+
 # What the client raises, depending on what it was doing just then.
 _CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
 
@@ -112,6 +115,7 @@ class _Following:
         built = self.submit("build", stages.load_recorded, self.plan)
         rewritten = self.submit("rewrite", stages.rewrite_model, built)
         compiled = self.submit("compile", stages.compile_rewritten, rewritten, self.plan)
+        self.await_worker()
         names = {built.key: "build", rewritten.key: "rewrite", compiled.key: "compile"}
         for future in self.completions(built, rewritten, compiled):
             self.result(future)
@@ -119,6 +123,20 @@ class _Following:
         note = self.result(next(self.completions(self.submit("note", stages.note_on, compiled))))
         if note:
             self.tell(Event(kind="note", seconds=self.elapsed(), message=note))
+
+    def await_worker(self) -> None:
+        """Return once the cluster has a worker. Tasks are waiting by now, which is what lets an adaptive one grow."""
+        if self.client.nthreads():  # type: ignore[no-untyped-call]
+            return
+        waiting = f"the cluster has no worker yet; waiting {WORKER_SECONDS:g} s for one"
+        self.tell(Event(kind="note", seconds=self.elapsed(), message=waiting))
+        try:
+            self.client.wait_for_workers(1, timeout=WORKER_SECONDS)
+        except TimeoutError as error:
+            raise ClusterError(
+                f"no worker of the cluster came within {WORKER_SECONDS:g} s.",
+                remedy=f"Start one (dask worker ADDRESS). {self.how_to_resume()}",
+            ) from error
 
     def sample(self) -> None:
         """Warm up and sample every chain, segment by segment."""

@@ -20,7 +20,15 @@ def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
 
 def test_without_a_say_on_affinity_all_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """macOS has no `sched_getaffinity`."""
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    monkeypatch.setattr(os, "cpu_count", lambda: 3)
-    with cluster.connect(LocalCluster(), 8) as client:
-        assert len(client.scheduler_info(n_workers=-1)["workers"]) == 3
+    with monkeypatch.context() as patched:
+        patched.delattr(os, "sched_getaffinity", raising=False)
+        patched.setattr(os, "cpu_count", lambda: 3)
+        assert cluster._processors() == 3
+    assert cluster._processors() >= 1
+
+
+def test_a_local_cluster_has_a_worker_per_processor_but_no_more_than_chains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_processors", lambda: 3)
+    for chains, workers in ((8, 3), (2, 2)):
+        with cluster.connect(LocalCluster(), chains) as client:
+            assert len(client.scheduler_info(n_workers=-1)["workers"]) == workers

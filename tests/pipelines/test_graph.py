@@ -215,3 +215,13 @@ def test_a_connection_lost_while_results_are_fetched_is_one_clear_error(
     monkeypatch.setattr(graph._Following, "diagnose", fetch)
     with pytest.raises(ClusterError, match=r"connection to the scheduler was lost.*exmc resume"):
         run_config(write_config(tmp_path), out=tmp_path / "out")
+
+
+def test_a_cluster_without_workers_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(graph, "WORKER_SECONDS", 0.3)
+    told: list[Event] = []
+    with LocalDask(n_workers=0, processes=False, dashboard_address="127.0.0.1:0") as empty:
+        address = f"cluster={{address: '{empty.scheduler_address}'}}"
+        with pytest.raises(ClusterError, match=r"no worker of the cluster came within 0\.3 s"):
+            run_config(write_config(tmp_path), out=tmp_path / "out", overrides=[address], on_event=told.append)
+    assert any(event.kind == "note" and "no worker yet" in event.message for event in told)
