@@ -74,7 +74,8 @@ def derived_groups(
     groups: Groups = {}
     skipped: dict[str, str] = {}
     for name, (made, make) in makers.items():
-        size = _bytes_of(schema, tree, made)
+        samples = prior_draws if name == "prior" else tree["posterior"].sizes["chain"] * tree["posterior"].sizes["draw"]
+        size = _bytes_of(schema, samples, made)
         try:
             if size > LARGEST_GROUP_BYTES:
                 skipped[name] = f"it would take {size / (1 << 30):.1f} GiB."
@@ -95,11 +96,9 @@ def _prior(source: Model, draws: int, seed: int) -> Groups:
     return {"prior": found.prior, "prior_predictive": found.prior_predictive}
 
 
-def _bytes_of(schema: Schema, tree: xr.DataTree, groups: Sequence[str]) -> int:
+def _bytes_of(schema: Schema, samples: int, groups: Sequence[str]) -> int:
     """What the arrays of `groups` would take in memory, which is little unless there are many data."""
-    size = tree["posterior"].sizes
-    per_draw = sum(v.bytes_per_draw for group in groups for v in schema.groups.get(group, ()))
-    return int(size["chain"] * size["draw"] * per_draw)
+    return samples * sum(v.bytes_per_draw for group in groups for v in schema.groups.get(group, ()))
 
 
 def _positions(compiled: CompiledModel, tree: xr.DataTree) -> NDArray[np.float64]:

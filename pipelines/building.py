@@ -58,7 +58,8 @@ def _add_random(builder: Builder, name: str, entry: RandomEntry, centering: Cent
         weight=_value(entry.weight),
         mask=_value(entry.mask),
         transform=entry.transform,
-        centering=entry.centering or centering,
+        # The default is for the variables that are sampled; an observed one has no parameterisation to choose.
+        centering=entry.centering or (centering if entry.observed is None else "auto"),
         **parameters,
     )
 

@@ -36,6 +36,13 @@ def test_groups_that_would_be_too_large_are_left_out(tmp_path: Path, monkeypatch
     assert "posterior_predictive" not in tree.children
 
 
+def test_the_size_of_the_prior_is_that_of_its_own_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(derive, "LARGEST_GROUP_BYTES", 20_000)
+    tree = run_config(write_config(tmp_path), out=tmp_path / "run", overrides=["run.predictive={prior_draws: 10}"])
+    assert "posterior_predictive" in tree.attrs["skipped_groups"]
+    assert tree["prior"].sizes["draw"] == 10
+
+
 def test_a_group_that_fails_does_not_cost_the_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*arguments: Any) -> Any:
         raise ModelError("no data can be drawn.")

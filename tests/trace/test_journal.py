@@ -247,10 +247,11 @@ def test_a_killed_writer_loses_nothing_and_breaks_nothing(tmp_path: Path) -> Non
     journal = RunStore.create(tmp_path / "killed", wanted, 10, CREATED).journal
     pauses = random.Random(1)
     kills, done = 0, 0
-    for _ in range(100):
+    for attempt in range(100):
         process = writer(journal.directory)
         go(process)
-        if finished(process, pauses.uniform(0.0, 0.2)):
+        # Short at first, so that a fast machine is killed too before it is done; longer later, for a slow one.
+        if finished(process, pauses.uniform(0.0, 0.01 * (1 + attempt / 5))):
             process.communicate()
             break
         process.send_signal(signal.SIGKILL)
