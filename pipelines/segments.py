@@ -145,7 +145,7 @@ def _arrays(compiled: CompiledModel, journal: Journal, block: Block) -> dict[str
     kept: dict[str, Callable[[], dict[str, NDArray[Any]]]] = {
         "posterior": lambda: compiled.constrain(block.positions),
         "sample_stats": lambda: block.statistics,
-        "unconstrained_posterior": lambda: _unpacked(compiled, block.positions),
+        "unconstrained_posterior": lambda: dict(compiled.layout.columns(block.positions)),
     }
     prefix = "warmup_" if block.warmup else ""
     groups = {}
@@ -155,13 +155,6 @@ def _arrays(compiled: CompiledModel, journal: Journal, block: Block) -> dict[str
             found = arrays()
             groups[prefix + group] = {v.name: found[v.name] for v in wanted}
     return groups
-
-
-def _unpacked(compiled: CompiledModel, positions: NDArray[np.float64]) -> dict[str, NDArray[Any]]:
-    return {
-        e.name: positions[:, e.offset : e.offset + e.size].reshape(len(positions), *e.shape)
-        for e in compiled.layout.entries
-    }
 
 
 def _commit(journal: Journal, record: CommitRecord) -> CommitRecord:
