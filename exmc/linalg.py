@@ -114,3 +114,23 @@ defvjp(
 # Through the inverse, as in Stan: half the work of the derivative of the factor.
 defvjp(logdet, lambda ans, matrix: lambda g: g * inverse_posdef(matrix))
 defvjp(inverse_posdef, lambda ans, matrix: lambda g: -anp.dot(ans, anp.dot(g, ans)))
+
+
+def over_batch(function: Any, ranks: tuple[int, ...], *arrays: Array) -> Array:
+    """`function` of matrices and vectors, for each element of the leading axes of `arrays`, which broadcast.
+
+    ``ranks[i]`` trailing axes of ``arrays[i]`` are what `function` takes. Its results are put side by side.
+    """
+    shapes = [anp.shape(a)[: anp.ndim(a) - rank] for a, rank in zip(arrays, ranks, strict=True)]
+    batch = np.broadcast_shapes(*shapes)
+    if not batch:
+        return function(*arrays)
+    results = []
+    for index in np.ndindex(*batch):
+        chosen = []
+        for array, shape in zip(arrays, shapes, strict=True):
+            own = index[len(index) - len(shape) :]
+            chosen.append(array[tuple(0 if n == 1 else i for i, n in zip(own, shape, strict=True))])
+        results.append(function(*chosen))
+    stacked = anp.stack(results)
+    return anp.reshape(stacked, batch + anp.shape(stacked)[1:])

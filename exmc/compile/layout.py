@@ -10,6 +10,7 @@ import autograd.numpy as anp
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc.ir.calls import unconstrained_type
 from exmc.ir.check import infer_types
 from exmc.ir.model import Model
 from exmc.ir.nodes import Deterministic, Observation
@@ -18,7 +19,7 @@ from exmc.ir.types import Dims
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One free variable: its elements are ``position[offset : offset + size]`` in C order."""
+    """One free variable: its unconstrained elements, in C order, are ``position[offset : offset + size]``."""
 
     name: str
     shape: tuple[int, ...]
@@ -65,7 +66,7 @@ def layout_of(model: Model) -> Layout:
     entries = []
     offset = 0
     for variable in model.free:
-        found = types[variable.name]
+        found = unconstrained_type(variable, types[variable.name])
         entries.append(Entry(variable.name, found.shape, found.dims, offset, found.size))
         offset += found.size
     return Layout(tuple(entries), offset)

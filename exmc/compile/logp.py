@@ -11,13 +11,13 @@ import numpy as np
 
 from exmc.compile.layout import Layout, layout_of, posterior_names
 from exmc.errors import CompileError
-from exmc.ir.calls import call_bounds, call_log_density
+from exmc.ir.calls import batch_of, form_of, law_at
 from exmc.ir.check import infer_types
 from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Reference
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
-from exmc.ir.operations import evaluate
+from exmc.ir.operations import as_number, evaluate
 from exmc.transforms import TRANSFORMS, Transform
 
 Values: TypeAlias = dict[str, Any]
@@ -27,9 +27,9 @@ Function: TypeAlias = Callable[[Any], Any]
 def log_density_function(model: Model) -> Function:
     """The joint log density of `model` as a function of its flat unconstrained vector.
 
-    The sum of each free variable's log density and log|d constrained / d unconstrained| and each observation's
-    weighted log likelihood (Stan reference manual, "Transforms"). Every observation must hold a distribution and every
-    free variable a transform: `exmc.rewrite` sees to both.
+    The sum of each free variable's log density and log|d constrained / d unconstrained|, each observation's weighted
+    log likelihood and each potential (Stan reference manual, "Transforms"). Every observation must hold a distribution
+    and every free variable a transform: `exmc.rewrite` sees to both.
     """
     return partial(_log_density, _Plan(model))
 
@@ -70,30 +70,46 @@ class _Plan:
     def shape(self, name: str) -> tuple[int, ...]:
         return self.types[name].shape
 
+    def batch_shape(self, name: str, call: Call) -> tuple[int, ...]:
+        """The shape of one number an event of the variable `name`, which has the distribution `call`."""
+        return batch_of(self.types[name], form_of(call)).shape
+
+    def observed_shape(self, node: Observation) -> tuple[int, ...]:
+        """The shape of one number an event of what `node` observes."""
+        assert isinstance(node.target, Call)
+        return self.batch_shape(node.name, node.target)
+
     def run(self, position: Any) -> tuple[Values, list[Any]]:
-        """Every variable's constrained value, and the free variables' log densities with Jacobians, summed."""
+        """Every variable's constrained value, and the sums that stand for free variables and potentials."""
         unconstrained = self.layout.unpack(position)
         values = dict(self.data)
         terms = []
         for node in self.nodes:
             if isinstance(node, Deterministic):
                 values[node.name] = evaluate(node.expression, values)
+                if node.potential:
+                    terms.append(anp.sum(as_number(values[node.name])))
             elif isinstance(node, Observation):
                 values[node.name] = evaluate(node.value, values)
             else:
                 free = unconstrained[node.name]
-                transform, bounds = _transform_of(node), call_bounds(node.call, values)
+                transform, law = _transform_of(node), law_at(node.call, values)
+                bounds = law.bounds
                 values[node.name] = transform.constrain(free, *bounds)
-                prior = call_log_density(node.call, values[node.name], values)
-                jacobian = transform.log_jacobian(free, *bounds)
-                terms.append(anp.sum(_filled(prior + jacobian, self.shape(node.name))))
+                prior, jacobian = law.log_density(values[node.name]), transform.log_jacobian(free, *bounds)
+                shape = self.batch_shape(node.name, node.call)
+                if transform.event_rank == law.form.rank:
+                    terms.append(anp.sum(_filled(prior + jacobian, shape)))
+                else:
+                    # A vector of variables, restricted together: a density an element, a Jacobian a vector.
+                    terms += [anp.sum(_filled(prior, shape)), anp.sum(jacobian)]
         return values, terms
 
 
 def _log_density(plan: _Plan, position: Any) -> Any:
     values, terms = plan.run(position)
     for node in plan.observations:
-        terms.append(anp.sum(_log_likelihood(node, values, plan.shape(node.name))))
+        terms.append(anp.sum(_log_likelihood(node, values, plan.observed_shape(node))))
     return sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
 
 
@@ -119,11 +135,11 @@ def _seen(source: Model) -> Values:
 
 def _pointwise_terms(plan: _Plan, priors: tuple[RandomVariable, ...], seen: Values, position: Any) -> tuple[Any, ...]:
     values, _ = plan.run(position)
-    found = [_pointwise(o, values, plan.shape(o.name)) for o in plan.observations]
+    found = [_pointwise(o, values, plan.observed_shape(o)) for o in plan.observations]
     values |= seen
     for variable in priors:
-        terms = call_log_density(variable.call, values[variable.name], values)
-        found.append(_filled(terms, plan.shape(variable.name)))
+        terms = law_at(variable.call, values).log_density(values[variable.name])
+        found.append(_filled(terms, plan.batch_shape(variable.name, variable.call)))
     return tuple(found)
 
 
@@ -134,9 +150,9 @@ def _transform_of(node: RandomVariable) -> Transform:
 
 
 def _pointwise(node: Observation, values: Values, shape: tuple[int, ...]) -> Any:
-    """Log likelihood of each element (of the whole, for a joint observation); zero where masked."""
+    """Log likelihood of each event (of the whole, for a joint observation); zero where masked."""
     assert isinstance(node.target, Call)
-    terms = _filled(call_log_density(node.target, values[node.name], values), shape)
+    terms = _filled(law_at(node.target, values).log_density(as_number(values[node.name])), shape)
     jacobian = evaluate(node.log_jacobian, values)
     if node.joint:
         return anp.sum(terms) + jacobian

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import autograd.numpy as np
 import numpy
@@ -18,18 +19,84 @@ LOG_TWO = 0.6931471805599453
 LOG_PI = 1.1447298858494002
 
 
+Takes: TypeAlias = Literal["value", "distribution", "distributions", "text"]
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter of a distribution; `default` is None where the model must give a value."""
+    """One parameter of a distribution.
+
+    Attributes
+    ----------
+    name
+        Its name in models.
+    support
+        Where its values lie.
+    default
+        What stands for it where a model gives nothing; None if the model must give it.
+    event
+        The names of its event axes, the last ones of its value, as in numpy's signatures of generalised functions:
+        ``("n",)`` for the mean of a multivariate normal, ``("n", "n")`` for its covariance. Axes of one name have one
+        length, also with the distribution's own. A number stands for a vector of equal elements.
+    optional
+        Whether a model may leave it out; the functions then do not get it.
+    takes
+        What it is: a value, a distribution (the functions get a `Law`), several of them (a tuple), or a literal text.
+    """
 
     name: str
     support: Support = REAL
-    default: float | None = None
+    default: float | str | None = None
+    event: tuple[str, ...] = ()
+    optional: bool = False
+    takes: Takes = "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What is known of a distribution before its parameters have values.
+
+    Attributes
+    ----------
+    support
+        Where its density is positive; it has at most as many event axes as `event`.
+    transform
+        Name of the transform that a free variable gets by default; "" if it can only be observed.
+    event
+        Names of the axes of one value: () for a number, ("n",) for a vector.
+    """
+
+    support: Support
+    transform: str
+    event: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> int:
+        """How many event axes a value has."""
+        return len(self.event)
+
+    @property
+    def discrete(self) -> bool:
+        """Whether values are integers."""
+        return self.support.discrete
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A distribution with the arguments a user wrote, which `Builder.rv` and wrappers such as `Truncated` take.
+
+    `distribution` may be a name; arguments are numbers, texts, expressions, arrays, or distributions of their own.
+    """
+
+    distribution: Distribution | str
+    arguments: tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """A univariate family of distributions, applied elementwise.
+    """A family of distributions of numbers, vectors or matrices, applied to each event of an array.
+
+    Called with parameters, by place or by name, it is a `Given`: ``Normal("mu", sigma=1)``.
 
     Attributes
     ----------
@@ -37,17 +104,16 @@ class Distribution:
         Its name in models and in the table ``DISTRIBUTIONS``.
     parameters
         Its parameters, in the order of positional use.
-    support
-        Where its density is positive; `bounds` are passed to ``support.contains`` and to its transform.
-    transform
-        Name of the transform that a free variable of this family gets by default; "" if it is discrete.
+    support, transform, event
+        Its `Form`, where that is the same for all parameters.
     log_density
-        ``log_density(value, **parameters)`` -> natural logarithm of the density (or probability), of the broadcast
-        shape. It is -inf outside the support, there with a gradient of zero; on an edge it is the limit from
-        inside. It is NaN or -inf, never a number, where a parameter is outside its own support, and NaN where
-        anything it depends on is NaN. No branch depends on a value, so that it can be recorded.
+        ``log_density(value, **parameters)`` -> natural logarithm of the density (or probability), one number an event:
+        of the broadcast shape without the event axes. It is -inf outside the support, there with a gradient of zero; on
+        an edge it is the limit from inside. It is NaN or -inf, never a number, where a parameter is outside its own
+        support, and NaN where anything it depends on is NaN. No branch depends on a value, so that it can be recorded.
     draw
-        ``draw(generator, shape, **parameters)``: what `random` does, given legal parameters.
+        ``draw(generator, shape, **parameters)``: what `random` does, given legal parameters. `shape` ends with the
+        event's axes.
     alternatives
         The legal sets of parameter names, by default one set of them all. The functions take one set by keyword.
     bounds
@@ -55,8 +121,18 @@ class Distribution:
     log_cdf
         ``log_cdf(value, **parameters)`` -> logarithm of the probability of at most `value`, or None if not
         available. Its derivatives in shape parameters may raise NotImplementedError.
+    log_ccdf
+        The same for the probability of more than `value`, accurate where that is small.
     location_scale
         Names of location and scale, for families closed under affine maps; they can be non-centred.
+    form
+        ``form(parts)`` -> `Form`, where it depends on which parameters are given or on the distributions and texts
+        among them: `parts` has a `Form`, a tuple of them, a text, or None (a value) by name. Raises ModelError for
+        parts that do not fit, with the parameter's name as its place.
+    limits
+        ``limits(**parameters)`` -> the bounds of the support, where they are no parameters themselves.
+    open
+        Whether it takes parameters of any other name too.
     """
 
     name: str
@@ -68,7 +144,12 @@ class Distribution:
     alternatives: tuple[tuple[str, ...], ...] = ()
     bounds: tuple[str, ...] = ()
     log_cdf: Callable[..., Array] | None = None
+    log_ccdf: Callable[..., Array] | None = None
     location_scale: tuple[str, str] | None = None
+    event: tuple[str, ...] = ()
+    form: Callable[[Mapping[str, Any]], Form] | None = None
+    limits: Callable[..., tuple[Array, ...]] | None = None
+    open: bool = False
 
     def __post_init__(self) -> None:
         names = tuple(parameter.name for parameter in self.parameters)
@@ -78,6 +159,27 @@ class Distribution:
         used.update(self.bounds, self.location_scale or ())
         if unknown := used - set(names):
             raise ModelError(f"{self.name} names {sorted(unknown)}, which are none of its parameters {names}.")
+
+    def __call__(self, *positional: Any, **named: Any) -> Given:
+        """This distribution with parameters, by place or by name; which there are is checked when a model is built."""
+        names = [parameter.name for parameter in self.parameters]
+        if len(positional) > len(names):
+            raise ModelError(f"{self.name} takes at most {len(names)} parameters, not {len(positional)}.")
+        placed = dict(zip(names, positional, strict=False))
+        if twice := sorted(placed.keys() & named.keys()):
+            raise ModelError(f"{self.name} is given {twice[0]!r} twice.", where=(twice[0],))
+        return Given(self, tuple((placed | named).items()))
+
+    def form_of(self, parts: Mapping[str, Any]) -> Form:
+        """Its form, given the forms and texts among its parameters, by name."""
+        return Form(self.support, self.transform, self.event) if self.form is None else self.form(parts)
+
+    def accepts(self, names: Collection[str]) -> bool:
+        """Whether `names` are one of the alternatives, with or without optional parameters."""
+        optional = {p.name for p in self.parameters if p.optional}
+        known = {p.name for p in self.parameters}
+        given = set(names) & known if self.open else set(names)
+        return any(set(legal) - optional <= given <= set(legal) for legal in self.alternatives)
 
     @property
     def discrete(self) -> bool:
@@ -94,8 +196,11 @@ class Distribution:
 
     def check_parameters(self, **parameters: Array) -> None:
         """Raise a ModelError for the first parameter with a value outside its support."""
+        known = {parameter.name: parameter for parameter in self.parameters}
         for name, value in parameters.items():
-            support = self.parameter(name).support
+            if name not in known or known[name].takes != "value":
+                continue
+            support = known[name].support
             legal = support.contains(value)
             if not numpy.all(legal):
                 culprit = numpy.asarray(value)[~legal].flat[0]

@@ -8,13 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
-from exmc.distributions.base import Distribution
-from exmc.errors import DataError, ExpressionError, ModelError
+from exmc.distributions.base import Distribution, Given, Parameter
+from exmc.errors import DataError, ExpressionError, ModelError, brief
 from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Expression, Reference, as_operand
 from exmc.ir.infer import resolve_expressions
 from exmc.ir.inputs import DimsLike, as_dims, as_labelled, as_labels, as_name, as_shape
 from exmc.ir.model import Label, Model
+from exmc.ir.nodes import Argument as Parsed
 from exmc.ir.nodes import Call, Centering, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.parse import parse_expression
 
@@ -53,7 +54,7 @@ class Builder:
     def rv(
         self,
         name: str,
-        distribution: Distribution | str,
+        distribution: Distribution | Given | str,
         *,
         dims: DimsLike = None,
         shape: int | Sequence[int] | None = None,
@@ -66,12 +67,17 @@ class Builder:
     ) -> Builder:
         """A random variable; with `observed` (values, the name of data, or an expression of data) a likelihood.
 
+        The distribution comes with its parameters, ``rv("x", Normal("mu", 1))``, or before them,
+        ``rv("x", Normal, mu="mu", sigma=1)``. A parameter may be a distribution itself:
+        ``Truncated(Normal(0, 1), lower=0)``. `weight` and `mask` have one entry an event. A `transform` of vectors, as
+        "ordered", restricts a vector of real variables to its support, without normalising their density anew.
+
         Raises a `ModelError` for an argument that cannot be read, or is not for such a variable; whether they fit each
         other is checked by `build`.
         """
         name = as_name(name, ("variables",))
         where = ("variables", name)
-        call = self._call(name, distribution, parameters)
+        call = self._call(where, distribution, parameters)
         named = as_dims(dims, (*where, "dims"))
         size = as_shape(shape, (*where, "shape"))
         if observed is not None:
@@ -112,7 +118,18 @@ class Builder:
         """A named expression; stored with the posterior if `keep`."""
         name = as_name(name, ("variables",))
         named = as_dims(dims, ("variables", name, "dims"))
-        self._nodes.append(Deterministic(name, self._expression(name, "expr", expression), named, keep))
+        self._nodes.append(Deterministic(name, self._expression(("variables", name, "expr"), expression), named, keep))
+        return self
+
+    def potential(self, name: str, expression: Argument, *, dims: DimsLike = None, keep: bool = False) -> Builder:
+        """A named expression whose sum is added to the log density; stored with the posterior if `keep`.
+
+        It is neither prior nor likelihood: ``log_prior`` and ``log_likelihood`` leave it out.
+        """
+        name = as_name(name, ("variables",))
+        named = as_dims(dims, ("variables", name, "dims"))
+        made = self._expression(("variables", name, "potential"), expression)
+        self._nodes.append(Deterministic(name, made, named, keep, potential=True))
         return self
 
     def build(self) -> Model:
@@ -130,15 +147,16 @@ class Builder:
         mask: Argument,
         dims: DimsLike,
     ) -> None:
-        seen = self._expression(name, "observed", values, dims)
+        where = ("variables", name)
+        seen = self._expression((*where, "observed"), values, dims)
         self._nodes.append(
             Observation(
                 name,
                 target,
                 seen,
-                None if weight is None else self._expression(name, "weight", weight),
-                None if mask is None else self._expression(name, "mask", mask),
-                dims=as_dims(dims, ("variables", name, "dims")),
+                None if weight is None else self._expression((*where, "weight"), weight),
+                None if mask is None else self._expression((*where, "mask"), mask),
+                dims=as_dims(dims, (*where, "dims")),
             )
         )
 
@@ -157,39 +175,49 @@ class Builder:
         if self._coords.setdefault(dim, labels) != labels:
             raise ModelError(f"the dim {dim!r} is given coordinates twice, not the same.", where=("coords", dim))
 
-    def _call(self, name: str, distribution: Distribution | str, parameters: dict[str, Argument]) -> Call:
-        if isinstance(distribution, Distribution):
-            row, spelled = distribution, distribution.name
-        else:
-            row, spelled = None, distribution
+    def _call(
+        self, where: tuple[str, ...], distribution: Distribution | Given | str, parameters: dict[str, Argument]
+    ) -> Call:
+        """The call of `distribution`, a nested one too, which stands at the path `where`."""
+        if isinstance(distribution, Given):
+            given = dict(distribution.arguments)
+            if twice := sorted(parameters.keys() & given.keys()):
+                raise ModelError(f"{twice[0]!r} is given twice.", where=(*where, twice[0]))
+            distribution, parameters = distribution.distribution, given | parameters
+        spelled = distribution.name if isinstance(distribution, Distribution) else distribution
         if not isinstance(spelled, str):
-            raise ModelError(
-                f"{spelled!r} is no distribution.", where=("variables", name, "dist"), remedy="Use a name."
-            )
-        arguments = {key: self._expression(name, key, value) for key, value in parameters.items()}
-        if row is None:
-            row = DISTRIBUTIONS.get(spelled)
-        for parameter in row.parameters if row is not None else ():
-            if parameter.default is not None and parameter.name not in arguments:
-                arguments[parameter.name] = Constant(parameter.default)
-        order = [p.name for p in row.parameters] if row is not None else []
-        ranked = sorted(arguments, key=lambda k: order.index(k) if k in order else len(order))
-        return Call(spelled, tuple((key, arguments[key]) for key in ranked))
+            raise ModelError(f"{brief(spelled)} is no distribution.", where=(*where, "dist"), remedy="Use a name.")
+        row = distribution if isinstance(distribution, Distribution) else DISTRIBUTIONS.get(spelled)
+        known = {p.name: p for p in row.parameters} if row is not None else {}
+        defaults: dict[str, Argument] = {key: p.default for key, p in known.items() if p.default is not None}
+        written = defaults | parameters
+        ranked = sorted(written, key=lambda k: list(known).index(k) if k in known else len(known))
+        made = ((key, self._argument((*where, key), written[key], known.get(key))) for key in ranked)
+        return Call(spelled, tuple(made))
 
-    def _expression(self, name: str, key: str, value: Argument, dims: DimsLike = None) -> Expression:
-        where = ("variables", name, key)
+    def _argument(self, where: tuple[str, ...], value: Argument, parameter: Parameter | None) -> Parsed:
+        """A parameter of a call as it stands in a model."""
+        if isinstance(value, Given | Distribution):
+            return self._call(where, value, {})
+        if parameter is not None and parameter.takes == "text" and isinstance(value, str):
+            return value
+        if isinstance(value, list | tuple) and value and all(isinstance(v, Given | Distribution) for v in value):
+            return tuple(self._call((*where, str(i)), component, {}) for i, component in enumerate(value))
+        return self._expression(where, value)
+
+    def _expression(self, where: tuple[str, ...], value: Argument, dims: DimsLike = None) -> Expression:
         try:
             if isinstance(value, str):
                 return parse_expression(value)
             if isinstance(value, Expression):
                 return value
             if isinstance(value, list | tuple) or np.ndim(value) > 0:
-                label = f"{name}_{key}"
+                label = "_".join(where[1:])
                 self._add_data(label, value, dims, "", where)
                 return Reference(label)
             plain = as_labelled(value, None, where).values
             # A single value seen, or a single mask, may well be true; in a formula it would be a mistake.
-            if key in ("observed", "mask") and isinstance(plain, bool | np.bool_):
+            if where[-1] in ("observed", "mask") and isinstance(plain, bool | np.bool_):
                 return Constant(bool(plain))
             return as_operand(plain)
         except ExpressionError as error:

@@ -9,20 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from exmc.distributions.base import Distribution
-from exmc.errors import DataError, ExpressionError, ModelError, suggest
+from exmc.distributions import DISTRIBUTIONS
+from exmc.distributions.base import Form
+from exmc.errors import DataError, ExpressionError, ModelError, brief, suggest
+from exmc.ir.calls import distribution_of, form_of, law_of
 from exmc.ir.constants import constant_value, is_constant
-from exmc.ir.expressions import Apply, Reference, Slice, extent, names_in, walk
+from exmc.ir.expressions import Apply, Expression, Reference, Slice, extent, names_in, walk
 from exmc.ir.infer import (
     dim_sizes,
-    distribution_of,
     infer_types,
     map_expressions,
     resolve_expressions,
 )
-from exmc.ir.model import Model, expressions_of, parents
+from exmc.ir.model import Model, expressions_of, parents, place_of
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
-from exmc.ir.operations import infer_type
+from exmc.ir.operations import as_number, infer_type
 from exmc.ir.types import ArrayType
 from exmc.transforms import TRANSFORMS
 
@@ -111,7 +112,7 @@ def _check_extents(model: Model) -> None:
                 limit = f"{DEEPEST} levels" if depth > DEEPEST else f"{LARGEST} parts"
                 raise ExpressionError(
                     f"the expression has more than {limit}.",
-                    where=("variables", node.name, key),
+                    where=place_of(node.name, key),
                     remedy="Use vectors and reductions instead of a loop, or split it into deterministics.",
                 )
 
@@ -125,7 +126,7 @@ def _check_references(model: Model) -> None:
                 if name not in known:
                     raise ModelError(
                         f"there is no variable or data named {name!r}.",
-                        where=("variables", node.name, key),
+                        where=place_of(node.name, key),
                         remedy=suggest(name, sorted(known)),
                     )
         if isinstance(node, Observation):
@@ -199,7 +200,7 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
                 if outside.size:
                     raise ModelError(
                         f"index {outside.flat[0]} is out of range for an axis of size {size}.",
-                        where=("variables", node.name, key),
+                        where=place_of(node.name, key),
                         remedy="Indices start at 0.",
                     )
 
@@ -213,65 +214,92 @@ def _check_values(node: Node, model: Model) -> None:
     call = node.call if isinstance(node, RandomVariable) else _observed_call(node, model)
     if call is None:
         return
-    distribution = distribution_of(call, node.name)
-    constants = _constant_arguments(call, model)
-    for parameter in distribution.parameters:
-        if parameter.name in constants:
-            where = ("variables", node.name, parameter.name)
-            _check_inside(constants[parameter.name], parameter.support, (), where)
-    bounds = [constants[b] for b in distribution.bounds if b in constants]
-    if len(bounds) != len(distribution.bounds):
+    form = form_of(call)
+    _check_arguments(call, model, ("variables", node.name))
+    bounds = _known_bounds(call, model)
+    if bounds is None:
         return
     if len(bounds) == 2 and not np.all(np.asarray(bounds[0]) < np.asarray(bounds[1])):
-        low, high = distribution.bounds
+        low, high = DISTRIBUTIONS[call.distribution].bounds or ("the lower bound", "the upper one")
         raise ModelError(
             f"{low} = {_shown(bounds[0])} is not below {high} = {_shown(bounds[1])}.",
-            where=("variables", node.name, low),
+            where=("variables", node.name, *((low,) if low in call.arguments else ())),
         )
     if isinstance(node, Observation) and is_constant(node.value, model):
-        _check_seen(node, model, distribution.support, bounds)
+        _check_seen(node, model, form, bounds)
 
 
-def _check_seen(node: Observation, model: Model, support: Any, bounds: list[Any]) -> None:
+def _check_arguments(call: Call, model: Model, where: tuple[str, ...]) -> None:
+    """Parameters that are data lie in their supports, those of the calls among them too."""
+    known = {p.name: p for p in DISTRIBUTIONS[call.distribution].parameters}
+    for key, argument in call.parameters:
+        if isinstance(argument, Call):
+            _check_arguments(argument, model, (*where, key))
+        elif isinstance(argument, tuple):
+            for i, component in enumerate(argument):
+                _check_arguments(component, model, (*where, key, str(i)))
+        elif not isinstance(argument, str) and key in known and is_constant(argument, model):
+            _check_inside(constant_value(argument, model), known[key].support, (), (*where, key))
+
+
+def _known_bounds(call: Call, model: Model) -> list[Any] | None:
+    """The bounds of the support of `call`; None where they depend on variables."""
+
+    def known(expression: Expression) -> Any:
+        return as_number(constant_value(expression, model)) if is_constant(expression, model) else np.nan
+
+    with np.errstate(all="ignore"):
+        bounds = [np.asarray(bound) for bound in law_of(call, known).bounds]
+    return None if any(np.isnan(bound).any() for bound in bounds) else bounds
+
+
+def _check_seen(node: Observation, model: Model, form: Form, bounds: list[Any]) -> None:
     seen = np.asarray(constant_value(node.value, model))
+    split = seen.ndim - form.rank
+    events = seen.reshape(-1, *seen.shape[split:])
     mask: Any = True
     if node.mask is not None and is_constant(node.mask, model):
         mask = np.asarray(constant_value(node.mask, model), bool)
     # What is masked out may be anything: its place is taken by a value that is there.
-    kept = np.broadcast_to(mask, seen.shape)
+    kept = np.broadcast_to(mask, seen.shape[:split])
     if kept.any():
-        places = np.where(kept, np.arange(seen.size).reshape(seen.shape), np.flatnonzero(kept)[0])
-        limits = [np.broadcast_to(b, seen.shape).ravel()[places] for b in bounds]
-        _check_inside(seen.ravel()[places], support, tuple(limits), ("variables", node.name, "observed"))
+        places = np.where(kept, np.arange(len(events)).reshape(kept.shape), np.flatnonzero(kept)[0])
+        limits = [np.broadcast_to(b, kept.shape).ravel()[places] for b in bounds]
+        _check_inside(events[places], form.support, tuple(limits), ("variables", node.name, "observed"))
 
 
 def _check_variable(node: RandomVariable, model: Model) -> None:
-    distribution = distribution_of(node.call, node.name)
+    form = form_of(node.call)
     if node.centering not in CENTERINGS:
         raise ModelError(
             f"centering {node.centering!r} is not known.",
             where=("variables", node.name, "centering"),
             remedy=suggest(node.centering, CENTERINGS),
         )
-    if distribution.discrete and node.name not in model.observed_targets:
+    if not form.transform and node.name not in model.observed_targets:
+        kind = "discrete" if form.discrete else "for observations"
         raise ModelError(
-            f"{distribution.name} is discrete, and {node.name!r} is not observed.",
+            f"{node.call.distribution} is {kind}, and {node.name!r} is not observed.",
             where=("variables", node.name),
             remedy="NUTS needs continuous variables: observe it, or sum it out.",
         )
     if node.transform is not None:
-        _check_transform(node.transform, distribution, ("variables", node.name, "transform"))
+        _check_transform(node.transform, node.call.distribution, form, ("variables", node.name, "transform"))
 
 
-def _check_transform(transform: str, distribution: Distribution, where: tuple[str, ...]) -> None:
-    if transform not in TRANSFORMS:
-        raise ModelError(f"there is no transform {transform!r}.", where=where, remedy=suggest(transform, TRANSFORMS))
-    if distribution.support not in TRANSFORMS[transform].supports:
-        fitting = " or ".join(t.name for t in TRANSFORMS.values() if distribution.support in t.supports)
+def _check_transform(name: str, distribution: str, form: Form, where: tuple[str, ...]) -> None:
+    if name not in TRANSFORMS:
+        raise ModelError(f"there is no transform {name!r}.", where=where, remedy=suggest(name, TRANSFORMS))
+    fitting = [
+        t.name
+        for t in TRANSFORMS.values()
+        if form.support in t.supports or (not form.rank and form.support in t.restricts)
+    ]
+    if name not in fitting:
         raise ModelError(
-            f"the transform {transform!r} does not reach every value of a {distribution.name}, and no other.",
+            f"the transform {name!r} does not reach every value of a {distribution}, and no other.",
             where=where,
-            remedy=f"Use {fitting}, or leave it out." if fitting else "Leave it out.",
+            remedy=f"Use {' or '.join(fitting)}, or leave it out." if fitting else "Leave it out.",
         )
 
 
@@ -282,23 +310,18 @@ def _observed_call(node: Observation, model: Model) -> Call | None:
     return target.call if isinstance(target, RandomVariable) else None
 
 
-def _constant_arguments(call: Call, model: Model) -> dict[str, Any]:
-    return {
-        name: constant_value(expression, model)
-        for name, expression in call.parameters
-        if is_constant(expression, model)
-    }
-
-
 def _check_inside(value: Any, support: Any, bounds: tuple[Any, ...], where: tuple[str, ...]) -> None:
     array = np.asarray(value)
-    inside = np.broadcast_to(np.asarray(support.contains(array, *bounds)), array.shape)
+    if array.ndim < support.event_rank:
+        return  # a number in the place of equal elements
+    batch = array.shape[: array.ndim - support.event_rank]
+    inside = np.broadcast_to(np.asarray(support.contains(array, *bounds)), batch)
     if inside.all():
         return
-    at = tuple(int(i) for i in np.argwhere(~inside)[0]) if array.ndim else ()
+    at = tuple(int(i) for i in np.argwhere(~inside)[0]) if batch else ()
     place = f" at [{', '.join(map(str, at))}]" if at else ""
     error = DataError if where[-1] == "observed" else ModelError
-    raise error(f"the value {array[at].item()}{place} is not {support.description}.", where=where)
+    raise error(f"the value {brief(array[at].tolist())}{place} is not {support.description}.", where=where)
 
 
 def _shown(value: Any) -> str:

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from exmc.distributions import DISTRIBUTIONS
-from exmc.distributions.base import Distribution
 from exmc.errors import ModelError, suggest
+from exmc.ir.calls import batch_of, distribution_of, form_of, unconstrained_type
+from exmc.ir.events import check_fits, infer_call
 from exmc.ir.expressions import Apply, Expression, Reference, transform_bottom_up
-from exmc.ir.model import Model, expressions_of, in_order
+from exmc.ir.model import Model, expressions_of, in_order, place_of
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import infer_type, resolve_dims
-from exmc.ir.types import ArrayType, Dims, broadcast
+from exmc.ir.types import ArrayType, Dims
 
 Change: TypeAlias = Callable[[Expression], Expression]
 
@@ -45,7 +45,7 @@ def _infer_in_order(
         if isinstance(node, RandomVariable) and node.name in values:
             types[node.name] = _infer_observed(node, values[node.name], types, sizes)
         else:
-            types[node.name] = _infer_node(node, types, sizes)
+            types[node.name] = _infer_node(node, types, sizes, nodes)
     return types, nodes
 
 
@@ -65,33 +65,6 @@ def dim_sizes(model: Model) -> dict[str, int]:
     return sizes
 
 
-def distribution_of(call: Call, name: str) -> Distribution:
-    """The row of `DISTRIBUTIONS` that `call` names; raises `ModelError` for a wrong name or parameters."""
-    distribution = DISTRIBUTIONS.get(call.distribution)
-    where = ("variables", name)
-    if distribution is None:
-        raise ModelError(
-            f"there is no distribution {call.distribution!r}.",
-            where=(*where, "dist"),
-            remedy=suggest(call.distribution, DISTRIBUTIONS),
-        )
-    given = [n for n, _ in call.parameters]
-    known = [p.name for p in distribution.parameters]
-    for key in given:
-        if key not in known:
-            raise ModelError(
-                f"{call.distribution} has no parameter {key!r}.",
-                where=(*where, key),
-                remedy=suggest(key, known),
-            )
-    if not any(sorted(given) == sorted(legal) for legal in distribution.alternatives):
-        legal = " or ".join("(" + ", ".join(a) + ")" for a in distribution.alternatives)
-        raise ModelError(
-            f"{call.distribution} is given ({', '.join(given)}).", where=where, remedy=f"It takes {legal}."
-        )
-    return distribution
-
-
 def map_expressions(node: Node, change: Change) -> Node:
     """`node` with `change` applied to each of its expressions; an error is placed at the expression's key."""
 
@@ -99,24 +72,20 @@ def map_expressions(node: Node, change: Change) -> Node:
         try:
             return change(expression)
         except ModelError as error:
-            raise error.within("variables", node.name, key) from None
+            raise error.within(*place_of(node.name, key)) from None
 
     if isinstance(node, Deterministic):
-        return replace(node, expression=at("expr", node.expression))
+        return replace(node, expression=at(*next(iter(expressions_of(node).items()))))
     if isinstance(node, RandomVariable):
-        return replace(node, call=_map_call(node.call, at))
+        return replace(node, call=node.call.map(at))
     return replace(
         node,
-        target=_map_call(node.target, at) if isinstance(node.target, Call) else node.target,
+        target=node.target.map(at) if isinstance(node.target, Call) else node.target,
         value=at("observed", node.value),
         weight=None if node.weight is None else at("weight", node.weight),
         mask=None if node.mask is None else at("mask", node.mask),
         log_jacobian=at("log_jacobian", node.log_jacobian),
     )
-
-
-def _map_call(call: Call, at: Callable[[str, Expression], Expression]) -> Call:
-    return Call(call.distribution, tuple((name, at(name, e)) for name, e in call.parameters))
 
 
 def _axes_of(types: Mapping[str, ArrayType]) -> Change:
@@ -131,24 +100,38 @@ def _at(node: Node, key: str, types: Mapping[str, ArrayType]) -> ArrayType:
     try:
         return infer_type(expressions_of(node)[key], types)
     except ModelError as error:
-        raise error.within("variables", node.name, key) from None
+        raise error.within(*place_of(node.name, key)) from None
 
 
-def _infer_node(node: Node, types: Mapping[str, ArrayType], sizes: Mapping[str, int]) -> ArrayType:
+def _infer_node(
+    node: Node, types: Mapping[str, ArrayType], sizes: Mapping[str, int], before: Mapping[str, Node]
+) -> ArrayType:
     if isinstance(node, Deterministic):
-        return _named(_at(node, "expr", types), node.dims, node.name, sizes)
+        return _named(_at(node, next(iter(expressions_of(node))), types), node.dims, node.name, sizes)
     if isinstance(node, Observation):
-        return _infer_observation(node, types, sizes)
-    distribution = distribution_of(node.call, node.name)
-    parameters = [_at(node, name, types) for name, _ in node.call.parameters]
+        return _infer_observation(node, _call_of(node, before), types, sizes)
+    distribution_of(node.call, node.name)
     declared = _declared_type(node, sizes)
+    found = infer_call(node.name, node.call, types, declared)
+    result = ArrayType(found.shape, found.dims, "int" if form_of(node.call).discrete else "float")
+    _check_transformed(node, result)
+    return result
+
+
+def _call_of(node: Observation, before: Mapping[str, Node]) -> Call | None:
+    """The distribution of what `node` observes, if it has one."""
+    if isinstance(node.target, Call):
+        return node.target
+    target = before.get(node.target.name)
+    return target.call if isinstance(target, RandomVariable) else None
+
+
+def _check_transformed(node: RandomVariable, found: ArrayType) -> None:
+    """Whether values of the type `found` can be transformed as `node` says."""
     try:
-        joined = broadcast(parameters) if declared is None else declared
+        unconstrained_type(node, found)
     except ModelError as error:
         raise error.within("variables", node.name) from None
-    result = ArrayType(joined.shape, joined.dims, "int" if distribution.discrete else "float")
-    _check_parameters(node.name, node.call, result, types)
-    return result
 
 
 def _infer_observed(
@@ -166,11 +149,13 @@ def _infer_observed(
                 where=("variables", observation.name, "observed"),
             )
         seen = ArrayType(seen.shape, joined_dims(declared.dims, seen.dims) or (), seen.kind)
-    _check_parameters(node.name, node.call, seen, types)
+    infer_call(node.name, node.call, types, seen)
     return seen
 
 
-def _infer_observation(node: Observation, types: Mapping[str, ArrayType], sizes: Mapping[str, int]) -> ArrayType:
+def _infer_observation(
+    node: Observation, call: Call | None, types: Mapping[str, ArrayType], sizes: Mapping[str, int]
+) -> ArrayType:
     value = _named(_at(node, "observed", types), node.dims, node.name, sizes)
     if isinstance(node.target, Reference):
         target = types[node.target.name]
@@ -178,19 +163,20 @@ def _infer_observation(node: Observation, types: Mapping[str, ArrayType], sizes:
             value = ArrayType(value.shape, joined_dims(value.dims, target.dims) or (), value.kind)
     else:
         distribution_of(node.target, node.name)
-        _check_parameters(node.name, node.target, value, types)
+        infer_call(node.name, node.target, types, value)
+    batch = value if call is None else batch_of(value, form_of(call))
     for key in ("weight", "mask"):
         if getattr(node, key) is not None:
-            _check_fits(_at(node, key, types), value, node.name, key)
-    _check_jacobian(node, value, types)
+            check_fits(_at(node, key, types), batch, ("variables", node.name, key))
+    _check_jacobian(node, batch, types)
     return value
 
 
-def _check_jacobian(node: Observation, value: ArrayType, types: Mapping[str, ArrayType]) -> None:
+def _check_jacobian(node: Observation, batch: ArrayType, types: Mapping[str, ArrayType]) -> None:
     found = _at(node, "log_jacobian", types)
     where = ("variables", node.name)
     if not node.joint:
-        _check_fits(found, value, node.name, "log_jacobian")
+        check_fits(found, batch, (*where, "log_jacobian"))
     elif found.shape:
         raise ModelError(f"a joint log Jacobian must be a scalar, not {found}.", where=(*where, "log_jacobian"))
     elif node.mask is not None:
@@ -243,26 +229,3 @@ def joined_dims(first: Dims | None, second: Dims | None) -> Dims | None:
     if first is None or second is None:
         return second if first is None else first
     return tuple(a or b for a, b in zip(first, second, strict=True))
-
-
-def _check_parameters(name: str, call: Call, target: ArrayType, types: Mapping[str, ArrayType]) -> None:
-    for key, expression in call.parameters:
-        try:
-            found = infer_type(expression, types)
-        except ModelError as error:
-            raise error.within("variables", name, key) from None
-        _check_fits(found, target, name, key)
-
-
-def _check_fits(found: ArrayType, target: ArrayType, name: str, key: str) -> None:
-    where = ("variables", name, key)
-    try:
-        joined = broadcast([found, target])
-    except ModelError as error:
-        raise error.within(*where) from None
-    if joined.shape != target.shape:
-        raise ModelError(
-            f"a value {found} does not fit the variable, which is {target}.",
-            where=where,
-            remedy="Give the variable the dims it should have, or index the value.",
-        )

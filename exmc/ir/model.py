@@ -72,14 +72,14 @@ class Model:
 
 
 def expressions_of(node: Node) -> dict[str, Expression]:
-    """Every expression of `node` by the key a user knows it by (``mu``, ``observed``, ``expr`` …)."""
+    """Every expression of `node` by the key a user knows it by (``mu``, ``of.sigma``, ``observed``, ``expr`` …)."""
     if isinstance(node, RandomVariable):
-        return node.call.arguments
+        return node.call.expressions
     if isinstance(node, Deterministic):
-        return {"expr": node.expression}
+        return {"potential" if node.potential else "expr": node.expression}
     found: dict[str, Expression] = {}
     if isinstance(node.target, Call):
-        found |= node.target.arguments
+        found |= node.target.expressions
     else:
         found["target"] = node.target
     found["observed"] = node.value
@@ -89,6 +89,11 @@ def expressions_of(node: Node) -> dict[str, Expression]:
         found["mask"] = node.mask
     found["log_jacobian"] = node.log_jacobian
     return found
+
+
+def place_of(name: str, key: str) -> tuple[str, ...]:
+    """The path of what `expressions_of` calls `key` in the node called `name`."""
+    return ("variables", name, *key.split("."))
 
 
 def parents(node: Node) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,17 +20,45 @@ CENTERINGS: tuple[Centering, ...] = ("auto", "centered", "noncentered")
 NO_JACOBIAN = Constant(0.0)
 
 
+Argument: TypeAlias = Union[Expression, "Call", tuple["Call", ...], str]
+"""What a parameter may be: a value, a distribution, several of them, or a literal text."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A distribution of the table `DISTRIBUTIONS` with its parameters, each an expression."""
+    """A distribution of the table `DISTRIBUTIONS` with its parameters, which may be calls themselves."""
 
     distribution: str
-    parameters: tuple[tuple[str, Expression], ...]
+    parameters: tuple[tuple[str, Argument], ...]
 
     @property
     def arguments(self) -> dict[str, Expression]:
-        """The parameters by name."""
-        return dict(self.parameters)
+        """The parameters that are values, by name."""
+        return {name: a for name, a in self.parameters if isinstance(a, Expression)}
+
+    @property
+    def expressions(self) -> dict[str, Expression]:
+        """Every expression by its path: ``sigma``, ``of.sigma``, ``components.0.mu``."""
+        found: dict[str, Expression] = {}
+
+        def note(path: str, expression: Expression) -> Expression:
+            found[path] = expression
+            return expression
+
+        self.map(note)
+        return found
+
+    def map(self, change: Callable[[str, Expression], Expression], prefix: str = "") -> Call:
+        """The same with ``change(path, expression)`` in the place of each expression."""
+
+        def changed(path: str, argument: Argument) -> Argument:
+            if isinstance(argument, Call):
+                return argument.map(change, f"{path}.")
+            if isinstance(argument, tuple):
+                return tuple(call.map(change, f"{path}.{i}.") for i, call in enumerate(argument))
+            return argument if isinstance(argument, str) else change(path, argument)
+
+        return Call(self.distribution, tuple((name, changed(f"{prefix}{name}", a)) for name, a in self.parameters))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +86,8 @@ class Observation:
     `value` is an expression of data alone at the start; a lifting pass may make it depend on variables, and then
     `log_jacobian`, `NO_JACOBIAN` until then, holds the log absolute derivative of that change (pointwise, or one
     number when `joint`, where the elements are no longer independent observations). `weight` multiplies the pointwise
-    log likelihood; entries where `mask` is false are left out. `dims` None means: those of the values.
+    log likelihood; entries where `mask` is false are left out; both have one entry an event. `dims` None
+    means: those of the values.
     """
 
     name: str
@@ -72,12 +102,16 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Deterministic:
-    """A named expression of other variables. `keep` False leaves it out of the posterior."""
+    """A named expression of other variables. `keep` False leaves it out of the posterior.
+
+    The sum of a `potential` is a term of the log density: neither prior nor likelihood, and of no pointwise group.
+    """
 
     name: str
     expression: Expression
     dims: Dims | None = None
     keep: bool = True
+    potential: bool = False
 
 
 Node: TypeAlias = RandomVariable | Observation | Deterministic

@@ -15,7 +15,7 @@ from exmc.errors import ModelError
 from exmc.ir.check import check
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.model import Model
-from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.nodes import Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
 
 FORMAT = 1
 
@@ -103,7 +103,7 @@ def _encode_node(node: Node) -> dict[str, Any]:
         }
     if isinstance(node, Deterministic):
         return {
-            "kind": "det",
+            "kind": "potential" if node.potential else "det",
             "name": node.name,
             "expression": encode(node.expression),
             "dims": None if node.dims is None else list(node.dims),
@@ -135,9 +135,9 @@ def _decode_node(item: dict[str, Any]) -> Node:
             item["centering"],
             item["auxiliary"],
         )
-    if kind == "det":
+    if kind in ("det", "potential"):
         dims = None if item["dims"] is None else tuple(item["dims"])
-        return Deterministic(item["name"], decode(item["expression"]), dims, item["keep"])
+        return Deterministic(item["name"], decode(item["expression"]), dims, item["keep"], kind == "potential")
     if kind != "obs":
         raise ModelError(f"there is no node kind {kind!r}.")
     target = item["target"]
@@ -157,11 +157,28 @@ def _decode_node(item: dict[str, Any]) -> Node:
 
 
 def _encode_call(call: Call) -> dict[str, Any]:
-    return {"distribution": call.distribution, "parameters": [[k, encode(e)] for k, e in call.parameters]}
+    return {"distribution": call.distribution, "parameters": [[k, _encode_argument(a)] for k, a in call.parameters]}
 
 
 def _decode_call(item: dict[str, Any]) -> Call:
-    return Call(item["distribution"], tuple((k, decode(e)) for k, e in item["parameters"]))
+    return Call(item["distribution"], tuple((k, _decode_argument(a)) for k, a in item["parameters"]))
+
+
+def _encode_argument(argument: Argument) -> Any:
+    """A parameter: an expression as `encode` writes it, a call, a list of calls, or ``{"text": …}``."""
+    if isinstance(argument, Call):
+        return _encode_call(argument)
+    if isinstance(argument, tuple):
+        return [_encode_call(call) for call in argument]
+    return {"text": argument} if isinstance(argument, str) else encode(argument)
+
+
+def _decode_argument(item: Any) -> Argument:
+    if isinstance(item, list):
+        return tuple(_decode_call(call) for call in item)
+    if isinstance(item, dict) and "distribution" in item:
+        return _decode_call(item)
+    return str(item["text"]) if isinstance(item, dict) and "text" in item else decode(item)
 
 
 def encode(expression: Expression) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.model import Model, parents
-from exmc.ir.nodes import NO_JACOBIAN, Call, Data, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import Dims
 
 # Python's binding strengths, so that the printed text parses back to the same tree.
@@ -47,7 +47,8 @@ def model_text(model: Model) -> str:
 def node_text(node: Node) -> str:
     """One line for `node`: ``theta[school] ~ Normal(mu=mu, sigma=tau)``."""
     if isinstance(node, Deterministic):
-        hidden = "" if node.keep else "  (not kept)"
+        notes = [text for text, said in (("potential", node.potential), ("not kept", not node.keep)) if said]
+        hidden = f"  ({', '.join(notes)})" if notes else ""
         return f"{node.name}{_dims_text(node.dims)} = {expression_text(node.expression)}{hidden}"
     if isinstance(node, RandomVariable):
         notes = [f"shape {node.shape}"] if node.shape is not None else []
@@ -66,8 +67,16 @@ def node_text(node: Node) -> str:
 
 
 def call_text(call: Call) -> str:
-    """``Normal(mu=mu, sigma=tau)``."""
-    return f"{call.distribution}({', '.join(f'{k}={expression_text(e)}' for k, e in call.parameters)})"
+    """``Normal(mu=mu, sigma=tau)``, ``Truncated(of=Normal(mu=0, sigma=1), lower=0)``."""
+    return f"{call.distribution}({', '.join(f'{k}={_argument_text(a)}' for k, a in call.parameters)})"
+
+
+def _argument_text(argument: Argument) -> str:
+    if isinstance(argument, Call):
+        return call_text(argument)
+    if isinstance(argument, tuple):
+        return f"[{', '.join(call_text(call) for call in argument)}]"
+    return repr(argument) if isinstance(argument, str) else expression_text(argument)
 
 
 def mermaid(model: Model) -> str:

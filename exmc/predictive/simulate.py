@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from exmc.distributions import DISTRIBUTIONS
+from exmc.distributions.law import Law
 from exmc.errors import ModelError
+from exmc.ir.calls import law_of, restricted_to
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model, in_order
-from exmc.ir.nodes import Call, Deterministic, Node, RandomVariable
+from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import ArrayType
 from exmc.predictive.batch import Batch, Value, evaluate, take
+from exmc.transforms import Support
 
 # Words that set these random numbers apart from the chains' own, which have `spawn_key=(chain,)`.
 _PREDICTIVE = 0x70726564
 _ELEMENTS_AT_ONCE = 1 << 22
+_REJECTIONS = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,27 +110,27 @@ class _Simulation:
         if isinstance(node, Deterministic):
             return self._filled(evaluate(node.expression, values, len(self.samples)), node.name)
         if isinstance(node, RandomVariable):
-            return given[node.name] if node.name in given else self._draw(node.name, node.call, values)
+            return given[node.name] if node.name in given else self._draw(node, node.call, values)
         if isinstance(node.target, Reference):
             return self._filled(values[node.target.name], node.name)
-        return self._draw(node.name, node.target, values)
+        return self._draw(node, node.target, values)
 
-    def _draw(self, name: str, call: Call, values: Mapping[str, Value]) -> NDArray[Any]:
-        distribution = DISTRIBUTIONS[call.distribution]
+    def _draw(self, node: RandomVariable | Observation, call: Call, values: Mapping[str, Value]) -> NDArray[Any]:
+        name = node.name
         count, shape = len(self.samples), self.types[name].shape
-        parameters = {key: evaluate(e, values, count) for key, e in call.parameters}
-        out = np.empty((count, *shape), dtype=np.int64 if distribution.discrete else np.float64)
+        laws = law_of(call, lambda e: evaluate(e, values, count))
+        region = restricted_to(node) if isinstance(node, RandomVariable) else None
+        out = np.empty((count, *shape), dtype=np.int64 if laws.form.discrete else np.float64)
         try:
-            everything = {k: p.values if isinstance(p, Batch) else p for k, p in parameters.items()}
-            distribution.check_parameters(**everything)
+            laws.map(lambda p: p.values if isinstance(p, Batch) else p).check()
             for i, generator in enumerate(_generators(self.seed, self.purpose, name, self.samples)):
-                one = {key: take(parameter, i) for key, parameter in parameters.items()}
-                out[i] = distribution.draw(generator, shape, **one)
+                law = laws.map(partial(take, sample=i))
+                out[i] = law.draw(generator, shape) if region is None else _within(region, law, generator, shape)
         except ModelError as error:
             raise error.within("variables", name) from None
         except ValueError as error:
             raise ModelError(
-                f"{distribution.name} cannot be drawn with these parameters: {error}.", where=("variables", name)
+                f"{call.distribution} cannot be drawn with these parameters: {error}.", where=("variables", name)
             ) from error
         return out
 
@@ -138,6 +142,20 @@ class _Simulation:
         inner = value.values.shape[1:]
         aligned = value.values.reshape(shape[0], *(1,) * (len(shape) - 1 - len(inner)), *inner)
         return np.broadcast_to(aligned, shape).copy()
+
+
+def _within(region: Support, law: Law, generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Draws of vectors restricted to `region`, by rejection."""
+    found = law.draw(generator, shape)
+    for _ in range(_REJECTIONS):
+        outside = ~region.contains(found)
+        if not outside.any():
+            return found
+        found[outside] = law.draw(generator, shape)[outside]
+    raise ModelError(
+        f"fewer than one in {_REJECTIONS} draws of {law.distribution.name} is {region.description}.",
+        remedy="Draws under this restriction cannot be simulated; those from the posterior are not affected.",
+    )
 
 
 def _generators(seed: int, purpose: str, name: str, samples: Samples) -> Iterator[np.random.Generator]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.calls import form_of
 from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, apply
 from exmc.ir.model import Model
@@ -65,9 +65,7 @@ def is_positive(expression: Expression, model: Model) -> bool:
         node = model[expression.name]
         if isinstance(node, Deterministic):
             return is_positive(node.expression, model)
-        return isinstance(node, RandomVariable) and (
-            DISTRIBUTIONS[node.call.distribution].support in _POSITIVE_SUPPORTS
-        )
+        return isinstance(node, RandomVariable) and form_of(node.call).support in _POSITIVE_SUPPORTS
     if not isinstance(expression, Apply):
         return False
     if expression.operation in _POSITIVE_RESULTS:

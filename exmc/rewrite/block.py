@@ -49,7 +49,7 @@ class Block:
 
 def block_of(names: tuple[str, ...], surface: Surface, free: Free) -> Block:
     """The block of the variables `names`, with the rows that depend on each element found out."""
-    sizes = tuple(surface.types[n].size for n in names)
+    sizes = tuple(surface.unconstrained[n].size for n in names)
     block = Block(names, sizes, None, np.arange(sum(sizes)), np.ones(sum(sizes)), np.zeros(sum(sizes)))
     owner = _owners(block, surface, free)
     if owner is not None:

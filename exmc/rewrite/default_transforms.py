@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.calls import form_of
 from exmc.ir.model import Model
 from exmc.ir.nodes import Node, RandomVariable
 from exmc.rewrite.changes import Change
@@ -21,9 +21,9 @@ def default_transforms(model: Model) -> tuple[Model, tuple[Change, ...]]:
     changes: list[Change] = []
     for node in model.nodes:
         if isinstance(node, RandomVariable) and node.name in free and node.transform is None:
-            distribution = DISTRIBUTIONS[node.call.distribution]
-            node = replace(node, transform=distribution.transform)
-            why = f"{distribution.name} has its density on {distribution.support.name} values"
+            form = form_of(node.call)
+            node = replace(node, transform=form.transform)
+            why = f"{node.call.distribution} has its density on {form.support.name} values"
             changes.append(Change(node.name, f"transform {node.transform}", why))
         nodes.append(node)
     return (model.with_nodes(tuple(nodes)) if changes else model), tuple(changes)

@@ -184,7 +184,7 @@ def _covariates(
     own: FloatArray | None = None
     for name in surface.free:
         inside = name in population.names
-        size = surface.types[name].size
+        size = surface.unconstrained[name].size
         nowhere = dict(free) | {name: np.full(free[name].shape, np.nan)}
         if np.any(np.isnan(located(surface.values(nowhere))) & ~np.isnan(here)):
             if len(columns) + size > _COVARIATES:
@@ -202,7 +202,7 @@ def _covariates(
 
 
 def _offset(population: _Population, name: str, surface: Surface) -> int:
-    return sum(surface.types[n].size for n in population.names[: population.names.index(name)])
+    return sum(surface.unconstrained[n].size for n in population.names[: population.names.index(name)])
 
 
 def _moments(residuals: FloatArray, columns: FloatArray, weights: FloatArray) -> tuple[float, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.calls import form_of, is_restricted
 from exmc.ir.expressions import Expression, Reference, names_in, substitute
 from exmc.ir.infer import map_expressions
 from exmc.ir.model import Model, parents
@@ -38,17 +38,20 @@ def observed_deterministic(model: Model, name: str) -> tuple[Observation, Determ
 def candidates(model: Model, observation: Observation, target: Deterministic) -> list[RandomVariable]:
     """The continuous variables that `target` depends on and no other density does, the last declared first.
 
+    They are independent elements: vectors with a density of the whole are left out.
+
     Dependence is direct or through deterministics. Either choice among several gives the same posterior.
     """
     reached = _reached_from(target.name, model)
     elsewhere: set[str] = set()
     for node in model.nodes:
-        if not isinstance(node, Deterministic) and node.name != observation.name:
+        is_density = not isinstance(node, Deterministic) or node.potential
+        if is_density and node.name != observation.name:
             elsewhere |= _reached_from(node.name, model)
     return [
         v
         for v in reversed(model.free)
-        if v.name in reached and v.name not in elsewhere and not DISTRIBUTIONS[v.call.distribution].discrete
+        if v.name in reached and v.name not in elsewhere and not form_of(v.call).rank and not is_restricted(v)
     ]
 
 

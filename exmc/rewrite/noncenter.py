@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError
+from exmc.ir.calls import is_restricted
 from exmc.ir.constants import is_constant
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
@@ -65,6 +66,14 @@ def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:
     """Whether the location or the scale of `variable` depends on other variables."""
     names = DISTRIBUTIONS[variable.call.distribution].location_scale
     arguments = variable.call.arguments
+    if names is not None and is_restricted(variable):
+        if variable.centering == "noncentered":
+            raise ModelError(
+                f"a variable restricted by the transform {variable.transform!r} cannot be non-centred.",
+                where=("variables", variable.name, "centering"),
+                remedy="Leave centering out, or leave the transform out.",
+            )
+        return False
     if names is None or any(n not in arguments for n in names):
         if variable.centering == "noncentered":
             able = ", ".join(d.name for d in DISTRIBUTIONS.values() if d.location_scale is not None)

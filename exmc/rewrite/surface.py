@@ -8,14 +8,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc.distributions import DISTRIBUTIONS
-from exmc.ir.calls import call_bounds, call_log_density
+from exmc.ir.calls import batch_of, form_of, law_at, transform_of, unconstrained_type
 from exmc.ir.expressions import Reference
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
-from exmc.ir.operations import evaluate
+from exmc.ir.operations import as_number, evaluate
 from exmc.ir.types import ArrayType
-from exmc.transforms import TRANSFORMS
+from exmc.transforms import Transform
 
 FloatArray: TypeAlias = NDArray[np.float64]
 Free: TypeAlias = Mapping[str, FloatArray]
@@ -26,23 +25,26 @@ ExtraRows: TypeAlias = Callable[[Values], FloatArray]
 class Surface:
     """Rows of log likelihood as a function of the free variables' unconstrained values, by name, each in its shape.
 
-    A row is one element of one observation (or a whole joint observation), or comes from `extra`, functions of all
-    values that stand for what has been summarised already. `evaluations` counts the work.
+    A row is one event of one observation (or a whole joint observation), an element of a potential, or comes
+    from `extra`, functions of all values that stand for what has been summarised already.
+    `evaluations` counts the work.
     """
 
     def __init__(self, model: Model, types: Mapping[str, ArrayType]) -> None:
         self.types = types
+        self.unconstrained = {v.name: unconstrained_type(v, types[v.name]) for v in model.free}
         self.free = {v.name: v for v in model.free}
         self.extra: list[ExtraRows] = []
         self.evaluations = 0
         self._nodes = in_order(model)
         self._data = {name: data.values for name, data in model.data.items()}
+        self._potentials = [d.name for d in model.deterministics if d.potential]
         self._observed = {o.target.name: o for o in model.observations if isinstance(o.target, Reference)}
         self._calls = {v.name: v.call for v in model.nodes if isinstance(v, RandomVariable)}
 
     def origin(self) -> dict[str, FloatArray]:
         """Every free variable at the unconstrained value 0."""
-        return {name: np.zeros(self.types[name].shape) for name in self.free}
+        return {name: np.zeros(self.unconstrained[name].shape) for name in self.free}
 
     def values(self, free: Free) -> Values:
         """The constrained value of every variable and datum."""
@@ -51,8 +53,8 @@ class Surface:
             for node in self._nodes:
                 if node.name in self.free:
                     assert isinstance(node, RandomVariable)
-                    transform, bounds = self._transform(node, values)
-                    values[node.name] = transform.constrain(free[node.name], *bounds)
+                    bounds = law_at(node.call, values).bounds
+                    values[node.name] = _transform(node).constrain(free[node.name], *bounds)
                 elif isinstance(node, Deterministic):
                     values[node.name] = evaluate(node.expression, values)
                 else:
@@ -66,28 +68,28 @@ class Surface:
         values = self.values(free)
         with np.errstate(all="ignore"):
             parts = [self._terms(node, values) for node in self._nodes if isinstance(node, Observation)]
+            parts += [np.asarray(as_number(values[name]), float).ravel() for name in self._potentials]
             parts += [rows(values) for rows in self.extra]
         return np.concatenate([np.empty(0), *parts])
 
-    def prior(self, name: str, free: Free) -> FloatArray:
-        """The log prior density of the unconstrained elements of the free variable `name`, in its shape."""
+    def prior(self, name: str, free: Free) -> float:
+        """The log prior density of the unconstrained free variable `name`, all its elements together."""
         values = self.values(free)
         node = self.free[name]
         with np.errstate(all="ignore"):
-            transform, bounds = self._transform(node, values)
-            density = call_log_density(node.call, values[name], values) + transform.log_jacobian(free[name], *bounds)
-        return np.broadcast_to(np.asarray(density, float), self.types[name].shape)
-
-    def _transform(self, node: RandomVariable, values: Values) -> tuple[Any, list[Any]]:
-        transform = node.transform or DISTRIBUTIONS[node.call.distribution].transform
-        return TRANSFORMS[transform], call_bounds(node.call, values)
+            law = law_at(node.call, values)
+            jacobian = np.asarray(_transform(node).log_jacobian(free[name], *law.bounds), float)
+            density = np.asarray(law.log_density(values[name]), float)
+        shape = batch_of(self.types[name], law.form).shape
+        return float(np.sum(np.broadcast_to(density, shape)) + np.sum(jacobian))
 
     def _terms(self, node: Observation, values: Values) -> FloatArray:
         call = node.target if isinstance(node.target, Call) else self._calls.get(node.target.name)
         if call is None:
             return np.empty(0)
-        shape = self.types[node.name].shape
-        terms = np.broadcast_to(np.asarray(call_log_density(call, values[node.name], values), float), shape)
+        shape = batch_of(self.types[node.name], form_of(call)).shape
+        density = law_at(call, values).log_density(as_number(values[node.name]))
+        terms = np.broadcast_to(np.asarray(density, float), shape)
         jacobian = evaluate(node.log_jacobian, values)
         terms = np.sum(terms) + jacobian if node.joint else terms + jacobian
         if node.mask is not None:
@@ -96,3 +98,9 @@ class Surface:
             weight = evaluate(node.weight, values)
             terms = weight * np.where(weight, terms, 0.0)
         return np.asarray(terms, float).ravel()
+
+
+def _transform(node: RandomVariable) -> Transform:
+    transform = transform_of(node)
+    assert transform is not None  # a model's check sees to it
+    return transform

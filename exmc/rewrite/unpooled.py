@@ -34,7 +34,7 @@ def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> di
     for name in surface.free:
         if name in hierarchical or not _matters(name, surface, free):
             continue
-        size = surface.types[name].size
+        size = surface.unconstrained[name].size
         if len(scalars) + size <= _SCALARS:
             scalars += [(name, j) for j in range(size)]
         else:
@@ -65,7 +65,7 @@ def _objective(name: str, blocks: Sequence[Block], surface: Surface) -> Callable
     """What the variable `name` maximises: likelihood, its prior, and the restricted-likelihood term of `blocks`."""
 
     def objective(free: Free) -> float:
-        total = float(np.sum(surface.rows(free)) + np.sum(surface.prior(name, free)))
+        total = float(np.sum(surface.rows(free))) + surface.prior(name, free)
         for block in blocks:
             if block.owner is not None:
                 information = difference(block, surface, free)[1]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.compile.layout import Layout, posterior_names
-from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import StoreError
+from exmc.ir.calls import batch_of, form_of
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Label, Model
@@ -136,10 +136,12 @@ def schema_of(
         groups["warmup_posterior"] = posterior
         groups["warmup_sample_stats"] = statistics
     groups["log_likelihood"] = tuple(
-        Variable(o.name, (), ()) if o.joint else namer.variable(o.name, _as_float(known[o.name]))
+        Variable(o.name, (), ()) if o.joint else namer.variable(o.name, _likelihood(o, known[o.name]))
         for o in rewritten.observations
     )
-    groups["log_prior"] = tuple(namer.variable(v.name, types[v.name]) for v in source.free if v.name in reported)
+    groups["log_prior"] = tuple(
+        namer.variable(v.name, batch_of(types[v.name], form_of(v.call))) for v in source.free if v.name in reported
+    )
     predictive = tuple(namer.variable(o.name, _predicted(o, source, types)) for o in source.observations)
     groups["posterior_predictive"] = predictive
     groups["prior"] = tuple(
@@ -167,12 +169,13 @@ def _predicted(node: Observation, source: Model, types: Mapping[str, ArrayType])
     if isinstance(call, Reference):
         target = source[call.name]
         call = target.call if isinstance(target, RandomVariable) else call
-    discrete = isinstance(call, Call) and DISTRIBUTIONS[call.distribution].discrete
+    discrete = isinstance(call, Call) and form_of(call).discrete
     return ArrayType(found.shape, found.dims, "int" if discrete else "float")
 
 
-def _as_float(found: ArrayType) -> ArrayType:
-    return ArrayType(found.shape, found.dims, "float")
+def _likelihood(node: Observation, found: ArrayType) -> ArrayType:
+    """The type of the pointwise log likelihood of `node`: a number an event."""
+    return batch_of(found, form_of(node.target)) if isinstance(node.target, Call) else found
 
 
 class _DimNamer:
