@@ -6,13 +6,19 @@ from exmc.distributions.base import Distribution, Parameter
 from exmc.distributions.bernoulli import Bernoulli
 from exmc.distributions.beta import Beta
 from exmc.distributions.binomial import Binomial
+from exmc.distributions.categorical import Categorical
+from exmc.distributions.dirichlet import Dirichlet
 from exmc.distributions.flat import Flat, HalfFlat
 from exmc.distributions.gamma import Exponential, Gamma, InverseGamma
 from exmc.distributions.laplace import Laplace
+from exmc.distributions.lkj import LKJCholesky
+from exmc.distributions.mv_normal import MvNormal
 from exmc.distributions.normal import HalfNormal, LogNormal, Normal
+from exmc.distributions.ordered_logistic import OrderedLogistic
 from exmc.distributions.poisson import Poisson
 from exmc.distributions.student_t import Cauchy, HalfCauchy, HalfStudentT, StudentT
 from exmc.distributions.uniform import Uniform
+from exmc.distributions.zero_sum_normal import ZeroSumNormal
 
 DISTRIBUTIONS: dict[str, Distribution] = {
     distribution.name: distribution
@@ -35,6 +41,12 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         Bernoulli,
         Binomial,
         Poisson,
+        Dirichlet,
+        MvNormal,
+        LKJCholesky,
+        ZeroSumNormal,
+        Categorical,
+        OrderedLogistic,
     )
 }
 """Every distribution by name."""
@@ -44,7 +56,9 @@ __all__ = [
     "Bernoulli",
     "Beta",
     "Binomial",
+    "Categorical",
     "Cauchy",
+    "Dirichlet",
     "Distribution",
     "Exponential",
     "Flat",
@@ -54,11 +68,15 @@ __all__ = [
     "HalfNormal",
     "HalfStudentT",
     "InverseGamma",
+    "LKJCholesky",
     "Laplace",
     "LogNormal",
+    "MvNormal",
     "Normal",
+    "OrderedLogistic",
     "Parameter",
     "Poisson",
     "StudentT",
     "Uniform",
+    "ZeroSumNormal",
 ]

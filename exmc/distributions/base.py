@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -239,6 +240,31 @@ def masked(outside: Array, log_density: Array) -> Array:
 def inside(outside: Array, value: Array, point: float) -> Array:
     """`value`, replaced where `outside` by a harmless point inside the support."""
     return select(outside, point, value)
+
+
+def with_axis(value: Array) -> Array:
+    """`value` with a last axis of length 1, over which the elements of a vector broadcast."""
+    return np.reshape(value, (*np.shape(value), 1))
+
+
+def log_sum_exp(value: Array) -> Array:
+    """The logarithm of the sum of exponentials over the last axis; -inf where all are."""
+    top = np.max(value, axis=-1, keepdims=True)
+    # The shift is constant in the derivative's value, and guards against -inf - -inf.
+    top = select(np.isfinite(top), top, 0.0)
+    total = np.sum(np.exp(value - top), axis=-1)
+    return xlogy(1.0, total) + np.reshape(top, np.shape(total))
+
+
+def chosen(values: Array, place: Array) -> Array:
+    """``values[..., place]`` for each vector: `place` holds whole numbers, one a vector, and broadcasts with them."""
+    size = np.shape(values)[-1]
+    numbers = numpy.asarray(place).astype(numpy.int64)
+    if np.ndim(values) == 1:
+        return values[numbers]
+    batch = numpy.broadcast_shapes(numbers.shape, np.shape(values)[:-1])
+    rows = np.reshape(values + numpy.zeros((*batch, 1)), (-1,))
+    return rows[numpy.arange(math.prod(batch)).reshape(batch) * size + numpy.broadcast_to(numbers, batch)]
 
 
 def not_integer(value: Array) -> Array:

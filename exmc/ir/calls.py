@@ -147,7 +147,10 @@ def restricted_to(node: RandomVariable) -> Support | None:
 
 
 def unconstrained_type(node: RandomVariable, found: ArrayType) -> ArrayType:
-    """The type of the unconstrained numbers of a free variable of type `found`."""
+    """The type of the unconstrained numbers of a free variable of type `found`.
+
+    Axes that have another length than the value's are called ``<name>_unconstrained``, one dim having one length.
+    """
     transform = transform_of(node)
     if transform is None or not transform.event_rank:
         return ArrayType(found.shape, found.dims)
@@ -155,4 +158,4 @@ def unconstrained_type(node: RandomVariable, found: ArrayType) -> ArrayType:
     if shape == found.shape:
         return ArrayType(shape, found.dims)
     kept = len(found.shape) - transform.event_rank
-    return ArrayType(shape, found.dims[:kept] + (None,) * (len(shape) - kept))
+    return ArrayType(shape, found.dims[:kept] + (f"{node.name}_unconstrained",) * (len(shape) - kept))

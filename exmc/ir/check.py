@@ -49,7 +49,7 @@ def check(model: Model) -> dict[str, ArrayType]:
     resolved = resolve_expressions(model)
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
-        _check_values(node, resolved)
+        _check_values(node, resolved, types)
     return types
 
 
@@ -205,7 +205,7 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
                     )
 
 
-def _check_values(node: Node, model: Model) -> None:
+def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> None:
     """Parameters and observed values that are data lie in their supports."""
     if isinstance(node, Deterministic):
         return
@@ -216,7 +216,7 @@ def _check_values(node: Node, model: Model) -> None:
         return
     form = form_of(call)
     _check_arguments(call, model, ("variables", node.name))
-    bounds = _known_bounds(call, model)
+    bounds = _known_bounds(call, model, types)
     if bounds is None:
         return
     if len(bounds) == 2 and not np.all(np.asarray(bounds[0]) < np.asarray(bounds[1])):
@@ -242,11 +242,13 @@ def _check_arguments(call: Call, model: Model, where: tuple[str, ...]) -> None:
             _check_inside(constant_value(argument, model), known[key].support, (), (*where, key))
 
 
-def _known_bounds(call: Call, model: Model) -> list[Any] | None:
+def _known_bounds(call: Call, model: Model, types: Mapping[str, ArrayType]) -> list[Any] | None:
     """The bounds of the support of `call`; None where they depend on variables."""
 
     def known(expression: Expression) -> Any:
-        return as_number(constant_value(expression, model)) if is_constant(expression, model) else np.nan
+        if is_constant(expression, model):
+            return as_number(constant_value(expression, model))
+        return np.full(infer_type(expression, types).shape, np.nan)
 
     with np.errstate(all="ignore"):
         bounds = [np.asarray(bound) for bound in law_of(call, known).bounds]

@@ -103,7 +103,7 @@ def _add(
     found: _Found,
 ) -> None:
     axes = parameter.event
-    if len(axes) == 1 and not value.shape:
+    if len(axes) == 1 and not value.shape and axes[0] in event:
         found.batches.append((place, value))
         return
     if len(value.shape) < len(axes):

@@ -1,0 +1,88 @@
+"""The multivariate normal distribution, by its covariance, its Cholesky factor or its precision."""
+
+from __future__ import annotations
+
+import autograd.numpy as np
+import numpy
+from numpy.typing import NDArray
+
+from exmc import linalg
+from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter
+from exmc.special import Array
+from exmc.transforms import CHOLESKY_COV, COVARIANCE, REAL
+
+
+def _log_density(value: Array, mu: Array, cov: Array = None, chol: Array = None, precision: Array = None) -> Array:
+    residual = value - mu
+    size = np.shape(residual)[-1]
+    if precision is not None:
+        half = _of_events(_times_factor, residual, _factor(precision))
+        log_scale = -_log_diagonal(_factor(precision))
+    else:
+        lower = _factor(cov) if chol is None else chol
+        half = _of_events(_whitened, residual, lower)
+        log_scale = _log_diagonal(lower)
+    return -0.5 * np.sum(half * half, axis=-1) - log_scale - size * HALF_LOG_TWO_PI
+
+
+def _factor(matrix: Array) -> Array:
+    return linalg.over_batch(linalg.cholesky, (2,), matrix)
+
+
+def _log_diagonal(lower: Array) -> Array:
+    size = np.shape(lower)[-1]
+    flat = np.reshape(lower, (*np.shape(lower)[:-2], size * size))
+    diagonal = flat[..., :: size + 1]
+    # A factor that is none has infinities on its diagonal; a negative one has no logarithm.
+    return np.sum(np.log(diagonal), axis=-1)
+
+
+def _whitened(lower: Array, residuals: Array) -> Array:
+    return linalg.solve_triangular(lower, residuals)
+
+
+def _times_factor(lower: Array, residuals: Array) -> Array:
+    return np.dot(np.transpose(lower), residuals)
+
+
+def _of_events(function: Array, residual: Array, lower: Array) -> Array:
+    """`function` of the factor and each residual, shape (..., n); one call for all where they share a factor."""
+    size = np.shape(residual)[-1]
+    if np.ndim(lower) == 2:
+        columns = function(lower, np.transpose(np.reshape(residual, (-1, size))))
+        return np.reshape(np.transpose(columns), np.shape(residual))
+    return linalg.over_batch(function, (2, 1), lower, residual)
+
+
+def _draw(
+    generator: numpy.random.Generator,
+    shape: tuple[int, ...],
+    mu: Array,
+    cov: Array = None,
+    chol: Array = None,
+    precision: Array = None,
+) -> NDArray[numpy.float64]:
+    standard = generator.standard_normal(shape)[..., None]
+    if precision is not None:
+        transposed = numpy.swapaxes(numpy.linalg.cholesky(precision), -1, -2)
+        spread = numpy.linalg.solve(numpy.broadcast_to(transposed, (*shape, shape[-1])), standard)
+    else:
+        spread = (numpy.linalg.cholesky(cov) if chol is None else chol) @ standard
+    return numpy.asarray(mu + spread[..., 0])
+
+
+MvNormal = Distribution(
+    name="MvNormal",
+    parameters=(
+        Parameter("mu", event=("n",), default=0.0),
+        Parameter("cov", COVARIANCE, event=("n", "n")),
+        Parameter("chol", CHOLESKY_COV, event=("n", "n")),
+        Parameter("precision", COVARIANCE, event=("n", "n")),
+    ),
+    support=REAL,
+    transform="identity",
+    log_density=_log_density,
+    draw=_draw,
+    alternatives=(("mu", "cov"), ("mu", "chol"), ("mu", "precision")),
+    event=("n",),
+)
