@@ -33,6 +33,11 @@ def _log_cdf(value: Array, p: Array = None, logit: Array = None) -> Array:
     return masked(value < 0, select(value >= 1, 0.0, log_failure))
 
 
+def _log_ccdf(value: Array, p: Array = None, logit: Array = None) -> Array:
+    log_success = xlogy(1.0, p) if logit is None else log_expit(logit)
+    return masked(value >= 1, select(value < 0, 0.0, log_success))
+
+
 Bernoulli = Distribution(
     name="Bernoulli",
     parameters=(Parameter("p", UNIT_INTERVAL), Parameter("logit", REAL)),
@@ -42,4 +47,5 @@ Bernoulli = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
 )

@@ -31,6 +31,13 @@ def _log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
     return masked(below, select(above, 0.0, probability))
 
 
+def _log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    below, above = value <= 0.0, value >= 1.0
+    within = inside(np.logical_or(below, above), value, 0.5)
+    probability = log_of_probability(betainc(beta, alpha, 1.0 - within), betainc(alpha, beta, within))
+    return masked(above, select(below, 0.0, probability))
+
+
 Beta = Distribution(
     name="Beta",
     parameters=(Parameter("alpha", POSITIVE), Parameter("beta", POSITIVE)),
@@ -39,4 +46,5 @@ Beta = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
 )

@@ -43,13 +43,23 @@ def _draw(
 
 
 def _log_cdf(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
-    success, failure = (p, 1.0 - p) if logit is None else (expit(logit), expit(-logit))
     below, certain = value < 0, value >= n
-    successes = np.floor(inside(np.logical_or(below, certain), value, 0.0))
-    failures = select(np.logical_or(below, certain), 1.0, n - successes)
-    lower = betainc(failures, successes + 1.0, failure)
-    upper = betainc(successes + 1.0, failures, success)
+    lower, upper = _probabilities(value, np.logical_or(below, certain), n, p, logit)
     return masked(below, select(certain, 0.0, log_of_probability(lower, upper)))
+
+
+def _log_ccdf(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
+    below, certain = value < 0, value >= n
+    lower, upper = _probabilities(value, np.logical_or(below, certain), n, p, logit)
+    return masked(certain, select(below, 0.0, log_of_probability(upper, lower)))
+
+
+def _probabilities(value: Array, outside: Array, n: Array, p: Array, logit: Array) -> tuple[Array, Array]:
+    """P(X <= value) and P(X > value) as beta probabilities, where not `outside`."""
+    success, failure = (p, 1.0 - p) if logit is None else (expit(logit), expit(-logit))
+    successes = np.floor(inside(outside, value, 0.0))
+    failures = select(outside, 1.0, n - successes)
+    return betainc(failures, successes + 1.0, failure), betainc(successes + 1.0, failures, success)
 
 
 Binomial = Distribution(
@@ -61,5 +71,6 @@ Binomial = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
     bounds=("n",),
 )

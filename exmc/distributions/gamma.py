@@ -7,7 +7,7 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, log_of_probability, masked, valid
-from exmc.special import Array, gammainc, gammaincc, gammaln, log1mexp, xlogy
+from exmc.special import Array, gammainc, gammaincc, gammaln, log1mexp, select, xlogy
 from exmc.transforms import NONNEGATIVE, POSITIVE
 
 
@@ -31,6 +31,12 @@ def _gamma_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
     return masked(outside, log_of_probability(gammainc(alpha, scaled), gammaincc(alpha, scaled)))
 
 
+def _gamma_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    below = value <= 0.0
+    scaled = beta * inside(below, value, 1.0)
+    return select(below, 0.0, log_of_probability(gammaincc(alpha, scaled), gammainc(alpha, scaled)))
+
+
 def _inverse_gamma_log_density(value: Array, alpha: Array, beta: Array) -> Array:
     outside = value <= 0.0
     within = inside(outside, value, 1.0)
@@ -52,6 +58,12 @@ def _inverse_gamma_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
     return masked(outside, log_of_probability(gammaincc(alpha, scaled), gammainc(alpha, scaled)))
 
 
+def _inverse_gamma_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    below = value <= 0.0
+    scaled = beta / inside(below, value, 1.0)
+    return select(below, 0.0, log_of_probability(gammainc(alpha, scaled), gammaincc(alpha, scaled)))
+
+
 def _exponential_log_density(value: Array, rate: Array) -> Array:
     outside = value < 0.0
     return masked(outside, np.log(rate) - rate * inside(outside, value, 1.0))
@@ -66,6 +78,11 @@ def _exponential_log_cdf(value: Array, rate: Array) -> Array:
     return masked(outside, log1mexp(-rate * inside(outside, value, 1.0)))
 
 
+def _exponential_log_ccdf(value: Array, rate: Array) -> Array:
+    below = value <= 0.0
+    return select(below, 0.0, -rate * inside(below, value, 1.0))
+
+
 Gamma = Distribution(
     name="Gamma",
     parameters=(Parameter("alpha", POSITIVE), Parameter("beta", POSITIVE)),
@@ -74,6 +91,7 @@ Gamma = Distribution(
     log_density=_gamma_log_density,
     draw=_gamma_draw,
     log_cdf=_gamma_log_cdf,
+    log_ccdf=_gamma_log_ccdf,
 )
 
 InverseGamma = Distribution(
@@ -84,6 +102,7 @@ InverseGamma = Distribution(
     log_density=_inverse_gamma_log_density,
     draw=_inverse_gamma_draw,
     log_cdf=_inverse_gamma_log_cdf,
+    log_ccdf=_inverse_gamma_log_ccdf,
 )
 
 Exponential = Distribution(
@@ -94,4 +113,5 @@ Exponential = Distribution(
     log_density=_exponential_log_density,
     draw=_exponential_draw,
     log_cdf=_exponential_log_cdf,
+    log_ccdf=_exponential_log_ccdf,
 )

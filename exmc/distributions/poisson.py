@@ -15,7 +15,7 @@ from exmc.distributions.base import (
     not_integer,
     valid,
 )
-from exmc.special import Array, gammainc, gammaincc, gammaln, xlogy
+from exmc.special import Array, gammainc, gammaincc, gammaln, select, xlogy
 from exmc.transforms import NONNEGATIVE, NONNEGATIVE_INTEGER
 
 
@@ -35,6 +35,12 @@ def _log_cdf(value: Array, mu: Array) -> Array:
     return masked(outside, log_of_probability(gammaincc(events, mu), gammainc(events, mu)))
 
 
+def _log_ccdf(value: Array, mu: Array) -> Array:
+    below = value < 0
+    events = np.floor(inside(below, value, 0.0)) + 1.0
+    return select(below, 0.0, log_of_probability(gammainc(events, mu), gammaincc(events, mu)))
+
+
 Poisson = Distribution(
     name="Poisson",
     parameters=(Parameter("mu", NONNEGATIVE),),
@@ -43,4 +49,5 @@ Poisson = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
 )

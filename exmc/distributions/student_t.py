@@ -15,7 +15,7 @@ from exmc.distributions.base import (
     log_of_probability,
     masked,
 )
-from exmc.special import Array, betainc, betaln, stdtr
+from exmc.special import Array, betainc, betaln, select, stdtr
 from exmc.transforms import NONNEGATIVE, POSITIVE, REAL
 
 _INV_PI = 0.3183098861837907
@@ -38,6 +38,10 @@ def _student_t_log_cdf(value: Array, nu: Array, mu: Array, sigma: Array) -> Arra
     return log_of_probability(stdtr(nu, z), stdtr(nu, -z))
 
 
+def _student_t_log_ccdf(value: Array, nu: Array, mu: Array, sigma: Array) -> Array:
+    return _student_t_log_cdf(-value, nu, -mu, sigma)
+
+
 def _half_student_t_log_density(value: Array, nu: Array, sigma: Array) -> Array:
     outside = value < 0.0
     within = inside(outside, value, 1.0)
@@ -50,14 +54,22 @@ def _half_student_t_draw(
     return numpy.asarray(numpy.abs(sigma * generator.standard_t(nu, size=shape)))
 
 
+def _half_student_t_probabilities(z: Array, nu: Array) -> tuple[Array, Array]:
+    """P(|T| <= z) and P(|T| > z) as beta probabilities (Abramowitz and Stegun 26.7.1): 2 * stdtr - 1 would cancel."""
+    total = nu + z * z
+    return betainc(0.5, 0.5 * nu, z * z / total), betainc(0.5 * nu, 0.5, nu / total)
+
+
 def _half_student_t_log_cdf(value: Array, nu: Array, sigma: Array) -> Array:
     outside = value <= 0.0
-    z = inside(outside, value, 1.0) / sigma
-    total = nu + z * z
-    # P(|T| <= z) as a beta probability (Abramowitz and Stegun 26.7.1); 2 * stdtr - 1 would cancel near zero.
-    lower = betainc(0.5, 0.5 * nu, z * z / total)
-    upper = betainc(0.5 * nu, 0.5, nu / total)
+    lower, upper = _half_student_t_probabilities(inside(outside, value, 1.0) / sigma, nu)
     return masked(outside, log_of_probability(lower, upper))
+
+
+def _half_student_t_log_ccdf(value: Array, nu: Array, sigma: Array) -> Array:
+    below = value <= 0.0
+    lower, upper = _half_student_t_probabilities(inside(below, value, 1.0) / sigma, nu)
+    return select(below, 0.0, log_of_probability(upper, lower))
 
 
 def _cauchy_log_density(value: Array, alpha: Array, beta: Array) -> Array:
@@ -69,6 +81,10 @@ def _cauchy_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], alpha: Array, beta: Array
 ) -> NDArray[numpy.float64]:
     return numpy.asarray(alpha + beta * generator.standard_cauchy(size=shape))
+
+
+def _cauchy_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    return _cauchy_log_cdf(-value, -alpha, beta)
 
 
 def _cauchy_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
@@ -88,10 +104,18 @@ def _half_cauchy_draw(generator: numpy.random.Generator, shape: tuple[int, ...],
 
 def _half_cauchy_log_cdf(value: Array, beta: Array) -> Array:
     outside = value <= 0.0
-    z = inside(outside, value, 1.0) / beta
-    lower = np.arctan2(z, 1.0) * (2.0 * _INV_PI)
-    upper = np.arctan2(1.0, z) * (2.0 * _INV_PI)
+    lower, upper = _half_cauchy_probabilities(inside(outside, value, 1.0) / beta)
     return masked(outside, log_of_probability(lower, upper))
+
+
+def _half_cauchy_log_ccdf(value: Array, beta: Array) -> Array:
+    below = value <= 0.0
+    lower, upper = _half_cauchy_probabilities(inside(below, value, 1.0) / beta)
+    return select(below, 0.0, log_of_probability(upper, lower))
+
+
+def _half_cauchy_probabilities(z: Array) -> tuple[Array, Array]:
+    return np.arctan2(z, 1.0) * (2.0 * _INV_PI), np.arctan2(1.0, z) * (2.0 * _INV_PI)
 
 
 StudentT = Distribution(
@@ -106,6 +130,7 @@ StudentT = Distribution(
     log_density=_student_t_log_density,
     draw=_student_t_draw,
     log_cdf=_student_t_log_cdf,
+    log_ccdf=_student_t_log_ccdf,
     location_scale=("mu", "sigma"),
 )
 
@@ -117,6 +142,7 @@ HalfStudentT = Distribution(
     log_density=_half_student_t_log_density,
     draw=_half_student_t_draw,
     log_cdf=_half_student_t_log_cdf,
+    log_ccdf=_half_student_t_log_ccdf,
 )
 
 Cauchy = Distribution(
@@ -127,6 +153,7 @@ Cauchy = Distribution(
     log_density=_cauchy_log_density,
     draw=_cauchy_draw,
     log_cdf=_cauchy_log_cdf,
+    log_ccdf=_cauchy_log_ccdf,
     location_scale=("alpha", "beta"),
 )
 
@@ -138,4 +165,5 @@ HalfCauchy = Distribution(
     log_density=_half_cauchy_log_density,
     draw=_half_cauchy_draw,
     log_cdf=_half_cauchy_log_cdf,
+    log_ccdf=_half_cauchy_log_ccdf,
 )

@@ -6,7 +6,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, masked, valid
+from exmc.distributions.base import Distribution, Parameter, log_of_probability, masked, valid
 from exmc.errors import ModelError
 from exmc.special import Array, select
 from exmc.transforms import INTERVAL
@@ -30,8 +30,16 @@ def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], low: Array,
 
 def _log_cdf(value: Array, low: Array, high: Array) -> Array:
     below, above = value <= low, value >= high
-    within = select(np.logical_or(below, above), high, value)
-    return masked(below, select(above, 0.0, np.log((within - low) / (high - low))))
+    within = select(np.logical_or(below, above), low + 0.5 * (high - low), value)
+    probability = log_of_probability((within - low) / (high - low), (high - within) / (high - low))
+    return masked(below, select(above, 0.0, probability))
+
+
+def _log_ccdf(value: Array, low: Array, high: Array) -> Array:
+    below, above = value <= low, value >= high
+    within = select(np.logical_or(below, above), low + 0.5 * (high - low), value)
+    probability = log_of_probability((high - within) / (high - low), (within - low) / (high - low))
+    return masked(above, select(below, 0.0, probability))
 
 
 Uniform = Distribution(
@@ -42,5 +50,6 @@ Uniform = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
     bounds=("low", "high"),
 )

@@ -26,6 +26,16 @@ P_LIMIT = 0.01 / 200
 HALF_LINES = ("positive", "nonnegative")
 
 
+# Rows whose values, or parameters, are vectors or distributions have suites of their own.
+SCALAR = {
+    name: distribution
+    for name, distribution in DISTRIBUTIONS.items()
+    if not distribution.event
+    and distribution.form is None
+    and all(p.takes == "value" and not p.event for p in distribution.parameters)
+}
+
+
 def case_of(name: str) -> Case:
     if name not in CASES:
         pytest.fail(f"{name} has no row in CASES of tests/distributions/scipy_cases.py: add its scipy counterpart.")
@@ -34,7 +44,7 @@ def case_of(name: str) -> Case:
 
 def parameter_sets(proper_only: bool = True):
     rows = []
-    for name, distribution in DISTRIBUTIONS.items():
+    for name, distribution in SCALAR.items():
         case = CASES.get(name)
         if case is None:  # one row that fails by `case_of`, with the remedy
             rows.append(pytest.param(distribution, {}, id=name))
@@ -107,7 +117,7 @@ def partial(function, value, parameters, name):
 # --- The row itself ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("name", SCALAR)
 def test_row(name):
     distribution = DISTRIBUTIONS[name]
     case = case_of(name)
@@ -123,7 +133,7 @@ def test_row(name):
             assert parameter.support.contains(parameter.default)
 
 
-@pytest.mark.parametrize("name", DISTRIBUTIONS)
+@pytest.mark.parametrize("name", SCALAR)
 def test_default_transform_maps_the_reals_into_the_support(name):
     distribution = DISTRIBUTIONS[name]
     if distribution.discrete:
@@ -373,6 +383,49 @@ class TestLogCdf:
                     partial(distribution.log_cdf, value, parameters, name)
                 continue
             slope, along = partial(distribution.log_cdf, value, parameters, name)
+            terms = case_of(distribution.name).magnitude(value, **parameters)
+            assert_derivative(slope, along, np.full(value.shape, parameters[name]), magnitude=terms)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "parameters"), [row for row in parameter_sets() if row.values[0].log_ccdf is not None]
+)
+class TestLogCcdf:
+    def test_agrees_with_scipy(self, distribution, parameters):
+        reference = reference_of(distribution, parameters)
+        value = interior(distribution, parameters)
+        if distribution.discrete:
+            value = np.concatenate([value, value + 0.5])
+        lower, upper = reference.cdf(value), reference.sf(value)
+        with np.errstate(divide="ignore"):
+            expected = np.where(upper < 0.5, np.log(upper), np.log1p(-np.where(upper < 0.5, 0.0, lower)))
+        actual = distribution.log_ccdf(value, **parameters)
+        seen = np.isfinite(expected) & (upper > 1e-290)
+        np.testing.assert_allclose(actual[seen], expected[seen], rtol=2e-11, atol=1e-280)
+        assert np.all(actual[upper <= 1e-290] < np.log(1e-289))
+
+    def test_is_zero_below_and_minus_infinity_above(self, distribution, parameters):
+        low, high = reference_of(distribution, parameters).support()
+        for value, expected in ((low - 0.5, 0.0), (high, -np.inf), (high + 0.5, -np.inf)):
+            if np.isfinite(value):
+                assert distribution.log_ccdf(value, **parameters) == expected
+
+    def test_its_slope_is_that_of_the_other_tail(self, distribution, parameters):
+        reference = reference_of(distribution, parameters)
+        value = reference.ppf([1e-3, 0.1, 0.4, 0.6, 0.9, 0.99])
+        if not distribution.discrete:
+            terms = case_of(distribution.name).magnitude(value, **parameters)
+            slope = elementwise_grad(lambda v: distribution.log_ccdf(v, **parameters))(value)
+            log_ratio = distribution.log_density(value, **parameters) - distribution.log_ccdf(value, **parameters)
+            allowed = 1e-10 + 8 * EPSILON * np.broadcast_to(terms, value.shape)
+            assert np.all(np.abs(slope + np.exp(log_ratio)) <= allowed * np.exp(log_ratio))
+        low, high = reference.support()
+        if distribution.discrete:
+            value = np.unique([low, *value[value < high]])
+        for name in differentiable(distribution, parameters):
+            if name in case_of(distribution.name).no_cdf_gradient:
+                continue
+            slope, along = partial(distribution.log_ccdf, value, parameters, name)
             terms = case_of(distribution.name).magnitude(value, **parameters)
             assert_derivative(slope, along, np.full(value.shape, parameters[name]), magnitude=terms)
 
