@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from exmc.errors import ExmcError, ModelError, suggest
+from exmc.distributions.base import Given
+from exmc.errors import ExmcError, ModelError
+from exmc.imports import import_function
 from exmc.ir import serial
 from exmc.ir.builder import Builder
 from exmc.ir.check import check
 from exmc.ir.model import Model
 from exmc.ir.nodes import Centering, RandomVariable
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel
-from pipelines.sections import DeterministicEntry, RandomEntry
+from pipelines.sections import DeterministicEntry, PotentialEntry, RandomEntry
 
 
 def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
@@ -36,15 +37,22 @@ def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
 
 
 def _build_inline(source: InlineModel, centering: Centering) -> Model:
+    with _importable(source.folder):
+        return _inline_builder(source, centering).build()
+
+
+def _inline_builder(source: InlineModel, centering: Centering) -> Builder:
     builder = Builder().coords(**{dim: list(labels) for dim, labels in source.coords.items()})
     for name, data in source.data.items():
         builder.data(name, data.values, data.dims, data.source)
     for name, entry in source.variables.items():
         if isinstance(entry, DeterministicEntry):
             builder.det(name, entry.expr, dims=entry.dims, keep=entry.keep)
+        elif isinstance(entry, PotentialEntry):
+            builder.potential(name, entry.potential, dims=entry.dims, keep=entry.keep)
         else:
             _add_random(builder, name, entry, centering)
-    return builder.build()
+    return builder
 
 
 def _add_random(builder: Builder, name: str, entry: RandomEntry, centering: Centering) -> None:
@@ -65,7 +73,12 @@ def _add_random(builder: Builder, name: str, entry: RandomEntry, centering: Cent
 
 
 def _value(given: Any) -> Any:
-    return np.asarray(given) if isinstance(given, list) else given
+    """What is written in a config as a builder takes it: distributions among the parameters, lists of numbers."""
+    if isinstance(given, dict):
+        return Given(given["dist"], tuple((key, _value(value)) for key, value in given.items() if key != "dist"))
+    if isinstance(given, list):
+        return [_value(item) for item in given] if any(isinstance(v, dict) for v in given) else np.asarray(given)
+    return given
 
 
 def _with_centering(model: Model, centering: Centering) -> Model:
@@ -80,7 +93,7 @@ def _with_centering(model: Model, centering: Centering) -> Model:
 
 def _call(source: ImportedModel) -> Model:
     with _importable(source.folder):
-        function = _import_function(source.target)
+        function = import_function(source.target, ("from",))
         try:
             found = function(**source.arguments)
         except ExmcError:
@@ -102,29 +115,6 @@ def _call(source: ImportedModel) -> Model:
         )
     check(found)
     return found
-
-
-def _import_function(target: str) -> Callable[..., Any]:
-    module_name, _, path = target.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-    except Exception as error:
-        raise ModelError(
-            f"cannot import {module_name!r}: {type(error).__name__}: {error}.",
-            where=("from",),
-            remedy="Install it, or put it beside the config.",
-        ) from error
-    for name in path.split("."):
-        if not hasattr(found, name):
-            known = [n for n in dir(found) if not n.startswith("_")]
-            near = suggest(name, known)
-            near = near if near.startswith("Did") else ""
-            raise ModelError(f"{module_name!r} has no {path!r}.", where=("from",), remedy=near)
-        found = getattr(found, name)
-    if not callable(found):
-        raise ModelError(f"{target!r} is not a function.", where=("from",))
-    function: Callable[..., Any] = found
-    return function
 
 
 @contextmanager

@@ -15,10 +15,13 @@ from exmc.errors import DataError
 from exmc.ir.nodes import as_data_array
 from pipelines.data_files import Column, DataFiles
 from pipelines.places import KeyPath, Places
-from pipelines.sections import DeterministicEntry, FileEntry, RandomEntry, ValuesEntry
+from pipelines.sections import DeterministicEntry, FileEntry, PotentialEntry, RandomEntry, ValuesEntry
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 
 _PATH: KeyPath = ("model",)
+
+
+VariableEntry: TypeAlias = RandomEntry | DeterministicEntry | PotentialEntry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,11 +36,15 @@ class LoadedData:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InlineModel:
-    """A model written in the config: variables by name, in the order in which they were written."""
+    """A model written in the config: variables by name, in the order in which they were written.
+
+    Functions that it names are looked for in `folder` too.
+    """
 
     coords: Mapping[str, tuple[Any, ...]]
     data: Mapping[str, LoadedData]
-    variables: Mapping[str, RandomEntry | DeterministicEntry]
+    variables: Mapping[str, VariableEntry]
+    folder: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +85,7 @@ def parse_model(raw: Any, places: Places, folder: Path) -> InlineModel | Importe
     variables = {
         name: _parse_variable(name, entry, places) for name, entry in _mapping(raw, "variables", places).items()
     }
-    return InlineModel(coords, data, variables)
+    return InlineModel(coords, data, variables, folder)
 
 
 def _mapping(raw: dict[str, Any], key: str, places: Places) -> dict[str, Any]:
@@ -189,20 +196,24 @@ def _dims(dims: Any) -> tuple[str | None, ...] | None:
     return None if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
 
 
-def _parse_variable(name: str, raw: Any, places: Places) -> RandomEntry | DeterministicEntry:
+def _parse_variable(name: str, raw: Any, places: Places) -> VariableEntry:
     where = (*_PATH, "variables", name)
     if not isinstance(raw, dict):
         remedy = 'Write {dist: Normal, mu: 0, sigma: 1}, or {expr: "a + b"}; fixed values belong under model.data.'
         raise places.error(f"{shown(raw)} is no variable.", where, remedy)
-    if ("dist" in raw) == ("expr" in raw):
-        fault = "has both dist and expr" if "dist" in raw else "has neither dist nor expr"
-        near = "" if "dist" in raw else _near_keys(raw)
-        remedy = near or "Give dist for a random variable, expr for a deterministic one."
+    kinds = [key for key in ("dist", "expr", "potential") if key in raw]
+    if len(kinds) != 1:
+        fault = f"has both {' and '.join(kinds)}" if kinds else "has neither dist nor expr"
+        near = "" if kinds else _near_keys(raw)
+        remedy = near or "Give dist for a random variable, expr for a deterministic one, potential for a further term."
         raise places.error(f"the variable {fault}.", where, remedy)
-    if "expr" in raw:
-        if isinstance(raw["expr"], bool):
-            raise places.error(f"{shown(raw['expr'])} is not an expression.", (*where, "expr"))
-        return parse_section(DeterministicEntry, raw, places, where)
+    (kind,) = kinds
+    if kind != "dist":
+        if isinstance(raw[kind], bool):
+            raise places.error(f"{shown(raw[kind])} is not an expression.", (*where, kind))
+        if kind == "expr":
+            return parse_section(DeterministicEntry, raw, places, where)
+        return parse_section(PotentialEntry, raw, places, where)
     entry = parse_section(RandomEntry, raw, places, where)
     _check_parameters(entry, places, where)
     return entry
@@ -217,27 +228,63 @@ def _near_keys(raw: dict[str, Any]) -> str:
 
 def _check_parameters(entry: RandomEntry, places: Places, where: KeyPath) -> None:
     given = entry.model_extra or {}
-    distribution = DISTRIBUTIONS.get(entry.dist)
-    if distribution is not None:
-        parameters = [p.name for p in distribution.parameters]
-        for key in given:
-            if key not in parameters:
-                message = f"{entry.dist} has no parameter {key!r}, and no variable has such a key."
-                known = [*parameters, *RandomEntry.model_fields]
-                raise places.error(message, (*where, key), unknown_key(key, known, places, where).remedy)
+    _check_names(entry.dist, given, [*RandomEntry.model_fields], places, where)
     arguments = given | {k: getattr(entry, k) for k in ("observed", "weight", "mask") if k in entry.model_fields_set}
     for key, value in arguments.items():
-        if value is None or isinstance(value, dict) or (isinstance(value, bool) and key != "mask"):
-            remedy = "Give a number, a name or an expression in quotes."
-            raise places.error(f"{shown(value)} is not a value.", (*where, key), remedy)
-        if isinstance(value, list):
-            try:
-                _require_numbers(value)
-                as_data_array(value, "")
-            except (DataError, OverflowError) as error:
-                message = error.message if isinstance(error, DataError) else "a whole number is too large."
-                raise places.error(message, (*where, key)) from None
+        if key in given and _is_nested(value):
+            _check_nested(value, places, (*where, key))
+        else:
+            _check_value(value, key == "mask", places, (*where, key))
     if entry.observed is not None:
         for key in ("shape", "transform", "centering"):
             if getattr(entry, key) is not None:
                 raise places.error(f"{key} is for variables that are not observed.", (*where, key), "Remove it.")
+
+
+def _check_names(dist: Any, given: Mapping[str, Any], known: list[str], places: Places, where: KeyPath) -> None:
+    """Whether the distribution `dist` has the parameters `given`; `known` are other keys that may stand there."""
+    distribution = DISTRIBUTIONS.get(dist) if isinstance(dist, str) else None
+    if distribution is None or distribution.open:
+        return
+    parameters = [p.name for p in distribution.parameters]
+    for key in given:
+        if key not in parameters:
+            message = f"{dist} has no parameter {key!r}, and no variable has such a key."
+            remedy = unknown_key(key, [*parameters, *known], places, where).remedy
+            raise places.error(message, (*where, key), remedy)
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether `value` is a distribution, or a list of distributions."""
+    return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(v, dict) for v in value))
+
+
+def _check_nested(raw: Any, places: Places, where: KeyPath) -> None:
+    """A distribution in the place of a parameter, such as ``{dist: Normal, mu: 0, sigma: 1}``, or a list of them."""
+    if isinstance(raw, list):
+        for i, component in enumerate(raw):
+            _check_nested(component, places, (*where, str(i)))
+        return
+    if not isinstance(raw, dict) or not isinstance(raw.get("dist"), str):
+        remedy = "Write {dist: Normal, mu: 0, sigma: 1}."
+        raise places.error(f"{shown(raw)} is not a distribution.", where, remedy)
+    given = {key: value for key, value in raw.items() if key != "dist"}
+    _check_names(raw["dist"], given, ["dist"], places, where)
+    for key, value in given.items():
+        if _is_nested(value):
+            _check_nested(value, places, (*where, key))
+        else:
+            _check_value(value, False, places, (*where, key))
+
+
+def _check_value(value: Any, may_be_true: bool, places: Places, where: KeyPath) -> None:
+    if value is None or isinstance(value, dict) or (isinstance(value, bool) and not may_be_true):
+        remedy = "Give a number, a name or an expression in quotes."
+        raise places.error(f"{shown(value)} is not a value.", where, remedy)
+    if isinstance(value, list):
+        try:
+            _require_numbers(value)
+            as_data_array(value, "")
+        except (DataError, OverflowError) as error:
+            message = error.message if isinstance(error, DataError) else "a whole number is too large."
+            raise places.error(message, where) from None

@@ -58,6 +58,14 @@ class DeterministicEntry(Section):
     keep: bool = True
 
 
+class PotentialEntry(Section):
+    """A term of the log density that is neither prior nor likelihood."""
+
+    potential: str | int | float
+    dims: Dims | None = None
+    keep: bool = False
+
+
 class SamplerSection(Section):
     """How to sample; the defaults are Stan's."""
 

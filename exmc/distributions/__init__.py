@@ -7,18 +7,23 @@ from exmc.distributions.bernoulli import Bernoulli
 from exmc.distributions.beta import Beta
 from exmc.distributions.binomial import Binomial
 from exmc.distributions.categorical import Categorical
+from exmc.distributions.censored import Censored, IntervalCensored
+from exmc.distributions.custom import Custom
 from exmc.distributions.dirichlet import Dirichlet
 from exmc.distributions.flat import Flat, HalfFlat
 from exmc.distributions.gamma import Exponential, Gamma, InverseGamma
 from exmc.distributions.laplace import Laplace
 from exmc.distributions.lkj import LKJCholesky
+from exmc.distributions.mixture import Mixture
 from exmc.distributions.mv_normal import MvNormal
 from exmc.distributions.normal import HalfNormal, LogNormal, Normal
 from exmc.distributions.ordered_logistic import OrderedLogistic
 from exmc.distributions.poisson import Poisson
 from exmc.distributions.student_t import Cauchy, HalfCauchy, HalfStudentT, StudentT
+from exmc.distributions.truncated import Truncated
 from exmc.distributions.uniform import Uniform
 from exmc.distributions.zero_sum_normal import ZeroSumNormal
+from exmc.distributions.zeros import Hurdle, ZeroInflated
 
 DISTRIBUTIONS: dict[str, Distribution] = {
     distribution.name: distribution
@@ -47,6 +52,13 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         ZeroSumNormal,
         Categorical,
         OrderedLogistic,
+        Truncated,
+        Censored,
+        IntervalCensored,
+        Mixture,
+        ZeroInflated,
+        Hurdle,
+        Custom,
     )
 }
 """Every distribution by name."""
@@ -58,6 +70,8 @@ __all__ = [
     "Binomial",
     "Categorical",
     "Cauchy",
+    "Censored",
+    "Custom",
     "Dirichlet",
     "Distribution",
     "Exponential",
@@ -67,16 +81,21 @@ __all__ = [
     "HalfFlat",
     "HalfNormal",
     "HalfStudentT",
+    "Hurdle",
+    "IntervalCensored",
     "InverseGamma",
     "LKJCholesky",
     "Laplace",
     "LogNormal",
+    "Mixture",
     "MvNormal",
     "Normal",
     "OrderedLogistic",
     "Parameter",
     "Poisson",
     "StudentT",
+    "Truncated",
     "Uniform",
+    "ZeroInflated",
     "ZeroSumNormal",
 ]

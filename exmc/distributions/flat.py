@@ -1,12 +1,16 @@
-"""The improper flat distributions on the line and the half line."""
+"""The improper flat distributions: on the line, on the half line, and between bounds."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, masked
+from exmc.distributions.base import Distribution, Form, Parameter, masked
+from exmc.distributions.bounded import bounded_form
 from exmc.errors import ModelError
 from exmc.special import Array
 from exmc.transforms import NONNEGATIVE, REAL
@@ -19,11 +23,21 @@ def _no_draws(name: str) -> ModelError:
     )
 
 
-def _flat_log_density(value: Array) -> Array:
-    return np.zeros(np.shape(value))
+def _flat_form(parts: Mapping[str, Any]) -> Form:
+    return bounded_form(False, "lower" in parts, "upper" in parts)
 
 
-def _flat_draw(generator: numpy.random.Generator, shape: tuple[int, ...]) -> NDArray[numpy.float64]:
+def _flat_limits(lower: Array | None = None, upper: Array | None = None) -> tuple[Array, ...]:
+    return tuple(bound for bound in (lower, upper) if bound is not None)
+
+
+def _flat_log_density(value: Array, lower: Array | None = None, upper: Array | None = None) -> Array:
+    density = np.zeros(np.shape(value))
+    density = density if lower is None else masked(value < lower, density)
+    return density if upper is None else masked(value > upper, density)
+
+
+def _flat_draw(generator: numpy.random.Generator, shape: tuple[int, ...], **bounds: Array) -> NDArray[numpy.float64]:
     raise _no_draws("Flat")
 
 
@@ -35,13 +49,16 @@ def _half_flat_draw(generator: numpy.random.Generator, shape: tuple[int, ...]) -
     raise _no_draws("HalfFlat")
 
 
+# A density of 1 between the bounds, whatever they are: Stan's declaration with limits and no prior.
 Flat = Distribution(
     name="Flat",
-    parameters=(),
+    parameters=(Parameter("lower", optional=True), Parameter("upper", optional=True)),
     support=REAL,
     transform="identity",
     log_density=_flat_log_density,
     draw=_flat_draw,
+    form=_flat_form,
+    limits=_flat_limits,
 )
 
 HalfFlat = Distribution(

@@ -86,12 +86,15 @@ def _collect(call: Call, types: Mapping[str, ArrayType], where: Where, found: _F
         elif isinstance(argument, tuple):
             for i, component in enumerate(argument):
                 _collect(component, types, (*place, str(i)), found)
+            count = ArrayType((len(argument),), (None,))
+            _add(known[key], count, place, event, others, found)
         elif not isinstance(argument, str):
             try:
                 value = infer_type(argument, types)
             except ModelError as error:
                 raise error.within(*place) from None
-            _add(known.get(key, Parameter(key)), value, place, event, others, found)
+            if key in known:  # those of a function of the user's own may have any shape
+                _add(known[key], value, place, event, others, found)
 
 
 def _add(

@@ -1,4 +1,4 @@
-"""Every row of DISTRIBUTIONS against scipy: densities, gradients, draws, cumulative probabilities, transforms."""
+"""Every row of numbers in DISTRIBUTIONS against scipy: densities, gradients, draws, probabilities, transforms."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError
 from exmc.transforms import TRANSFORMS
 from tests.distributions.finite_differences import assert_derivative
+from tests.distributions.rows import SCALAR
 from tests.distributions.scipy_cases import CASES, Case
 
 EPSILON = np.finfo(float).eps
@@ -24,16 +25,6 @@ DRAWS = 20_000
 Z_LIMIT = scipy.stats.norm.isf(0.01 / 200 / 2)
 P_LIMIT = 0.01 / 200
 HALF_LINES = ("positive", "nonnegative")
-
-
-# Rows whose values, or parameters, are vectors or distributions have suites of their own.
-SCALAR = {
-    name: distribution
-    for name, distribution in DISTRIBUTIONS.items()
-    if not distribution.event
-    and distribution.form is None
-    and all(p.takes == "value" and not p.event for p in distribution.parameters)
-}
 
 
 def case_of(name: str) -> Case:

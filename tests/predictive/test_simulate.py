@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
 from exmc.predictive import simulate as module
 from exmc.predictive.simulate import Samples, simulate
+from tests.distributions.rows import SCALAR
 
 
 def regression(rows: int = 30) -> Model:
@@ -123,9 +123,9 @@ def test_masked_and_weighted_entries_are_simulated_too() -> None:
     assert np.unique(found["y"]).size == 200
 
 
-@pytest.mark.parametrize("name", [n for n, d in DISTRIBUTIONS.items() if n not in ("Flat", "HalfFlat")])
+@pytest.mark.parametrize("name", [n for n in SCALAR if n != "HalfFlat"])
 def test_every_distribution_is_drawn_as_one_by_one(name: str) -> None:
-    distribution = DISTRIBUTIONS[name]
+    distribution = SCALAR[name]
     parameters = {p: 0.5 + 0.25 * i for i, p in enumerate(distribution.alternatives[0])}
     parameters |= {p: 7 for p in parameters if p == "n"}
     model = Builder().rv("x", name, observed=np.zeros(3) + 1.0, **parameters)

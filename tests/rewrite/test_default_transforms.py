@@ -7,19 +7,19 @@ import pytest
 
 from exmc.compile.layout import layout_of
 from exmc.compile.logp import constrain_function, log_density_function
-from exmc.distributions import DISTRIBUTIONS
 from exmc.ir.builder import Builder
 from exmc.ir.nodes import RandomVariable
 from exmc.rewrite.default_transforms import default_transforms
 from exmc.rewrite.run import rewrite
 from exmc.transforms import TRANSFORMS
+from tests.distributions.rows import SCALAR
 from tests.rewrite.densities import log_joint
 from tests.rewrite.models import MODELS
 
 
-@pytest.mark.parametrize("name", [n for n, d in DISTRIBUTIONS.items() if not d.discrete])
+@pytest.mark.parametrize("name", [n for n, d in SCALAR.items() if not d.discrete])
 def test_every_continuous_family_gets_its_own(name: str) -> None:
-    distribution = DISTRIBUTIONS[name]
+    distribution = SCALAR[name]
     parameters = {p: 2.0 if p in ("high", "alpha", "nu") else 1.0 for p in distribution.alternatives[0]}
     source = Builder().rv("x", name, **parameters).build()
     result, changes = default_transforms(source)

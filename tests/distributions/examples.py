@@ -1,0 +1,258 @@
+"""What the conformance suite needs of each row of vectors, of matrices and of distributions: laws, with references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+import scipy.special
+import scipy.stats
+
+from exmc.distributions import (
+    Categorical,
+    Censored,
+    Custom,
+    Dirichlet,
+    Flat,
+    Gamma,
+    HalfNormal,
+    Hurdle,
+    IntervalCensored,
+    LKJCholesky,
+    LogNormal,
+    Mixture,
+    MvNormal,
+    Normal,
+    OrderedLogistic,
+    Poisson,
+    Truncated,
+    Uniform,
+    ZeroInflated,
+    ZeroSumNormal,
+)
+from exmc.distributions.base import Given
+
+
+@dataclass(frozen=True)
+class Example:
+    """A law to try.
+
+    Attributes
+    ----------
+    given
+        The distribution with its parameters.
+    event
+        The shape of one value.
+    reference
+        From one value to its log density, by another way; None: its integral is compared with one.
+    outside
+        Values that are not in the support.
+    seen
+        Values to try, where draws are not enough (censored ones).
+    proper
+        Whether it has draws and integrates to one.
+    """
+
+    given: Given
+    event: tuple[int, ...] = ()
+    reference: Callable[[Any], Any] | None = None
+    outside: tuple[Any, ...] = ()
+    seen: tuple[float, ...] = ()
+    proper: bool = True
+
+
+_COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
+_MEAN = np.array([1.0, -2.0])
+_NORMAL = scipy.stats.multivariate_normal(_MEAN, _COVARIANCE)
+_WEIGHTS = np.array([0.2, 0.5, 0.3])
+_OWN = "tests.distributions.own_density"
+
+
+def _zero_sum(value):
+    basis = scipy.linalg.null_space(np.ones((1, len(value))))
+    return scipy.stats.norm(0.0, 1.5).logpdf(basis.T @ value).sum()
+
+
+def _ordered_logistic(value):
+    cuts = np.concatenate([[-np.inf], [-1.0, 0.3, 2.0], [np.inf]])
+    above, below = scipy.special.expit(0.4 - cuts[:-1]), scipy.special.expit(0.4 - cuts[1:])
+    return np.log((above - below)[int(value)])
+
+
+def _lkj_of_two(value):
+    eta = 1.7
+    scale = (2 * eta - 1) * np.log(2.0) + scipy.special.betaln(eta, eta)
+    return (eta - 1.0) * np.log1p(-(value[1, 0] ** 2)) - scale
+
+
+def _mixture(value):
+    return np.log(0.3 * scipy.stats.norm.pdf(value) + 0.7 * scipy.stats.norm.pdf(value, 4.0, 0.5))
+
+
+def _truncated_gamma(value):
+    gamma = scipy.stats.gamma(2.5, scale=1.0 / 1.5)
+    return gamma.logpdf(value) - np.log(gamma.cdf(3.0) - gamma.cdf(0.5))
+
+
+def _truncated_poisson(value):
+    poisson = scipy.stats.poisson(3.0)
+    return poisson.logpmf(value) - np.log(poisson.pmf(np.arange(1, 6)).sum())
+
+
+def _censored(value):
+    normal = scipy.stats.norm(0.5, 2.0)
+    return np.where(value <= -1.0, normal.logcdf(-1.0), np.where(value >= 2.0, normal.logsf(2.0), normal.logpdf(value)))
+
+
+def _censored_count(value):
+    poisson = scipy.stats.poisson(3.0)
+    return np.where(value >= 4, np.log(1.0 - poisson.cdf(3)), poisson.logpmf(value))
+
+
+def _interval(value):
+    normal = scipy.stats.norm(0.5, 2.0)
+    return normal.logpdf(value) if value == 2.0 else np.log(normal.cdf(2.0) - normal.cdf(value))
+
+
+def _zero_inflated(value):
+    return np.log(0.25 * (value == 0) + 0.75 * scipy.stats.poisson(3.0).pmf(value))
+
+
+def _hurdle(value):
+    poisson = scipy.stats.poisson(3.0)
+    rest = np.log(0.75) + poisson.logpmf(value) - np.log1p(-poisson.pmf(0))
+    return np.where(value == 0, np.log(0.25), rest)
+
+
+def _hurdle_gamma(value):
+    rest = np.log(0.75) + scipy.stats.gamma(2.5, scale=1.0 / 1.5).logpdf(np.where(value == 0, 1.0, value))
+    return np.where(value == 0, np.log(0.25), rest)
+
+
+EXAMPLES: dict[str, tuple[Example, ...]] = {
+    "Dirichlet": (
+        Example(
+            Dirichlet(alpha=np.array([0.7, 2.0, 3.5])),
+            (3,),
+            lambda value: scipy.stats.dirichlet([0.7, 2.0, 3.5]).logpdf(value),
+            outside=([0.5, 0.4, 0.2], [1.2, -0.1, -0.1]),
+        ),
+        Example(Dirichlet(alpha=1.5), (3,), lambda value: scipy.stats.dirichlet([1.5] * 3).logpdf(value)),
+    ),
+    "MvNormal": (
+        Example(MvNormal(_MEAN, cov=_COVARIANCE), (2,), _NORMAL.logpdf),
+        Example(MvNormal(_MEAN, chol=np.linalg.cholesky(_COVARIANCE)), (2,), _NORMAL.logpdf),
+        Example(MvNormal(_MEAN, precision=np.linalg.inv(_COVARIANCE)), (2,), _NORMAL.logpdf),
+        Example(MvNormal(cov=_COVARIANCE), (2,), scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).logpdf),
+    ),
+    "LKJCholesky": (
+        Example(LKJCholesky(1.7), (2, 2), _lkj_of_two),
+        Example(LKJCholesky(0.8), (3, 3)),
+        Example(LKJCholesky(2.5), (3, 3)),
+    ),
+    "ZeroSumNormal": (Example(ZeroSumNormal(1.5), (3,), _zero_sum, outside=([1.0, 1.0, 1.0],)),),
+    "Categorical": (
+        Example(Categorical(_WEIGHTS), (), lambda value: np.log(_WEIGHTS[int(value)]), outside=(3.0, -1.0, 0.5)),
+        Example(
+            Categorical(logits=np.log(_WEIGHTS) + 700.0),
+            (),
+            lambda value: np.log(_WEIGHTS[int(value)]),
+            outside=(3.0, -1.0, 0.5),
+        ),
+    ),
+    "OrderedLogistic": (
+        Example(OrderedLogistic(0.4, np.array([-1.0, 0.3, 2.0])), (), _ordered_logistic, outside=(4.0, -1.0, 0.5)),
+    ),
+    "Truncated": (
+        Example(Truncated(Normal(0.0, 1.0), lower=0.5), (), scipy.stats.truncnorm(0.5, np.inf).logpdf, outside=(0.4,)),
+        Example(
+            Truncated(Normal(0.0, 1.0), upper=-6.0), (), scipy.stats.truncnorm(-np.inf, -6.0).logpdf, outside=(0.0,)
+        ),
+        Example(
+            Truncated(Normal(0.0, 1.0), lower=30.0, upper=31.0),
+            (),
+            scipy.stats.truncnorm(30.0, 31.0).logpdf,
+            outside=(29.9, 31.1),
+        ),
+        Example(Truncated(Gamma(2.5, 1.5), lower=0.5, upper=3.0), (), _truncated_gamma, outside=(0.4, 3.1)),
+        Example(
+            Truncated(Uniform(0.0, 4.0), lower=-1.0, upper=3.0),
+            (),
+            scipy.stats.uniform(0.0, 3.0).logpdf,
+            outside=(3.1,),
+        ),
+        Example(Truncated(Poisson(3.0), lower=1.0, upper=5.0), (), _truncated_poisson, outside=(0.0, 6.0)),
+        Example(Truncated(Normal(0.0, 1.0)), (), scipy.stats.norm.logpdf),
+    ),
+    "Censored": (
+        Example(
+            Censored(Normal(0.5, 2.0), lower=-1.0, upper=2.0),
+            (),
+            _censored,
+            outside=(-1.1, 2.1),
+            seen=(-1.0, -0.5, 1.9, 2.0),
+        ),
+        Example(Censored(Poisson(3.0), upper=4.0), (), _censored_count, outside=(5.0,), seen=(0.0, 3.0, 4.0)),
+    ),
+    "IntervalCensored": (
+        Example(IntervalCensored(Normal(0.5, 2.0), upper=2.0), (), _interval, seen=(-8.0, 0.0, 1.9, 2.0)),
+        Example(
+            IntervalCensored(Poisson(3.0), upper=4.0),
+            (),
+            lambda value: np.log(scipy.stats.poisson(3.0).cdf(4) - scipy.stats.poisson(3.0).cdf(value - 1)),
+            seen=(0.0, 2.0, 4.0),
+        ),
+    ),
+    "Mixture": (
+        Example(Mixture(np.array([0.3, 0.7]), (Normal(0.0, 1.0), Normal(4.0, 0.5))), (), _mixture),
+        Example(
+            Mixture(np.array([0.3, 0.7]), (HalfNormal(1.0), LogNormal(0.0, 0.5))),
+            (),
+            lambda value: np.log(0.3 * scipy.stats.halfnorm.pdf(value) + 0.7 * scipy.stats.lognorm(0.5).pdf(value)),
+            outside=(-0.1,),
+        ),
+        Example(
+            Mixture(np.array([0.3, 0.7]), (Uniform(0.0, 2.0), Uniform(1.0, 4.0))),
+            (),
+            lambda value: np.log(0.15 * ((value >= 0) & (value <= 2)) + 0.7 / 3 * ((value >= 1) & (value <= 4))),
+            outside=(-0.1, 4.1),
+        ),
+        Example(
+            Mixture(np.array([0.3, 0.7]), (Poisson(0.5), Poisson(6.0))),
+            (),
+            lambda value: np.log(0.3 * scipy.stats.poisson(0.5).pmf(value) + 0.7 * scipy.stats.poisson(6.0).pmf(value)),
+            outside=(-1.0, 0.5),
+        ),
+        Example(
+            Mixture(np.array([0.3, 0.7]), (MvNormal(_MEAN, cov=_COVARIANCE), MvNormal(0.0, cov=_COVARIANCE))),
+            (2,),
+            lambda value: np.log(
+                0.3 * _NORMAL.pdf(value) + 0.7 * scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).pdf(value)
+            ),
+        ),
+    ),
+    "ZeroInflated": (Example(ZeroInflated(Poisson(3.0), 0.25), (), _zero_inflated, outside=(-1.0, 0.5)),),
+    "Hurdle": (
+        Example(Hurdle(Poisson(3.0), 0.25), (), _hurdle, outside=(-1.0, 0.5)),
+        Example(Hurdle(Gamma(2.5, 1.5), 0.25), (), _hurdle_gamma, outside=(-1.0,)),
+    ),
+    "Custom": (
+        Example(
+            Custom(f"{_OWN}:log_density", draw=f"{_OWN}:draw", scale=1.5), (), scipy.stats.logistic(0.0, 1.5).logpdf
+        ),
+        Example(
+            Custom(f"{_OWN}:of_vectors", event_rank="1", draw=f"{_OWN}:draw_vectors", scale=np.array([1.0, 2.0])),
+            (2,),
+            lambda value: scipy.stats.norm(0.0, [1.0, 2.0]).logpdf(value).sum(),
+        ),
+    ),
+    "Flat": (
+        Example(Flat(), proper=False),
+        Example(Flat(lower=1.0), outside=(0.9,), proper=False),
+        Example(Flat(upper=1.0), outside=(1.1,), proper=False),
+        Example(Flat(lower=-1.0, upper=3.0), outside=(-1.1, 3.1), proper=False),
+    ),
+}
