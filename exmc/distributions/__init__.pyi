@@ -1,0 +1,174 @@
+# Written by scripts/stubs.py from the table in __init__.py.
+
+from collections.abc import Sequence
+from typing import Any
+
+from exmc.distributions.base import Distribution as Distribution
+from exmc.distributions.base import Given
+from exmc.distributions.base import Parameter as Parameter
+
+DISTRIBUTIONS: dict[str, Distribution]
+
+class _Normal(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0) -> Given: ...
+
+Normal: _Normal
+
+class _HalfNormal(Distribution):
+    def __call__(self, sigma: Any = 1.0) -> Given: ...
+
+HalfNormal: _HalfNormal
+
+class _LogNormal(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0) -> Given: ...
+
+LogNormal: _LogNormal
+
+class _StudentT(Distribution):
+    def __call__(self, nu: Any, mu: Any = 0.0, sigma: Any = 1.0) -> Given: ...
+
+StudentT: _StudentT
+
+class _HalfStudentT(Distribution):
+    def __call__(self, nu: Any, sigma: Any = 1.0) -> Given: ...
+
+HalfStudentT: _HalfStudentT
+
+class _Cauchy(Distribution):
+    def __call__(self, alpha: Any, beta: Any) -> Given: ...
+
+Cauchy: _Cauchy
+
+class _HalfCauchy(Distribution):
+    def __call__(self, beta: Any) -> Given: ...
+
+HalfCauchy: _HalfCauchy
+
+class _Laplace(Distribution):
+    def __call__(self, mu: Any = 0.0, b: Any = 1.0) -> Given: ...
+
+Laplace: _Laplace
+
+class _Gamma(Distribution):
+    def __call__(self, alpha: Any, beta: Any) -> Given: ...
+
+Gamma: _Gamma
+
+class _InverseGamma(Distribution):
+    def __call__(self, alpha: Any, beta: Any) -> Given: ...
+
+InverseGamma: _InverseGamma
+
+class _Exponential(Distribution):
+    def __call__(self, rate: Any) -> Given: ...
+
+Exponential: _Exponential
+
+class _Beta(Distribution):
+    def __call__(self, alpha: Any, beta: Any) -> Given: ...
+
+Beta: _Beta
+
+class _Uniform(Distribution):
+    def __call__(self, low: Any = 0.0, high: Any = 1.0) -> Given: ...
+
+Uniform: _Uniform
+
+class _Flat(Distribution):
+    def __call__(self, lower: Any = ..., upper: Any = ...) -> Given: ...
+
+Flat: _Flat
+
+class _HalfFlat(Distribution):
+    def __call__(self) -> Given: ...
+
+HalfFlat: _HalfFlat
+
+class _Bernoulli(Distribution):
+    def __call__(self, p: Any = ..., logit: Any = ...) -> Given: ...
+
+Bernoulli: _Bernoulli
+
+class _Binomial(Distribution):
+    def __call__(self, n: Any, p: Any = ..., logit: Any = ...) -> Given: ...
+
+Binomial: _Binomial
+
+class _Poisson(Distribution):
+    def __call__(self, mu: Any) -> Given: ...
+
+Poisson: _Poisson
+
+class _Dirichlet(Distribution):
+    def __call__(self, alpha: Any) -> Given: ...
+
+Dirichlet: _Dirichlet
+
+class _MvNormal(Distribution):
+    def __call__(self, mu: Any = 0.0, cov: Any = ..., chol: Any = ..., precision: Any = ...) -> Given: ...
+
+MvNormal: _MvNormal
+
+class _LKJCholesky(Distribution):
+    def __call__(self, eta: Any = 1.0) -> Given: ...
+
+LKJCholesky: _LKJCholesky
+
+class _ZeroSumNormal(Distribution):
+    def __call__(self, sigma: Any = 1.0) -> Given: ...
+
+ZeroSumNormal: _ZeroSumNormal
+
+class _Categorical(Distribution):
+    def __call__(self, p: Any = ..., logits: Any = ...) -> Given: ...
+
+Categorical: _Categorical
+
+class _OrderedLogistic(Distribution):
+    def __call__(self, eta: Any, cutpoints: Any) -> Given: ...
+
+OrderedLogistic: _OrderedLogistic
+
+class _Truncated(Distribution):
+    def __call__(self, of: Given, lower: Any = ..., upper: Any = ...) -> Given: ...
+
+Truncated: _Truncated
+
+class _Censored(Distribution):
+    def __call__(self, of: Given, lower: Any = ..., upper: Any = ...) -> Given: ...
+
+Censored: _Censored
+
+class _IntervalCensored(Distribution):
+    def __call__(self, of: Given, upper: Any) -> Given: ...
+
+IntervalCensored: _IntervalCensored
+
+class _Mixture(Distribution):
+    def __call__(self, weights: Any, components: Sequence[Given]) -> Given: ...
+
+Mixture: _Mixture
+
+class _ZeroInflated(Distribution):
+    def __call__(self, of: Given, zero: Any) -> Given: ...
+
+ZeroInflated: _ZeroInflated
+
+class _Hurdle(Distribution):
+    def __call__(self, of: Given, zero: Any) -> Given: ...
+
+Hurdle: _Hurdle
+
+class _Custom(Distribution):
+    def __call__(
+        self,
+        function: str,
+        support: str = "real",
+        event_rank: str = "",
+        draw: str = ...,
+        lower: Any = ...,
+        upper: Any = ...,
+        **parameters: Any,
+    ) -> Given: ...
+
+Custom: _Custom
