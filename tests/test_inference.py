@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import arviz_stats
 import numpy as np
 import pytest
+import scipy.stats
+import xarray as xr
 
 import exmc
 from exmc import Builder
@@ -61,6 +64,51 @@ def test_prior_plus_likelihood_plus_jacobian_is_lp() -> None:
     jacobian = np.log(trace["posterior"]["sigma"])
     lp = prior + trace["log_likelihood"]["x_obs"].sum("x_obs_dim_0") + jacobian
     np.testing.assert_allclose(lp, trace["sample_stats"]["lp"], rtol=1e-12)
+
+
+def test_lp_is_the_sum_of_its_parts_for_vectors_and_potentials() -> None:
+    model = (
+        Builder()
+        .rv("w", exmc.Dirichlet([1.0, 2.0, 3.0]))
+        .rv("c", exmc.Normal(0, 2), shape=2, transform="ordered")
+        .rv("k", exmc.Categorical("w"), observed=[0, 2, 1])
+        .rv(
+            "y",
+            exmc.MvNormal("c", cov=[[1.0, 0.2], [0.2, 2.0]]),
+            observed=np.ones((4, 2)),
+            mask=[True, True, True, False],
+        )
+        .potential("p", "-c**2", keep=True)
+    )
+    trace = exmc.sample(model, draws=20, warmup=50, chains=1, seed=2, predictive=False)
+    assert trace["log_prior"]["w"].shape == (1, 20)
+    assert trace["log_prior"]["c"].shape == (1, 20, 2)
+    assert trace["log_likelihood"]["y"].shape == (1, 20, 4)
+    assert "p" not in trace["log_prior"]
+    posterior = trace["posterior"]
+    jacobian = np.log(posterior["w"]).sum("w_dim_0") + 0.5 * np.log(3.0)
+    jacobian = jacobian + np.log(posterior["c"].diff("c_dim_0")).sum("c_dim_0")
+    terms = [v.sum([d for d in v.dims if d not in ("chain", "draw")]) for v in trace["log_likelihood"].values()]
+    terms += [v.sum([d for d in v.dims if d not in ("chain", "draw")]) for v in trace["log_prior"].values()]
+    lp = sum(terms) + jacobian + posterior["p"].sum("p_dim_0")
+    np.testing.assert_allclose(lp, trace["sample_stats"]["lp"], rtol=1e-12)
+
+
+def test_the_posterior_of_a_simplex_is_the_exact_one() -> None:
+    counts, prior = np.array([7, 2, 11]), np.array([1.0, 2.0, 0.5])
+    model = (
+        Builder().rv("w", exmc.Dirichlet(prior)).rv("k", exmc.Categorical("w"), observed=np.repeat(range(3), counts))
+    )
+    trace = exmc.sample(model, draws=1000, warmup=500, chains=2, seed=5, predictive=False)
+    exact = scipy.stats.dirichlet(prior + counts)
+    draws = trace["posterior"]["w"]
+    found, errors = draws.mean(("chain", "draw")).values, np.sqrt(exact.var())
+    effective = effective_draws(draws)
+    assert np.all(np.abs(found - exact.mean()) < 4.0 * errors / np.sqrt(effective))
+
+
+def effective_draws(draws: xr.DataArray) -> np.ndarray:
+    return np.asarray(arviz_stats.ess(draws.to_dataset(name="w"))["w"])
 
 
 def test_prior_predictive_without_sampling() -> None:

@@ -25,7 +25,7 @@ from exmc.ir.model import Model, expressions_of, parents, place_of
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, infer_type
 from exmc.ir.types import ArrayType
-from exmc.transforms import TRANSFORMS
+from exmc.transforms import TRANSFORMS, Support
 
 __all__ = ["RESERVED", "check", "dim_sizes", "distribution_of", "infer_types", "map_expressions", "resolve_expressions"]
 
@@ -226,7 +226,7 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> N
             where=("variables", node.name, *((low,) if low in call.arguments else ())),
         )
     if isinstance(node, Observation) and is_constant(node.value, model):
-        _check_seen(node, model, form, bounds)
+        _check_seen(node, model, form.support, bounds)
 
 
 def _check_arguments(call: Call, model: Model, where: tuple[str, ...]) -> None:
@@ -255,19 +255,12 @@ def _known_bounds(call: Call, model: Model, types: Mapping[str, ArrayType]) -> l
     return None if any(np.isnan(bound).any() for bound in bounds) else bounds
 
 
-def _check_seen(node: Observation, model: Model, form: Form, bounds: list[Any]) -> None:
+def _check_seen(node: Observation, model: Model, support: Support, bounds: list[Any]) -> None:
     seen = np.asarray(constant_value(node.value, model))
-    split = seen.ndim - form.rank
-    events = seen.reshape(-1, *seen.shape[split:])
-    mask: Any = True
+    kept: Any = True
     if node.mask is not None and is_constant(node.mask, model):
-        mask = np.asarray(constant_value(node.mask, model), bool)
-    # What is masked out may be anything: its place is taken by a value that is there.
-    kept = np.broadcast_to(mask, seen.shape[:split])
-    if kept.any():
-        places = np.where(kept, np.arange(len(events)).reshape(kept.shape), np.flatnonzero(kept)[0])
-        limits = [np.broadcast_to(b, kept.shape).ravel()[places] for b in bounds]
-        _check_inside(events[places], form.support, tuple(limits), ("variables", node.name, "observed"))
+        kept = np.asarray(constant_value(node.mask, model), bool)  # what is masked out may be anything
+    _check_inside(seen, support, tuple(bounds), ("variables", node.name, "observed"), kept)
 
 
 def _check_variable(node: RandomVariable, model: Model) -> None:
@@ -312,12 +305,15 @@ def _observed_call(node: Observation, model: Model) -> Call | None:
     return target.call if isinstance(target, RandomVariable) else None
 
 
-def _check_inside(value: Any, support: Any, bounds: tuple[Any, ...], where: tuple[str, ...]) -> None:
+def _check_inside(
+    value: Any, support: Support, bounds: tuple[Any, ...], where: tuple[str, ...], kept: Any = True
+) -> None:
+    """Raise the error of the first event of `value` that is not in `support`, of those `kept`."""
     array = np.asarray(value)
     if array.ndim < support.event_rank:
         return  # a number in the place of equal elements
     batch = array.shape[: array.ndim - support.event_rank]
-    inside = np.broadcast_to(np.asarray(support.contains(array, *bounds)), batch)
+    inside = np.broadcast_to(support.contains(array, *bounds) | ~np.asarray(kept), batch)
     if inside.all():
         return
     at = tuple(int(i) for i in np.argwhere(~inside)[0]) if batch else ()

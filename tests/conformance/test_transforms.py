@@ -12,6 +12,7 @@ from autograd import grad, jacobian
 from exmc.compile.record import record
 from exmc.errors import ModelError
 from exmc.transforms import SUPPORTS, TRANSFORMS
+from tests.transforms.coordinates import measured
 
 
 def test_the_table_is_keyed_by_name():
@@ -21,23 +22,6 @@ def test_the_table_is_keyed_by_name():
         assert all(SUPPORTS[support.name] is support for support in transform.supports)
 
 
-def _lower(matrix):
-    return matrix[np.tril_indices(len(matrix))]
-
-
-def _strictly_lower(matrix):
-    return matrix[np.tril_indices(len(matrix), -1)]
-
-
-# Support name -> the coordinates by which its events are measured, where they have fewer degrees of freedom than
-# elements. Without a row here, the volume on the surface itself is meant.
-COORDINATES = {
-    "simplex": lambda value: value[:-1],
-    "cholesky_cov": _lower,
-    "covariance": _lower,
-    "cholesky_corr": _strictly_lower,
-    "correlation": _strictly_lower,
-}
 CASES = [
     pytest.param(transform, (size,) * transform.event_rank, id=f"{name}-{size}")
     for name, transform in TRANSFORMS.items()
@@ -74,8 +58,8 @@ class TestEvents:
         if not unconstrained.size:
             assert transform.log_jacobian(unconstrained) == 0.0
             return
-        measured = COORDINATES.get(transform.supports[0].name, lambda value: value)
-        slopes = jacobian(lambda u: measured(transform.constrain(u)))(unconstrained)
+        support = transform.supports[0].name
+        slopes = jacobian(lambda u: measured(support, transform.constrain(u)))(unconstrained)
         # The volume that the columns span: the determinant, where there are as many coordinates as numbers.
         expected = 0.5 * np.linalg.slogdet(slopes.T @ slopes)[1]
         np.testing.assert_allclose(transform.log_jacobian(unconstrained), expected, rtol=1e-8, atol=1e-8)

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from exmc.distributions import HalfNormal, Normal
+from exmc.distributions import Custom, HalfNormal, Mixture, Normal, Truncated
 from exmc.errors import DataError, ExpressionError, ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Reference, apply, ref
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
-from exmc.ir.serial import dumps, loads
+from exmc.ir.serial import digest, dumps, loads
+from exmc.ir.text import call_text, model_text
 
 SEEN = [2.1, 1.8, 2.5, 2.0, 1.9, 2.3, 2.2, 1.7, 2.4, 2.6]
 
@@ -205,3 +206,57 @@ def test_a_single_value_seen_and_a_single_mask_may_be_true() -> None:
     with pytest.raises(ExpressionError, match=r"exmc\.math\.equal") as caught:
         build.rv("x", "Normal", mu=ref("m") == 1)
     assert caught.value.where == ("variables", "x", "mu")
+
+
+def test_distributions_take_parameters_by_place_and_by_name() -> None:
+    written = [
+        Builder().rv("m", "Normal").rv("x", Normal, mu="m", sigma=2.0).build(),
+        Builder().rv("m", Normal()).rv("x", Normal("m", 2.0)).build(),
+        Builder().rv("m", Normal(0.0)).rv("x", Normal("m"), sigma=2.0).build(),
+        Builder().rv("m", Normal).rv("x", Normal(sigma=2.0, mu=ref("m"))).build(),
+    ]
+    assert len({digest(model) for model in written}) == 1
+
+
+def test_distributions_within_distributions() -> None:
+    inner = Truncated(Normal("a", [1.0, 2.0]), lower="a")
+    model = Builder().rv("a", Normal(0, 1)).rv("x", Mixture([0.5, 0.5], [inner, HalfNormal]), shape=2).build()
+    call = model["x"].call
+    assert call.expressions.keys() == {
+        "weights", "components.0.of.mu", "components.0.of.sigma", "components.0.lower", "components.1.sigma",
+    }  # fmt: skip
+    # An array within gets the name of its place.
+    assert model.data["x_components_0_of_sigma"].values.tolist() == [1.0, 2.0]
+    assert call_text(call) == (
+        "Mixture(weights=x_weights, components=[Truncated(of=Normal(mu=a, sigma=x_components_0_of_sigma), lower=a), "
+        "HalfNormal(sigma=1.0)])"
+    )
+    assert digest(loads(dumps(model))) == digest(model)
+
+
+def test_what_is_given_twice_or_too_often() -> None:
+    with pytest.raises(ModelError, match=r"variables\.x\.mu: 'mu' is given twice"):
+        Builder().rv("x", Normal(0, 1), mu=2)
+    with pytest.raises(ModelError, match="mu: Normal is given 'mu' twice"):
+        Normal(0, mu=1)
+    with pytest.raises(ModelError, match="at most 2 parameters, not 3"):
+        Normal(0, 1, 2)
+
+
+def test_potentials() -> None:
+    model = Builder().rv("a", Normal(0, 1)).potential("p", "-a**2").potential("q", ref("a"), keep=True).build()
+    assert model["p"] == Deterministic("p", apply("negative", ref("a") ** 2), None, keep=False, potential=True)
+    assert model["q"].keep
+    again = loads(dumps(model))
+    assert again["p"] == model["p"]
+    assert "p = -a**2  (potential, not kept)" in model_text(model)
+    with pytest.raises(ModelError, match=r"variables\.r\.potential: there is no variable or data named 'b'"):
+        Builder().potential("r", "b").build()
+
+
+def test_custom_parameters_are_texts_and_values() -> None:
+    own = Custom("tests.distributions.own_density:of_vectors", event_rank=1, scale=[1.0, 2.0])
+    model = Builder().rv("x", own, shape=2).build()
+    assert dict(model["x"].call.parameters)["event_rank"] == "1"
+    assert model["x"].call.arguments == {"scale": Reference("x_scale")}
+    assert digest(loads(dumps(model))) == digest(model)

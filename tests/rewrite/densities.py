@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.calls import form_of, law_at, law_of, restricted_to
 from exmc.ir.check import check
 from exmc.ir.expressions import Reference
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.operations import evaluate
+from exmc.transforms import TRANSFORMS
 
 Values = dict[str, Any]
 
@@ -36,9 +37,13 @@ def all_values(model: Model, free: Mapping[str, Any]) -> Values:
 
 
 def terms(call: Call, value: Any, values: Values) -> Any:
-    """The elementwise log density of `value` under `call`; bools are numbers."""
-    arguments = {k: np.asarray(evaluate(e, values), float) for k, e in call.parameters}
-    return DISTRIBUTIONS[call.distribution].log_density(np.asarray(value, float), **arguments)
+    """The log density of each event of `value` under `call`; bools are numbers."""
+    return law_of(call, lambda e: np.asarray(evaluate(e, values), float)).log_density(np.asarray(value, float))
+
+
+def batch_shape(call: Call, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one number an event of values of `shape`."""
+    return shape[: len(shape) - form_of(call).rank]
 
 
 def log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] | None = None) -> float:
@@ -55,7 +60,8 @@ def log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] |
     total = 0.0
     for variable in model.free:
         if variable.name not in maps:
-            total += np.sum(_filled(terms(variable.call, values[variable.name], values), types[variable.name].shape))
+            shape = batch_shape(variable.call, types[variable.name].shape)
+            total += np.sum(_filled(terms(variable.call, values[variable.name], values), shape))
     for node in model.observations:
         shape = types[node.name].shape
         if node.name in (solved or {}):
@@ -64,9 +70,10 @@ def log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] |
             total += _mapped_likelihood(node, found, maps[variable.name], values)
         else:
             call = node.target if isinstance(node.target, Call) else model[node.target.name].call
-            found = _filled(terms(call, values[node.name], values), shape)
+            found = _filled(terms(call, values[node.name], values), batch_shape(call, shape))
             jacobian = evaluate(node.log_jacobian, values)
             total += _weighted(node, np.sum(found) + jacobian if node.joint else found + jacobian, values)
+    total += sum(np.sum(values[d.name]) for d in model.deterministics if d.potential)
     return float(total)
 
 
@@ -114,9 +121,11 @@ def draw(model: Model, seed: int) -> dict[str, Any]:
     drawn: dict[str, Any] = {}
     for node in in_order(model):
         if node.name in free:
-            arguments = {k: evaluate(e, values) for k, e in node.call.parameters}
-            distribution = DISTRIBUTIONS[node.call.distribution]
-            drawn[node.name] = values[node.name] = distribution.random(generator, types[node.name].shape, **arguments)
+            law = law_at(node.call, values)
+            law.check()
+            drawn[node.name] = values[node.name] = law.draw(generator, types[node.name].shape)
+            if (region := restricted_to(node)) is not None:
+                drawn[node.name] = values[node.name] = TRANSFORMS[region.name].constrain(drawn[node.name])
         elif isinstance(node, Deterministic):
             values[node.name] = evaluate(node.expression, values)
         elif isinstance(node, Observation):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from exmc.distributions import Censored, Mixture, Normal, Poisson, Truncated, ZeroInflated
 from exmc.ir.builder import Builder
 
 EFFECT = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
@@ -157,6 +158,41 @@ def bools() -> Builder:
     )
 
 
+def events() -> Builder:
+    """Vectors, matrices and restricted vectors, free and observed, with a mask and weights an event."""
+    return (
+        Builder()
+        .coords(g=["a", "b"])
+        .rv("w", "Dirichlet", alpha=[1.0, 2.0, 3.0])
+        .rv("L", "LKJCholesky", eta=2.0, shape=(2, 2))
+        .rv("s", "HalfNormal", dims=["g"])
+        .rv("z", "ZeroSumNormal", sigma="s[0]", shape=(2, 3))
+        .rv("c", "Normal", mu=0.0, sigma="s[1]", shape=2, transform="ordered")
+        .rv("v", "MvNormal", mu="s", chol="L", shape=(3, 2))
+        .rv("k", "Categorical", p="w", observed=[0, 2, 1, 1])
+        .rv("o", "OrderedLogistic", eta="z[0, 0]", cutpoints="c", observed=[0, 1, 2])
+        .rv("y", "MvNormal", mu="v[0]", cov=[[2.0, 0.3], [0.3, 1.0]], observed=[[1.0, 2.0], [0.0, 1.0]],
+            mask=[True, False], weight=[2.0, 1.0])
+    )  # fmt: skip
+
+
+def wrappers() -> Builder:
+    """Distributions of distributions, bounds that are variables, and a potential."""
+    positive = Truncated(Normal(0.0, "exp(a)"), lower=0.0)
+    return (
+        Builder()
+        .rv("a", "Normal")
+        .rv("t", positive, shape=2)
+        .rv("u", "Uniform", low=0.0, high=1.0)
+        .rv("b", Truncated(Normal("a", 1.0), upper="u"))
+        .rv("m", Mixture([0.4, 0.6], [Normal("a", 1.0), Normal(2.0, "t[0]")]))
+        .rv("x", Mixture([[0.4, 0.6], [0.1, 0.9]], [Normal("a", 1.0), Normal("m", 2.0)]), observed=[1.0, 2.0])
+        .rv("n", ZeroInflated(Poisson("t[1]"), "u"), observed=[0, 0, 3])
+        .rv("q", Censored(Normal("m", "t[0]"), upper=2.0), observed=[1.0, 2.0], mask=[True, False])
+        .potential("p", "-(a - m) ** 2")
+    )
+
+
 def dims_by_shape() -> Builder:
     """Dims whose sizes only variables tell that become observations or deterministics."""
     return (
@@ -191,6 +227,8 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "dims by shape": (dims_by_shape, {"o": "z"}),
     "one factor": (one_factor, {"o": "z"}),
     "bools": (bools, {}),
+    "events": (events, {}),
+    "wrappers": (wrappers, {}),
     "nested": (nested, {}),
     "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
     "bounded": (

@@ -15,6 +15,7 @@ from exmc.transforms import TRANSFORMS
 from tests.distributions.rows import SCALAR
 from tests.rewrite.densities import log_joint
 from tests.rewrite.models import MODELS
+from tests.transforms.coordinates import measured
 
 
 @pytest.mark.parametrize("name", [n for n, d in SCALAR.items() if not d.discrete])
@@ -42,6 +43,13 @@ def test_observed_variables_get_none() -> None:
     assert log_density_function(result)(np.empty(0)) == pytest.approx(np.log(2.0) - 0.5 - 0.5 * np.log(2.0 * np.pi))
 
 
+def _coordinates(node: RandomVariable, value: np.ndarray) -> np.ndarray:
+    """The coordinates by which the value of a free variable is measured."""
+    transform = TRANSFORMS[node.transform]
+    events = np.reshape(value, (-1, *np.shape(value)[np.ndim(value) - transform.event_rank :]))
+    return np.concatenate([np.ravel(measured(transform.supports[0].name, event)) for event in events])
+
+
 @pytest.mark.parametrize("model_name", MODELS)
 def test_the_compiled_density_is_the_natural_one_with_the_jacobian(model_name: str) -> None:
     """log|d natural / d unconstrained| by central differences of the constraining function, no formula of it."""
@@ -55,13 +63,16 @@ def test_the_compiled_density_is_the_natural_one_with_the_jacobian(model_name: s
         position = generator.uniform(-1.0, 1.0, size)
 
         def natural(at: np.ndarray) -> np.ndarray:
-            return np.concatenate([np.ravel(v) for v in constrain(at)] or [np.empty(0)])
+            values = zip(result.free, constrain(at), strict=True)
+            return np.concatenate([np.ravel(_coordinates(node, value)) for node, value in values] or [np.empty(0)])
 
         with np.errstate(all="ignore"):
             free = dict(zip(names, constrain(position), strict=True))
             steps = 1e-6 * np.eye(size)
             rows = [(natural(position + s) - natural(position - s)) / 2e-6 for s in steps]
-            jacobian = np.linalg.slogdet(np.array(rows)).logabsdet if size else 0.0
+            # The volume that the rows span: the determinant, where there are as many coordinates as numbers.
+            slopes = np.array(rows)
+            jacobian = 0.5 * np.linalg.slogdet(slopes @ slopes.T).logabsdet if size else 0.0
             expected = log_joint(result, free) + jacobian
             found = log_density(position)
         if np.isfinite(expected):

@@ -22,9 +22,15 @@ def test_rows_are_the_compiled_pointwise_log_likelihoods(model_name: str) -> Non
     position = np.random.default_rng(3).normal(size=layout.dimension)
     with np.errstate(all="ignore"):
         found = pointwise(position)[: len(likelihoods)]
-    weights = {"weighted": {"c": [1.0, 0.0, 2.0]}, "affine gamma": {"o": [1.0, 2.0, 0.5]}}.get(model_name, {})
+    weights = {"weighted": {"c": [1.0, 0.0, 2.0]}, "affine gamma": {"o": [1.0, 2.0, 0.5]}, "events": {"y": 2.0}}.get(
+        model_name, {}
+    )
     by_name = {n: np.ravel(np.multiply(weights.get(n, 1.0), f)) for n, f in zip(likelihoods, found, strict=True)}
-    rows = surface.rows(layout.unpack(position))
+    free = layout.unpack(position)
+    rows = surface.rows(free)
+    for node in result.deterministics:
+        if node.potential:
+            by_name[node.name] = np.ravel(surface.values(free)[node.name])
     assert rows.size == sum(v.size for v in by_name.values())
     assert np.allclose(np.sort(rows), np.sort(np.concatenate([np.empty(0), *by_name.values()])), rtol=1e-12)
 
