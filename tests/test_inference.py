@@ -69,6 +69,7 @@ def test_prior_plus_likelihood_plus_jacobian_is_lp() -> None:
 def test_lp_is_the_sum_of_its_parts_for_vectors_and_potentials() -> None:
     model = (
         Builder()
+        .data("keep", [True, True, True, False])
         .rv("w", exmc.Dirichlet([1.0, 2.0, 3.0]))
         .rv("c", exmc.Normal(0, 2), shape=2, transform="ordered")
         .rv("k", exmc.Categorical("w"), observed=[0, 2, 1])
@@ -76,7 +77,7 @@ def test_lp_is_the_sum_of_its_parts_for_vectors_and_potentials() -> None:
             "y",
             exmc.MvNormal("c", cov=[[1.0, 0.2], [0.2, 2.0]]),
             observed=np.ones((4, 2)),
-            mask=[True, True, True, False],
+            mask="keep",
         )
         .potential("p", "-c**2", keep=True)
     )

@@ -226,7 +226,7 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> N
             where=("variables", node.name, *((low,) if low in call.arguments else ())),
         )
     if isinstance(node, Observation) and is_constant(node.value, model):
-        _check_seen(node, model, form.support, bounds)
+        _check_seen(node, model, form, bounds)
 
 
 def _check_arguments(call: Call, model: Model, where: tuple[str, ...]) -> None:
@@ -255,12 +255,14 @@ def _known_bounds(call: Call, model: Model, types: Mapping[str, ArrayType]) -> l
     return None if any(np.isnan(bound).any() for bound in bounds) else bounds
 
 
-def _check_seen(node: Observation, model: Model, support: Support, bounds: list[Any]) -> None:
+def _check_seen(node: Observation, model: Model, form: Form, bounds: list[Any]) -> None:
     seen = np.asarray(constant_value(node.value, model))
     kept: Any = True
     if node.mask is not None and is_constant(node.mask, model):
-        kept = np.asarray(constant_value(node.mask, model), bool)  # what is masked out may be anything
-    _check_inside(seen, support, tuple(bounds), ("variables", node.name, "observed"), kept)
+        # What is masked out may be anything.
+        kept = np.asarray(constant_value(node.mask, model), bool)
+        kept = kept.reshape(kept.shape + (1,) * (form.rank - form.support.event_rank))
+    _check_inside(seen, form.support, tuple(bounds), ("variables", node.name, "observed"), kept)
 
 
 def _check_variable(node: RandomVariable, model: Model) -> None:

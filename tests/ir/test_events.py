@@ -57,7 +57,7 @@ def test_the_event_comes_from_the_parameters_and_the_batch_from_what_is_left() -
         (built().rv("x", "Dirichlet", alpha=1.0), r"variables\.x: .*do not tell how long a value is.*dims or a shape"),
         (built().rv("x", "LKJCholesky", eta=1.0, shape=3), r"variables\.x: a value of LKJCholesky has 2 axes or more"),
         (built().rv("x", "LKJCholesky", eta=1.0, shape=(2, 3)), r"variables\.x: a matrix of shape \(2, 3\) is not sq"),
-        (built().rv("x", "MvNormal", mu=np.ones((4, 3)), cov="S", shape=(2, 3)), r"variables\.x\.mu: shapes do not fit"),
+        (built().rv("x", "MvNormal", mu=np.ones((4, 3)), cov="S", shape=(2, 3)), r"variables\.x\.mu: shapes do not"),
         (
             built().rv("x", MvNormal("m", cov="S"), observed=np.ones((2, 3)), mask=[True, False, True]),
             r"variables\.x\.mask: shapes do not fit",
@@ -81,7 +81,7 @@ def test_the_event_comes_from_the_parameters_and_the_batch_from_what_is_left() -
             r"variables\.x\.components\.1: component 1 has values of another kind",
         ),
         (built().rv("x", Truncated(MvNormal("m", cov="S"))), r"variables\.x\.of: Truncated takes .* numbers"),
-        (built().rv("x", Truncated(Normal(0, -1.0), lower=0)), r"variables\.x\.of\.sigma: the value -1.0 is not a posi"),
+        (built().rv("x", Truncated(Normal(0, -1.0), lower=0)), r"variables\.x\.of\.sigma: the value -1.0 is not"),
         (built().rv("x", Truncated(Normal(0, "q"), lower=0)), r"variables\.x\.of\.sigma: there is no variable.*'q'"),
         (built().rv("x", Truncated(Normal(0, 1), lower=2, upper=1)), r"variables\.x: .*2 is not below .*1"),
         (built().rv("x", Truncated(Normal(0, 1), lower=2), observed=[1.0]), r"observed: the value 1.0 at \[0\]"),
