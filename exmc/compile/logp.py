@@ -10,7 +10,8 @@ import autograd.numpy as anp
 import numpy as np
 
 from exmc.compile.layout import Layout, layout_of, posterior_names
-from exmc.errors import CompileError
+from exmc.distributions.law import Law
+from exmc.errors import CompileError, ModelError
 from exmc.ir.calls import batch_of, form_of, law_at
 from exmc.ir.check import infer_types
 from exmc.ir.constants import constant_value, is_constant
@@ -96,7 +97,8 @@ class _Plan:
                 transform, law = _transform_of(node), law_at(node.call, values)
                 bounds = law.bounds
                 values[node.name] = transform.constrain(free, *bounds)
-                prior, jacobian = law.log_density(values[node.name]), transform.log_jacobian(free, *bounds)
+                prior = _density(law, node.name, values[node.name])
+                jacobian = transform.log_jacobian(free, *bounds)
                 shape = self.batch_shape(node.name, node.call)
                 if transform.event_rank == law.form.rank:
                     terms.append(anp.sum(_filled(prior + jacobian, shape)))
@@ -138,9 +140,17 @@ def _pointwise_terms(plan: _Plan, priors: tuple[RandomVariable, ...], seen: Valu
     found = [_pointwise(o, values, plan.observed_shape(o)) for o in plan.observations]
     values |= seen
     for variable in priors:
-        terms = law_at(variable.call, values).log_density(values[variable.name])
+        terms = _density(law_at(variable.call, values), variable.name, values[variable.name])
         found.append(_filled(terms, plan.batch_shape(variable.name, variable.call)))
     return tuple(found)
+
+
+def _density(law: Law, name: str, value: Any) -> Any:
+    """The log density of each event of `value`; errors, of a user's own density, name the variable."""
+    try:
+        return law.log_density(as_number(value))
+    except ModelError as error:
+        raise error.within("variables", name) from None
 
 
 def _transform_of(node: RandomVariable) -> Transform:
@@ -152,7 +162,7 @@ def _transform_of(node: RandomVariable) -> Transform:
 def _pointwise(node: Observation, values: Values, shape: tuple[int, ...]) -> Any:
     """Log likelihood of each event (of the whole, for a joint observation); zero where masked."""
     assert isinstance(node.target, Call)
-    terms = _filled(law_at(node.target, values).log_density(as_number(values[node.name])), shape)
+    terms = _filled(_density(law_at(node.target, values), node.name, values[node.name]), shape)
     jacobian = evaluate(node.log_jacobian, values)
     if node.joint:
         return anp.sum(terms) + jacobian
