@@ -61,3 +61,18 @@ def test_derivatives_equal_differences(name: str) -> None:
     for k in range(3):
         a, b, c, d = (float(scalar(n * step * np.eye(3)[k])) for n in (-2, -1, 1, 2))
         assert found[k] == pytest.approx((a - 8 * b + 8 * c - d) / (12 * step), rel=1e-7, abs=1e-8)
+
+
+def test_over_batch_broadcasts_what_stands_before_the_matrices() -> None:
+    generator = np.random.default_rng(7)
+    roots = generator.normal(size=(2, 1, 3, 3))
+    matrices = roots @ np.swapaxes(roots, -1, -2) + np.eye(3)
+    vectors = generator.normal(size=(4, 3))
+    found = linalg.over_batch(linalg.solve_posdef, (2, 1), matrices, vectors)
+    assert found.shape == (2, 4, 3)
+    for i in range(2):
+        for j in range(4):
+            np.testing.assert_allclose(found[i, j], np.linalg.solve(matrices[i, 0], vectors[j]), rtol=1e-10)
+    np.testing.assert_array_equal(
+        linalg.over_batch(linalg.cholesky, (2,), matrices[0, 0]), linalg.cholesky(matrices[0, 0])
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import autograd.numpy as np
@@ -65,11 +65,14 @@ class Form:
         Name of the transform that a free variable gets by default; "" if it can only be observed.
     event
         Names of the axes of one value: () for a number, ("n",) for a vector.
+    cumulative
+        Whether there are cumulative probabilities, as far as the parts are concerned.
     """
 
     support: Support
     transform: str
     event: tuple[str, ...] = ()
+    cumulative: bool = True
 
     @property
     def rank(self) -> int:
@@ -173,7 +176,8 @@ class Distribution:
 
     def form_of(self, parts: Mapping[str, Any]) -> Form:
         """Its form, given the forms and texts among its parameters, by name."""
-        return Form(self.support, self.transform, self.event) if self.form is None else self.form(parts)
+        form = Form(self.support, self.transform, self.event) if self.form is None else self.form(parts)
+        return form if self.log_cdf is not None else replace(form, cumulative=False)
 
     def accepts(self, names: Collection[str]) -> bool:
         """Whether `names` are one of the alternatives, with or without optional parameters."""

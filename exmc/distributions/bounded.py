@@ -50,6 +50,17 @@ def require_numbers(form: Form, name: str) -> Form:
     return form
 
 
+def require_probabilities(form: Form, name: str) -> Form:
+    """`form`, if it is of numbers with cumulative probabilities; else a ModelError of the wrapper called `name`."""
+    if not require_numbers(form, name).cumulative:
+        raise ModelError(
+            f"{name} needs cumulative probabilities, which this distribution does not have.",
+            where=("of",),
+            remedy="Use one of another family.",
+        )
+    return form
+
+
 def edges_within(law: Law, lower: Array | None, upper: Array | None) -> tuple[Array | None, Array | None]:
     """The least and the largest value of `law` between `lower` and `upper`; None where there is none."""
     low, high = law.edges

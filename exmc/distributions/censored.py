@@ -10,14 +10,14 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Form, Parameter, masked
-from exmc.distributions.bounded import bounded_form, has_edges, limits_within, log_mass, require_numbers
+from exmc.distributions.bounded import bounded_form, has_edges, limits_within, log_mass, require_probabilities
 from exmc.distributions.law import Law
 from exmc.special import Array, select
 from exmc.transforms import REAL
 
 
 def _form(parts: Mapping[str, Any]) -> Form:
-    form = require_numbers(parts["of"], "Censored")
+    form = require_probabilities(parts["of"], "Censored")
     low, high = has_edges(form)
     return bounded_form(form.discrete, low or "lower" in parts, high or "upper" in parts, free=False)
 
@@ -49,7 +49,7 @@ def _draw(
 
 
 def _interval_form(parts: Mapping[str, Any]) -> Form:
-    return Form(require_numbers(parts["of"], "IntervalCensored").support, "")
+    return Form(require_probabilities(parts["of"], "IntervalCensored").support, "")
 
 
 def _interval_limits(of: Law, upper: Array) -> tuple[Array, ...]:

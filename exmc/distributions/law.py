@@ -59,12 +59,8 @@ class Law:
         return self.distribution.log_density(value, **self._filled(np.shape(value)))
 
     def log_cdf(self, value: Array) -> Array:
-        """The logarithm of the probability of at most `value`; raises ModelError where the family has none."""
-        if self.distribution.log_cdf is None:
-            raise ModelError(
-                f"{self.distribution.name} has no cumulative distribution function.",
-                remedy="It can be neither truncated nor censored.",
-            )
+        """The logarithm of the probability of at most `value`; its form says whether there is one."""
+        assert self.distribution.log_cdf is not None
         return self.distribution.log_cdf(value, **self.parameters)
 
     def log_ccdf(self, value: Array) -> Array:

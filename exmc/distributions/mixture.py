@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import autograd.numpy as np
@@ -19,7 +20,7 @@ from exmc.transforms import REAL, SIMPLEX
 
 def _form(parts: Mapping[str, Any]) -> Form:
     forms: tuple[Form, ...] = parts["components"]
-    first = forms[0]
+    first = replace(forms[0], cumulative=all(form.cumulative for form in forms))
     for i, form in enumerate(forms):
         if form.rank != first.rank or form.discrete != first.discrete or bool(form.transform) != bool(first.transform):
             raise ModelError(
@@ -33,7 +34,7 @@ def _form(parts: Mapping[str, Any]) -> Form:
         return first
     edges = [has_edges(form) for form in forms]
     low, high = all(low for low, _ in edges), all(high for _, high in edges)
-    return bounded_form(first.discrete, low, high, bool(first.transform))
+    return replace(bounded_form(first.discrete, low, high, bool(first.transform)), cumulative=first.cumulative)
 
 
 # The bounds of components differ, so that the mixture's are worked out.

@@ -16,7 +16,7 @@ from exmc.distributions.bounded import (
     has_edges,
     limits_within,
     log_mass,
-    require_numbers,
+    require_probabilities,
 )
 from exmc.distributions.law import Law
 from exmc.errors import ModelError
@@ -28,7 +28,7 @@ _HALVINGS = 200
 
 
 def _form(parts: Mapping[str, Any]) -> Form:
-    form = require_numbers(parts["of"], "Truncated")
+    form = require_probabilities(parts["of"], "Truncated")
     low, high = has_edges(form)
     return bounded_form(form.discrete, low or "lower" in parts, high or "upper" in parts, bool(form.transform))
 

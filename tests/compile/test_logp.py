@@ -12,6 +12,7 @@ from scipy.special import expit
 
 from exmc.compile.layout import layout_of
 from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
+from exmc.distributions import Dirichlet, Flat, MvNormal, Normal
 from exmc.errors import CompileError
 from exmc.ir.builder import Builder
 from exmc.rewrite.run import rewrite
@@ -181,3 +182,37 @@ def test_what_counts_for_nothing_may_be_impossible() -> None:
     expected = stats.halfnorm.logpdf(np.exp(log_h)) + log_h - 2.0 * log_h
     assert log_density_function(model)(np.array([log_h])) == pytest.approx(expected, rel=1e-13)
     assert np.isfinite(grad(log_density_function(model))(np.array([log_h]))).all()
+
+
+def test_vectors_restrictions_bounds_that_are_variables_and_potentials() -> None:
+    model = (
+        Builder()
+        .rv("w", Dirichlet([1.0, 2.0, 3.0]))
+        .rv("c", Normal([0.0, 1.0], 2.0), shape=(2, 2), transform="ordered")
+        .rv("a", "Uniform")
+        .rv("b", Flat(lower=0.0, upper="1 - a"))
+        .rv("v", MvNormal("w", cov=np.diag([1.0, 2.0, 3.0])), shape=(2, 3))
+        .potential("p", "a * w")
+        .build()
+    )
+    position = np.random.default_rng(2).normal(size=2 + 4 + 1 + 1 + 6)
+    rewritten = rewrite(model).model
+    names = ["w", "c", "a", "b", "v"]
+    w, c, a, b, v = constrain_function(rewritten, names)(position)
+    assert np.all(np.diff(c, axis=1) > 0)
+    assert 0 < b < 1 - a
+    expected = (
+        stats.dirichlet([1.0, 2.0, 3.0]).logpdf(w)
+        + np.log(w).sum()
+        + 0.5 * np.log(3.0)
+        + stats.norm.logpdf(c, [0.0, 1.0], 2.0).sum()
+        + np.log(np.diff(c, axis=1)).sum()
+        + np.log(a * (1 - a))
+        + np.log(b * (1 - a - b) / (1 - a))
+        + stats.multivariate_normal(w, np.diag([1.0, 2.0, 3.0])).logpdf(v).sum()
+        + (a * w).sum()
+    )
+    assert log_density_function(rewritten)(position) == pytest.approx(expected, rel=1e-12)
+    pointwise, likelihoods, priors = pointwise_function(model, rewritten)
+    assert (likelihoods, priors) == ((), tuple(names))
+    assert [np.shape(term) for term in pointwise(position)] == [(), (2, 2), (), (), (2,)]

@@ -36,3 +36,8 @@ def undifferentiable(value):
 
 
 not_a_function = 3
+
+
+def short_draw(generator, shape):
+    """Forgets the last axis."""
+    return np.zeros(shape[:-1])

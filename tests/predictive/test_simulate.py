@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from exmc.distributions import Mixture, Normal, Truncated
 from exmc.errors import ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
@@ -154,3 +155,30 @@ def test_four_thousand_draws_of_a_thousand_rows_are_quick() -> None:
     began = time.process_time()
     simulate(model, 1, "prior", Samples.grid([0], 4000))
     assert time.process_time() - began < 2.0
+
+
+def test_restricted_vectors_are_drawn_within_their_restriction() -> None:
+    model = Builder().rv("c", "Normal", mu=[0.0, 1.0, 0.5], sigma=2.0, shape=(4, 3), transform="ordered").build()
+    found = simulate(model, 3, "prior", Samples.grid([0], 500))["c"]
+    assert np.all(np.diff(found, axis=-1) > 0)
+    # By rejection of whole vectors: the restriction's own mean, not that of sorted draws.
+    generator = np.random.default_rng(9)
+    draws = generator.normal([0.0, 1.0, 0.5], 2.0, size=(200_000, 3))
+    kept = draws[np.all(np.diff(draws, axis=-1) > 0, axis=-1)]
+    error = np.sqrt(kept.var(axis=0) * (1.0 / len(kept) + 1.0 / 2000))
+    assert np.all(np.abs(found.reshape(-1, 3).mean(axis=0) - kept.mean(axis=0)) / error < 4.0)
+
+
+def test_a_restriction_without_probability_is_refused() -> None:
+    model = Builder().rv("z", "Normal", shape=3, transform="sum_to_zero").build()
+    with pytest.raises(ModelError, match=r"variables\.z: fewer than one in 1000 draws of Normal is a vector whose"):
+        simulate(model, 1, "prior", Samples.grid([0], 2))
+
+
+def test_components_of_a_wrapper_are_evaluated_for_each_sample() -> None:
+    mixture = Mixture("w", [Normal("m", 0.1), Truncated(Normal("m + 10", 0.1), lower="m + 10")])
+    model = Builder().rv("m", "Normal", sigma=5.0).rv("w", "Dirichlet", alpha=[1.0, 1.0]).rv("x", mixture).build()
+    found = simulate(model, 3, "prior", Samples.grid([0], 400))
+    away = found["x"] - found["m"]
+    assert np.all((np.abs(away) < 0.6) | ((away >= 10.0) & (away < 10.6)))
+    assert 100 < (away > 5).sum() < 300
