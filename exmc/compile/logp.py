@@ -103,7 +103,7 @@ class _Plan:
                 if transform.event_rank == law.form.rank:
                     terms.append(anp.sum(_filled(prior + jacobian, shape)))
                 else:
-                    # A vector of variables, restricted together: a density an element, a Jacobian a vector.
+                    # One counts by vectors, the other by their elements.
                     terms += [anp.sum(_filled(prior, shape)), anp.sum(jacobian)]
         return values, terms
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from exmc.distributions import DISTRIBUTIONS
@@ -102,25 +102,6 @@ def law_of(call: Call, value_of: Callable[[Expression], Any]) -> Law:
 def law_at(call: Call, values: Mapping[str, Any]) -> Law:
     """`call` with names looked up in `values` (arrays or traced values). Bools count as 0 and 1."""
     return law_of(call, lambda expression: as_number(evaluate(expression, values)))
-
-
-def call_bounds(call: Call, values: Mapping[str, Any]) -> list[Any]:
-    """The bounds of the support of `call`, names looked up in `values` (arrays or traced values)."""
-    return list(law_at(call, values).bounds)
-
-
-def call_log_density(call: Call, value: Any, values: Mapping[str, Any]) -> Any:
-    """The log density of each event of `value` under `call`. Bools count as 0 and 1, in the value as well."""
-    return law_at(call, values).log_density(as_number(value))
-
-
-def calls_in(call: Call) -> Iterator[Call]:
-    """`call` and the calls among its parameters, at any depth."""
-    yield call
-    for _, argument in call.parameters:
-        for part in argument if isinstance(argument, tuple) else (argument,):
-            if isinstance(part, Call):
-                yield from calls_in(part)
 
 
 def batch_of(found: ArrayType, form: Form) -> ArrayType:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 from scipy import stats
 
-from exmc.ir.calls import call_bounds, call_log_density, form_of, restricted_to, unconstrained_type
+from exmc.ir.calls import form_of, law_at, restricted_to, unconstrained_type
 from exmc.ir.expressions import Constant, ref
 from exmc.ir.nodes import Call, RandomVariable
+from exmc.ir.operations import as_number
 from exmc.ir.types import ArrayType
 
 
 def test_bools_count_in_values_parameters_and_bounds() -> None:
     values = {"f": np.array([True, False])}
     normal = Call("Normal", (("mu", ref("f")), ("sigma", Constant(True))))
-    assert np.allclose(call_log_density(normal, values["f"], values), stats.norm.logpdf([0.0, 0.0]), rtol=1e-15)
-    low, high = call_bounds(Call("Uniform", (("low", ref("f")), ("high", ref("h")))), values | {"h": 2.0})
+    assert np.allclose(
+        law_at(normal, values).log_density(as_number(values["f"])), stats.norm.logpdf([0.0, 0.0]), rtol=1e-15
+    )
+    low, high = law_at(Call("Uniform", (("low", ref("f")), ("high", ref("h")))), values | {"h": 2.0}).bounds
     assert (low.tolist(), high) == ([1, 0], 2.0)
     assert low.dtype.kind == "i"
 
