@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -171,6 +171,40 @@ def compare(
         ranking = rank({d: RunStore.open(d).read() for d in directories}, method)
         print(json.dumps(comparison_document(ranking)) if as_json else comparison_text(ranking))
         return PASSED
+
+    return _guarded(action, debug)
+
+
+@app.command()
+def sbc(
+    config: ConfigFile,
+    replications: Annotated[int, typer.Option("--replications", min=10, help="How many times to simulate.")] = 100,
+    out: Out = None,
+    set_: Set = None,
+    scheduler: Scheduler = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Calibrate CONFIG by simulation: fit data drawn from its prior, and test whether the truth's ranks are uniform."""
+
+    def action(scene: Scene) -> int:
+        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
+        with stopped_at_once():
+            from pipelines.config import with_out
+            from pipelines.sbc import PICTURE, ZARR, calibrate
+            from pipelines.terminal import counting
+        if out is None:
+            # A calibration of a config is another thing than its run.
+            checked = replace(checked, config=with_out(checked.config, f"{checked.config.out}-sbc"))
+        with counting(f"{checked.config.name}: replications", replications, quiet or as_json) as on_done:
+            verdict = calibrate(checked, replications, on_done)
+        if as_json:
+            print(json.dumps([row._asdict() | {"passed": row.passed} for row in verdict.rows]))
+        else:
+            folder = _shown(verdict.directory)
+            print(f"{verdict.text}\n\nThe ranks are in {folder}/{ZARR}, their picture is {folder}/{PICTURE}.")
+        return PASSED if verdict.passed else DOUBTFUL
 
     return _guarded(action, debug)
 

@@ -7,7 +7,7 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -273,6 +273,29 @@ class _Following:
                 remedy=f"Tracebacks: {self.plan.directory}/state/chain-*/failed.json",
             )
         return self.stopped()
+
+
+def for_each(
+    client: Client, label: str, function: Callable[..., Any], shared: Any, items: Iterable[Any], retries: int
+) -> Iterator[Any]:
+    """What ``function(shared, item)`` returns for each of `items`, a task each, in the order in which they finish.
+
+    Raises what a task raised, and `ClusterError` if the cluster is lost.
+    """
+    token = secrets.token_hex(2)
+    sent = client.scatter(shared, hash=False)  # type: ignore[no-untyped-call]
+    futures = [
+        client.submit(function, sent, item, key=f"exmc-{label}-{token}-{item}", pure=False, retries=retries)
+        for item in items
+    ]
+    try:
+        for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
+            yield future.result()
+    except _CONNECTION_LOST as error:
+        raise ClusterError("the connection to the scheduler was lost.", remedy="What is done is kept.") from error
+    finally:
+        with contextlib.suppress(Exception):
+            client.cancel(futures, force=True)  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager

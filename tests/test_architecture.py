@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
+    "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "distributions", "inference", "diagnostics"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of

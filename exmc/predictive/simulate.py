@@ -36,6 +36,11 @@ class Samples:
         labels = np.asarray(chains, dtype=np.int64)
         return cls(np.repeat(labels, draws), np.tile(np.arange(draws), len(labels)))
 
+    @classmethod
+    def one(cls, draw: int) -> Samples:
+        """The single sample numbered `draw` of chain 0."""
+        return cls(np.zeros(1, dtype=np.int64), np.array([draw], dtype=np.int64))
+
     def __len__(self) -> int:
         return len(self.chains)
 
