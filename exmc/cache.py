@@ -53,9 +53,9 @@ class ObjectCache:
     directory: Path
     maximum_bytes: int = MAXIMUM_BYTES
 
-    def get(self, key: str) -> bytes | None:
+    def get(self, key: str, suffix: str = ".o") -> bytes | None:
         """The object stored under a hexadecimal key, if it is there and whole."""
-        path = self._path(key)
+        path = self._path(key, suffix)
         try:
             content = path.read_bytes()
         except OSError:
@@ -71,7 +71,7 @@ class ObjectCache:
             os.utime(path)
         return payload
 
-    def put(self, key: str, payload: bytes) -> None:
+    def put(self, key: str, payload: bytes, suffix: str = ".o") -> None:
         """Store an object; readers see all of it or nothing. A directory that cannot be written is no error."""
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -81,15 +81,15 @@ class ObjectCache:
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(_MAGIC + hashlib.sha256(payload).digest() + payload)
-            os.replace(name, self._path(key))
+            os.replace(name, self._path(key, suffix))
         except OSError:
             with contextlib.suppress(OSError):
                 os.unlink(name)
             return
         self._trim()
 
-    def _path(self, key: str) -> Path:
-        return self.directory / f"{key}.o"
+    def _path(self, key: str, suffix: str) -> Path:
+        return self.directory / f"{key}{suffix}"
 
     def _trim(self) -> None:
         entries: list[tuple[float, int, Path]] = []

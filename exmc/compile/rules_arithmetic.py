@@ -115,10 +115,7 @@ def sign_outwards(primitive: str) -> Apply:
 
 
 def data_to_float(builder: Rewriter, operands: Operands, static: Static) -> int | None:
-    array = builder.constants.get(operands[0])
-    if array is None:
-        return None
-    return builder.derived((array, "to_float"), lambda: np.asarray(array, dtype=np.float64))
+    return builder.prepare("to_float", *operands) if operands[0] in builder.constants else None
 
 
 def double_negative(builder: Rewriter, operands: Operands, static: Static) -> int | None:

@@ -17,7 +17,7 @@ import pytest
 import exmc.compile.kernel as module
 from exmc import special
 from exmc.compile.kernel import Kernel, compile_density, compile_outputs, host_target
-from exmc.compile.record import autograd_value_and_gradient
+from exmc.compile.oracle import autograd_value_and_gradient
 from exmc.compile.symbols import special_address
 from exmc.errors import CompileError, MissingLoweringError
 from tests.compile.test_record import eight_schools
