@@ -14,12 +14,12 @@ from exmc.cache import ObjectCache, default_cache
 from exmc.compile.columns import split_columns
 from exmc.compile.function import DataFunction, with_data
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
-from exmc.compile.library import Entry, library_of
-from exmc.compile.lower import lower, require_machine_code
+from exmc.compile.library import Known, library_of
+from exmc.compile.lower import Program, lower, require_machine_code
 from exmc.compile.machine import BATCH_SIGNATURE, Code, Target, emit_object, host_target, loaded, object_key
 from exmc.compile.oracle import autograd_value_and_gradient, evaluate
 from exmc.compile.primitives import Array
-from exmc.compile.record import Recording, check_points, record_function
+from exmc.compile.record import check_points, record_function
 from exmc.compile.simplify import simplify
 from exmc.compile.tape import MOST_EQUATIONS, Tape
 from exmc.compile.verify import Oracle, remembered, verify_gradient, verify_outputs
@@ -199,39 +199,35 @@ def _native(
     directory = default_cache() if cache is None else ObjectCache(cache)
     gradient = oracle is not None
     library = library_of(function, f"{gradient} {dimension}", host_target(), directory)
-    entry = library.find() if library else None
-    if entry is not None:
-        return _built(entry, dimension, directory)
+    known = library.find() if library else None
+    if known is not None:
+        return build_kernel(known.program, dimension, known.output_shapes, directory)
     recording = record_function(function, dimension, gradient=gradient, oracle=oracle, most=most)
-    tape, entry = _lowered(recording, gradient)
-    kernel = _built(entry, dimension, directory)
-    verify(kernel, tape)
-    if library:
-        library.put(entry, recording.preparation, tape, bound=recording.bound)
-    return kernel
-
-
-def _lowered(recording: Recording, gradient: bool) -> tuple[Tape, Entry]:
     preparation = recording.preparation
     tape = preparation.absorb(simplify(recording.tape))
     tape = preparation.absorb(split_columns(tape))
     require_machine_code(tape, recording.places)
     program = lower(tape, scalar_first=gradient)
-    constants = {ident: constant.values for ident, constant in tape.constants.items()}
-    return tape, Entry(program.text, program.packing, program.workspace_size, tape.output_shapes, constants)
+    kernel = build_kernel(program, dimension, tape.output_shapes, directory)
+    verify(kernel, tape)
+    if library:
+        library.put(Known(program, tape.output_shapes), preparation, tape, bound=recording.bound)
+    return kernel
 
 
-def _built(entry: Entry, dimension: int, cache: ObjectCache | None) -> Kernel:
+def build_kernel(
+    program: Program, dimension: int, output_shapes: tuple[tuple[int, ...], ...], cache: ObjectCache | None
+) -> Kernel:
     """Compile a program, or take its object from the cache."""
     target = host_target()
-    key = object_key(entry.text, target)
+    key = object_key(program.text, target)
     code = cache.get(key) if cache else None
     if code is None:
-        code = emit_object(entry.text)
+        code = emit_object(program.text)
         if cache:
             cache.put(key, code)
-    table = entry.packing.arrays(entry.constants)
-    return Kernel(dimension, entry.output_shapes, entry.text, code, target, table, entry.workspace_size)
+    table = program.packing.arrays(program.constants)
+    return Kernel(dimension, output_shapes, program.text, code, target, table, program.workspace_size)
 
 
 def _known(engine: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,8 +16,8 @@ from exmc.cache import ObjectCache
 from exmc.compile import origin
 from exmc.compile.facts import FACTS
 from exmc.compile.function import DataFunction
+from exmc.compile.lower import Program
 from exmc.compile.machine import Target
-from exmc.compile.packing import Packing
 from exmc.compile.preparation import Preparation, run
 from exmc.compile.primitives import Array
 from exmc.compile.tape import Constant, Tape
@@ -27,14 +26,11 @@ from exmc.compile.written import Unwritable, packing_of, program_of, written_pac
 _SUFFIX = ".json"
 
 
-class Entry(NamedTuple):
-    """A program in LLVM IR, and the constants from which its data are packed, by value id."""
+class Known(NamedTuple):
+    """A program, with the data at hand, and the shapes of what it computes."""
 
-    text: str
-    packing: Packing
-    workspace_size: int
+    program: Program
     output_shapes: tuple[tuple[int, ...], ...]
-    constants: Mapping[int, Array]
 
 
 class Question(NamedTuple):
@@ -62,7 +58,7 @@ class Library:
     key: str
     data: tuple[Array, ...]
 
-    def find(self) -> Entry | None:
+    def find(self) -> Known | None:
         """The code that fits the data, and the data prepared for it; None if it is to be compiled.
 
         None, too, for data that cannot be prepared: what is wrong with them, compiling tells.
@@ -72,25 +68,25 @@ class Library:
         except (IndexError, ValueError, KeyError, TypeError):
             return None
 
-    def _find(self) -> Entry | None:
+    def _find(self) -> Known | None:
         key, constants = self.key, list[Constant]()
         while (page := self._read(key)) is not None:
             if "program" in page:
                 program, arguments = program_of(page["program"])
                 constants = [Constant(array) for array in run(program, arguments, self.data)]
             if "code" in page:
-                return _entry(page["code"], constants)
+                return _known(page["code"], constants)
             key = self._next(key, page, constants)
         return None
 
-    def put(self, entry: Entry, preparation: Preparation, tape: Tape, *, bound: bool) -> None:
+    def put(self, known: Known, preparation: Preparation, tape: Tape, *, bound: bool) -> None:
         """Keep code that was made of `tape`; `bound` code is for the values of these data alone."""
         if not origin.unchanged():
             return
         constants = list(tape.constants.values())
         try:
             program = written_program(*preparation.program(constants))
-            code = _written_entry(entry, tuple(tape.constants))
+            code = _written(known, tuple(tape.constants))
         except Unwritable:
             return
         digests = [Question("digest", "argument", number) for number in range(len(self.data))]
@@ -133,17 +129,17 @@ def _key(*parts: str) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _written_entry(entry: Entry, idents: tuple[int, ...]) -> dict[str, Any]:
+def _written(known: Known, idents: tuple[int, ...]) -> dict[str, Any]:
     return {
-        "text": entry.text,
-        "packing": written_packing(entry.packing),
-        "workspace_size": entry.workspace_size,
-        "output_shapes": entry.output_shapes,
+        "text": known.program.text,
+        "packing": written_packing(known.program.packing),
+        "workspace_size": known.program.workspace_size,
+        "output_shapes": known.output_shapes,
         "constants": idents,
     }
 
 
-def _entry(code: dict[str, Any], constants: list[Constant]) -> Entry:
+def _known(code: dict[str, Any], constants: list[Constant]) -> Known:
     values = {ident: c.values for ident, c in zip(code["constants"], constants, strict=True)}
-    shapes = tuple(tuple(shape) for shape in code["output_shapes"])
-    return Entry(code["text"], packing_of(code["packing"]), code["workspace_size"], shapes, values)
+    program = Program(code["text"], packing_of(code["packing"]), code["workspace_size"], values)
+    return Known(program, tuple(tuple(shape) for shape in code["output_shapes"]))

@@ -18,7 +18,7 @@ from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.packing import Packing
-from exmc.compile.primitives import region
+from exmc.compile.primitives import Array, region
 from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, contiguous, schedule
 from exmc.compile.tape import Equation, Tape
 from exmc.errors import MissingLoweringError
@@ -43,12 +43,13 @@ class Program:
 
     The function `SYMBOL` has the signature of `exmc.density.DENSITY_SIGNATURE`. With `scalar_first` it returns the
     first output and writes the others to its second argument, one after the other; else it writes all and returns 0.
-    The function `BATCH_SYMBOL` calls it for many positions.
+    The function `BATCH_SYMBOL` calls it for many positions. Its data are packed from `constants`, arrays by value id.
     """
 
     text: str
     packing: Packing
     workspace_size: int
+    constants: Mapping[int, Array]
 
 
 def lower(tape: Tape, *, scalar_first: bool) -> Program:
@@ -66,7 +67,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
         text = text.replace(frame.writer.declarations["exmc_trigamma"], trigamma_text())
         for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
             text += "" if line in text else line + "\n"
-    return Program(text, frame.packing(), frame.workspace_size)
+    return Program(text, frame.packing(), frame.workspace_size, tape.values)
 
 
 def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:

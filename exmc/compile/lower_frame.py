@@ -10,7 +10,6 @@ import numpy as np
 
 from exmc.compile.lower_text import FLAGS, Memory, Register, Writer
 from exmc.compile.packing import Layout, Packing
-from exmc.compile.primitives import Array
 from exmc.compile.schedule import Schedule, contiguous, renamed_strides, view_strides
 from exmc.compile.tape import Equation, Tape
 
@@ -219,12 +218,8 @@ class Frame:
         """How the data are handed to the code: ours, then those of embedded functions."""
         wanted = {layout.constant for layout in self.layouts} & self.tape.literals.keys()
         literals = {ident: float(self.tape.literals[ident]) for ident in wanted}
-        embedded = tuple((e.frame.packing(), _values(e.frame.tape)) for e in self.embedded)
+        embedded = tuple((e.frame.packing(), e.frame.tape.values) for e in self.embedded)
         return Packing(tuple(self.scalars), tuple(self.layouts), literals, embedded)
-
-
-def _values(tape: Tape) -> dict[int, Array]:
-    return {ident: constant.values for ident, constant in tape.constants.items()}
 
 
 def index_dtype(size: int) -> str:

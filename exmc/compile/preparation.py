@@ -28,9 +28,10 @@ class Preparation:
 
     def absorb(self, tape: Tape) -> Tape:
         """`tape` with the results of its prepared equations, computed now, in place of these equations."""
-        moved = _with_ancestors(tape)
-        if not moved:
+        prepared = _prepared(tape)
+        if not prepared:
             return tape
+        moved = _with_ancestors(tape, prepared)
         builder = TapeBuilder(tape.dimension)
         values: dict[int, Any] = dict(tape.literals) | {i: c.values for i, c in tape.constants.items()}
         mine = {i: self._builder.literal(number) for i, number in tape.literals.items()}
@@ -48,7 +49,7 @@ class Preparation:
                 constant = Constant(_typed(values[ident], tape, ident))
                 self._idents[constant] = mine[ident]
                 theirs[ident] = builder.constant(constant)
-            if ident not in tape.prepared:
+            if ident not in prepared:
                 theirs[ident] = builder.apply(
                     equation.primitive, *(theirs[o] for o in equation.operands), **equation.static
                 )
@@ -85,12 +86,17 @@ def _typed(value: Any, tape: Tape, ident: int) -> Array:
     return np.ascontiguousarray(value, dtype=kind.dtype).reshape(kind.shape)
 
 
-def _with_ancestors(tape: Tape) -> set[int]:
+def _prepared(tape: Tape) -> set[int]:
+    """The prepared equations, and the conversions of data to floats."""
+    floats = {e.result for e in tape.equations if e.primitive == "to_float" and e.operands[0] in tape.constants}
+    return floats | tape.prepared
+
+
+def _with_ancestors(tape: Tape, prepared: set[int]) -> set[int]:
     """The prepared equations, and those that they need."""
-    moved = set(tape.prepared)
-    if moved:
-        made = {e.result for e in tape.equations}
-        for equation in reversed(tape.equations):
-            if equation.result in moved:
-                moved.update(o for o in equation.operands if o in made)
+    moved = set(prepared)
+    made = {e.result for e in tape.equations}
+    for equation in reversed(tape.equations):
+        if equation.result in moved:
+            moved.update(o for o in equation.operands if o in made)
     return moved

@@ -114,10 +114,6 @@ def sign_outwards(primitive: str) -> Apply:
     return apply
 
 
-def data_to_float(builder: Rewriter, operands: Operands, static: Static) -> int | None:
-    return builder.prepare("to_float", *operands) if operands[0] in builder.constants else None
-
-
 def double_negative(builder: Rewriter, operands: Operands, static: Static) -> int | None:
     inner = made_by(builder, operands[0], "negative")
     return inner[0] if inner else None

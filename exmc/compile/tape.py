@@ -109,6 +109,11 @@ class Tape:
         """The shapes of the outputs."""
         return tuple(self.types[output].shape for output in self.outputs)
 
+    @property
+    def values(self) -> dict[int, Array]:
+        """The arrays of the constants, by id."""
+        return {ident: constant.values for ident, constant in self.constants.items()}
+
     def check(self) -> None:
         """Raise CompileError unless ids are defined once and before use, and every type follows from its rule."""
         defined = {0, *self.literals, *self.constants}
@@ -128,8 +133,7 @@ class Tape:
 
     def evaluate(self, position: Array) -> tuple[Array, ...]:
         """The outputs at `position`, by numpy, one equation after the other: the oracle of compiled code."""
-        values: dict[int, Any] = {0: position, **self.literals}
-        values |= {ident: constant.values for ident, constant in self.constants.items()}
+        values: dict[int, Any] = {0: position, **self.literals, **self.values}
         with np.errstate(all="ignore"):
             for equation in self.equations:
                 values[equation.result] = equation.evaluate(values)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exmc.compile.lower_frame import index_dtype, narrowest, tiled
+from exmc.compile.facts import narrowest
+from exmc.compile.lower_frame import index_dtype
+from exmc.compile.packing import tiled
 
 
 @pytest.mark.parametrize(
