@@ -15,8 +15,9 @@ from exmc.errors import CompileError, TooLargeError
 Number = float | int | bool
 Parameters = tuple[tuple[str, Any], ...]
 
-MOST_EQUATIONS = 20_000
-"""TODO"""
+MOST_EQUATIONS = 25_000
+"""LLVM cannot be interrupted, so that what would keep it busy for long is refused before. So many equations take it 5 s
+as one chain of scalars and about a minute as many short loops; four times as many, five minutes and more."""
 
 
 @dataclass(frozen=True, slots=True)
