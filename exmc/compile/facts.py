@@ -10,6 +10,8 @@ import numpy as np
 
 from exmc.compile.primitives import Array
 
+_PIECE = 2**12
+
 
 def narrowest(array: Array) -> str:
     """The smallest dtype that holds every element of an array exactly."""
@@ -26,7 +28,13 @@ def digest(array: Array) -> str:
 
 
 def _lossless(array: Array, dtype: str) -> bool:
-    wide = np.asarray(array, dtype=np.float64)
+    flat = array.reshape(-1)
+    # In pieces that stay in the nearest cache.
+    return all(_lossless_piece(flat[start : start + _PIECE], dtype) for start in range(0, flat.size, _PIECE))
+
+
+def _lossless_piece(piece: Array, dtype: str) -> bool:
+    wide = np.asarray(piece, dtype=np.float64)
     with np.errstate(all="ignore"):
         there = wide.astype(dtype).astype(np.float64)
     # Bit by bit: -0 is no integer, and NaN is itself.

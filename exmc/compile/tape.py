@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -134,11 +134,22 @@ class Tape:
 
     def evaluate(self, position: Array) -> tuple[Array, ...]:
         """The outputs at `position`, by numpy, one equation after the other: the oracle of compiled code."""
-        values: dict[int, Any] = {0: position, **self.literals, **self.values}
-        with np.errstate(all="ignore"):
-            for equation in self.equations:
-                values[equation.result] = equation.evaluate(values)
-        return tuple(np.asarray(values[output]) for output in self.outputs)
+        return self.evaluator()(position)
+
+    def evaluator(self) -> Callable[[Array], tuple[Array, ...]]:
+        """`evaluate` for many positions: what does not depend on them is looked up once."""
+        known: dict[int, Any] = {**self.literals, **self.values}
+        steps = [(PRIMITIVES[e.primitive].evaluate, e.result, e.operands, e.static) for e in self.equations]
+
+        def evaluate(position: Array) -> tuple[Array, ...]:
+            values = {0: position, **known}
+            with np.errstate(all="ignore"):
+                for function, result, operands, static in steps:
+                    arguments = [values[o] for o in operands]
+                    values[result] = function(*arguments, **static) if static else function(*arguments)
+            return tuple(np.asarray(values[output]) for output in self.outputs)
+
+        return evaluate
 
     def __str__(self) -> str:
         lines = [f"v0: {self.types[0]} = position"]
