@@ -59,19 +59,35 @@ def pointwise_function(source: Model, model: Model) -> tuple[DataFunction, tuple
     likelihoods = tuple(o.name for o in plan.observations)
     data = plan.data + tuple(d.values for d in source.data.values())
     function = partial(_pointwise_terms, plan, priors, source)
-    name = identity("pointwise", model, identity("source", source))
+    whole = identity("source", source)
+    name = identity("pointwise", model, whole) if whole else ""
     return DataFunction(function, data, name, visits=True), likelihoods, tuple(v.name for v in priors)
 
 
 def identity(what: str, model: Model, *more: str) -> str:
-    """What a function of a model is, whatever values its data have: a digest of the model without them."""
+    """What a function of a model is, whatever values its data have: a digest of the model without them.
+
+    Empty for a model that names code of its user by import path: nobody knows what that code does tomorrow.
+    """
+    nodes = [encode_node(node) for node in model.nodes]
+    if names_code(nodes):
+        return ""
     document = {
         "what": [what, *more],
         "dims": {dim: len(labels) for dim, labels in model.coords.items()},
         "data": [[d.name, list(d.dims)] for d in model.data.values()],
-        "nodes": [encode_node(node) for node in model.nodes],
+        "nodes": nodes,
     }
     return hashlib.sha256(json.dumps(document).encode()).hexdigest()
+
+
+def names_code(document: Any) -> bool:
+    """Whether JSON values hold a text of the form ``package.module:function``."""
+    if isinstance(document, dict):
+        return any(names_code(value) for value in document.values())
+    if isinstance(document, list):
+        return any(names_code(value) for value in document)
+    return isinstance(document, str) and ":" in document
 
 
 class _Plan:
