@@ -77,7 +77,6 @@ def record_function(
     oracle
         What gradients are compared with; autograd if not given. A caller that has one compares machine code with its
         answers, and of a tape with large data nothing else is asked: that is slow, and finds what replaying would.
-
     most
         The number of equations beyond which recording ends.
 
@@ -90,7 +89,7 @@ def record_function(
     """
     generator = np.random.default_rng(20_240_229)
     position = generator.uniform(-1.0, 1.0, dimension) if example is None else np.array(example, dtype=np.float64)
-    with AUTOGRAD_LOCK, recording(), np.errstate(all="ignore"):
+    with AUTOGRAD_LOCK, np.errstate(all="ignore"):
         try:
             found = _recorded(function, position, gradient, most)
         except (ExmcError, KeyboardInterrupt):
@@ -107,18 +106,23 @@ def _recorded(function: DataFunction, position: Array, gradient: bool, most: int
     if function.data:
         data = [Constant(array) for array in function.data]
         try:
-            return _prepared(function, position, data, most, gradient=gradient)
+            found = _prepared(function, position, data, most, gradient=gradient)
         except TooLargeError:
             raise
         except Exception:
-            pass
+            # It looks at its data, or is wrong: recorded once more, it will tell.
+            return _prepared(function, position, function.data, most, gradient=gradient)
+        # Of a mask, say, only the values have a meaning in primitives.
+        if all(equation.primitive != "external" for equation in found.tape.equations):
+            return found
     return _prepared(function, position, function.data, most, gradient=gradient)
 
 
 def _prepared(
     function: DataFunction, position: Array, data: Sequence[Constant | Array], most: int, *, gradient: bool
 ) -> Recording:
-    tape, recorder = trace(function.apply, position, data, gradient=gradient, most=most)
+    with recording():
+        tape, recorder = trace(function.apply, position, data, gradient=gradient, most=most)
     traced = [d for d in data if isinstance(d, Constant)]
     preparation = Preparation(traced)
     return Recording(preparation.absorb(tape), preparation, len(traced) < len(data), recorder.places)

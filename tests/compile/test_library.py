@@ -179,15 +179,23 @@ def branching(values: np.ndarray) -> DataFunction:
     )
 
 
-def test_a_function_that_looks_at_its_data_is_known_for_these_data_only(tmp_path: Path, recordings: list[str]) -> None:
+def masking(values: np.ndarray) -> DataFunction:
+    """A density of as many terms as its data choose."""
+    return DataFunction(lambda x, y: -anp.sum((x[0] * anp.arange(3.0))[y > 0.0] ** 2) - x[0] ** 2, (values,), "mask")
+
+
+@pytest.mark.parametrize("make", [branching, masking])
+def test_a_function_that_looks_at_its_data_is_known_for_these_data_only(
+    make: Callable[[np.ndarray], DataFunction], tmp_path: Path, recordings: list[str]
+) -> None:
     above, below = np.array([1.0, 2.0, 0.5]), np.array([-1.0, 2.0, 0.5])
     for values in (above, below):
         recordings.clear()
-        assert_density(compile_density(branching(values), 1, cache=tmp_path), branching(values), 1)
+        assert_density(compile_density(make(values), 1, cache=tmp_path), make(values), 1)
         assert "record_function" in recordings
     recordings.clear()
     for values in (above, below):
-        assert_density(compile_density(branching(values), 1, cache=tmp_path), branching(values), 1)
+        assert_density(compile_density(make(values), 1, cache=tmp_path), make(values), 1)
     assert recordings == []
 
 
