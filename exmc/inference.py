@@ -88,7 +88,9 @@ def sample(
     tree = build_datatree(schema, groups, attributes)
     prior_draws = 500 if predictive else 0
     derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
-    return build_datatree(schema, groups | derived.groups, attributes | {"skipped_groups": derived.skipped})
+    notes = [str(note) for note in (*compiled.notes, *derived.notes)]
+    attributes |= {"skipped_groups": derived.skipped, "notes": notes}
+    return build_datatree(schema, groups | derived.groups, attributes)
 
 
 def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None = None) -> xr.DataTree:

@@ -36,8 +36,18 @@ class StoppedError(ExmcError):
     """A run that was stopped on request; it can be resumed."""
 
 
-def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Diagnosed:
-    """Run `plan`, whose run directory exists, to its end.
+def _unlocated(error: ExmcError) -> ExmcError:
+    return error
+
+
+def follow(
+    client: Client,
+    plan: Plan,
+    on_event: Listener,
+    started: float,
+    locate: Callable[[ExmcError], ExmcError] = _unlocated,
+) -> Diagnosed:
+    """Run `plan`, whose run directory exists, to its end; `locate` says where in the config a note belongs.
 
     Every completion is pushed here by the scheduler; the chain's next segment is then submitted. Ctrl-C while chains
     draw asks them to stop, waits until what they have drawn is committed and raises `StoppedError`; a second one, or
@@ -52,7 +62,7 @@ def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Di
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    run = _Following(client, plan, on_event, started)
+    run = _Following(client, plan, on_event, started, locate)
     try:
         with _stopped_by_interrupt(run):
             run.prepare()
@@ -74,6 +84,7 @@ class _Following:
     plan: Plan
     on_event: Listener
     started: float
+    locate: Callable[[ExmcError], ExmcError]
     futures: dict[str, Future[Any]] = field(default_factory=dict)
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
@@ -120,9 +131,7 @@ class _Following:
         for future in self.completions(built, rewritten, compiled):
             self.result(future)
             self.stage_done(names[future.key])
-        note = self.result(next(self.completions(self.submit("note", stages.note_on, compiled))))
-        if note:
-            self.tell(Event(kind="note", seconds=self.elapsed(), message=note))
+        self.tell_notes(self.result(next(self.completions(self.submit("note", stages.notes_on, compiled)))))
 
     def await_worker(self) -> None:
         """Return once the cluster has a worker. Tasks are waiting by now, which is what lets an adaptive one grow."""
@@ -200,6 +209,7 @@ class _Following:
         future = self.submit("diagnose", stages.diagnose_run, self.plan, self.futures["compile"])
         next(self.completions(future))
         found: Diagnosed = self.result(future)
+        self.tell_notes(found.notes)
         self.stage_done("diagnose")
         return found
 
@@ -243,6 +253,11 @@ class _Following:
         now = time.perf_counter()
         self.tell(Event(kind="stage", seconds=self.elapsed(), stage=stage, took=now - self.stage_began))
         self.stage_began = now
+
+    def tell_notes(self, notes: tuple[ExmcError, ...]) -> None:
+        """Say what is slow, and where in the config that comes from."""
+        for note in notes:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=str(self.locate(note))))
 
     def tell(self, event: Event) -> None:
         self.on_event(event)

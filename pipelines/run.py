@@ -97,7 +97,9 @@ def start(checked: Checked, on_event: Listener) -> RunResult:
         plan = create_run(checked)
         with _driving(plan, on_event) as listener:
             listener(_begun(plan, began))
-            return _result(plan, follow(client, plan, listener, began), listener, began)
+            places = checked.config.places
+            diagnosed = follow(client, plan, listener, began, lambda error: places.locate(error, "model"))
+            return _result(plan, diagnosed, listener, began)
 
 
 def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Cluster | None = None) -> RunResult:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import xarray as xr
@@ -12,7 +12,7 @@ from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import derived_groups
 from exmc.diagnostics.checks import diagnose
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
-from exmc.errors import ExmcError, StoreError
+from exmc.errors import CompileError, ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.rewrite.run import Rewriting, rewrite
@@ -24,13 +24,15 @@ from pipelines.plan import MODEL, Plan, fingerprint
 class Diagnosed:
     """How a run's draws were judged: whether every check passed, the report as text, and as JSON values.
 
-    `skipped` holds, by name, the groups that the store does not have, and why.
+    `skipped` holds, by name, the groups that the store does not have, and why; `notes`, what of the last stage was
+    computed by autograd.
     """
 
     passed: bool
     text: str
     values: Mapping[str, Any]
     skipped: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[CompileError, ...] = ()
 
 
 def load_recorded(plan: Plan) -> Model:
@@ -67,14 +69,15 @@ def compile_rewritten(rewriting: Rewriting, plan: Plan) -> CompiledModel:
     return compile_model(rewriting.source, rewriting.model, engine=plan.engine)
 
 
-def note_on(compiled: CompiledModel) -> str:
-    """What the user should know of the compiled model; often nothing."""
-    return compiled.note
+def notes_on(compiled: CompiledModel) -> tuple[CompileError, ...]:
+    """What the user should know of the compiled model, with its places in the model; often nothing."""
+    return compiled.notes
 
 
 def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
     """Stage 6: derive the groups that need all draws, finalise the store, judge it."""
     store = RunStore.open(plan.path)
+    notes: tuple[CompileError, ...] = ()
     if not store.complete:
         derived = derived_groups(
             compiled,
@@ -84,8 +87,10 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
             prior_draws=plan.prior_draws,
             predictive=plan.posterior_predictive,
         )
-        store.finalise(derived.groups, {"skipped_groups": derived.skipped})
-    return judge(store.read(loaded=False))
+        notes = derived.notes
+        everything = [str(note) for note in (*compiled.notes, *notes)]
+        store.finalise(derived.groups, {"skipped_groups": derived.skipped, "notes": everything})
+    return replace(judge(store.read(loaded=False)), notes=notes)
 
 
 def judge(tree: xr.DataTree) -> Diagnosed:

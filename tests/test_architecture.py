@@ -42,9 +42,9 @@ LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.tables"}
 
 # Third parties, and the only modules (or packages, with a trailing dot) that may import them.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {
-    "autograd.tracer": ("exmc.compile.record",),
-    "autograd.core": ("exmc.compile.record",),
-    "llvmlite": ("exmc.compile.kernel",),
+    "autograd.tracer": ("exmc.compile.tracing", "exmc.compile.oracle"),
+    "autograd.core": ("exmc.compile.tracing", "exmc.compile.oracle"),
+    "llvmlite": ("exmc.compile.machine",),
     "numba": ("exmc.nuts.",),
     "zarr": ("exmc.trace.store",),
     "yaml": ("pipelines.yaml_lines",),

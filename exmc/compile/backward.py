@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import primitive
+from autograd.extend import Box, primitive
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import unbroadcast_f
@@ -45,9 +45,14 @@ class Scattered(NamedTuple):
 
 @primitive  # type: ignore[untyped-decorator]
 def scatter_sum(shape: tuple[int, ...], places: tuple[Any, ...], *values: Array) -> Array:
-    """Zeros of `shape` to which each value is added at its place, repeated places adding up."""
+    """Zeros of `shape` to which each value is added at its place, repeated places adding up.
+
+    The places that are None follow after the values: there they may be traced.
+    """
     result = np.zeros(shape)
-    for place, value in zip(places, values, strict=True):
+    rest = iter(values[len(places) :])
+    for place, value in zip(places, values, strict=False):
+        place = next(rest) if place is None else place
         if isinstance(place, FlatIndex):
             np.add.at(result.reshape(-1), place.numbers, value)
         else:
@@ -78,7 +83,9 @@ def accumulate(contributions: list[Value]) -> Value:
         total = anp.add(total, other)
     if not sparse:
         return total
-    scattered = scatter_sum(sparse[0].shape, tuple(s.place for s in sparse), *(s.value for s in sparse))
+    places = tuple(None if isinstance(s.place, Box) else s.place for s in sparse)
+    traced = [s.place for s in sparse if isinstance(s.place, Box)]
+    scattered = scatter_sum(sparse[0].shape, places, *(s.value for s in sparse), *traced)
     return scattered if total is None else anp.add(total, scattered)
 
 

@@ -22,6 +22,7 @@ from exmc.compile.canonical_scan import SCAN_RULES
 from exmc.compile.indexing import kept_shape, normal_axes
 from exmc.compile.primitives import BOOLEAN, FLOAT
 from exmc.compile.tape import TapeBuilder
+from exmc.ir.positions import positions
 from exmc.special import SPECIAL
 
 
@@ -196,6 +197,7 @@ def _table() -> dict[Any, Rule]:
         anp.copy: _identity,
         backward.WHERE: _where,
         anp.astype: arrays.astype,
+        positions: arrays.positions,
         SPECIAL["select"]: _where,
         anp.clip: _clip,
         anp.sum: _reduction("sum"),

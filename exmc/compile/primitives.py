@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -239,10 +239,37 @@ class Hole(NamedTuple):
     operand: int
 
 
+class Span(NamedTuple):
+    """A slice as a key of `positions`, which can be compared and written."""
+
+    start: int | None
+    stop: int | None
+    step: int | None
+
+
 def call_external(*operands: Any, call: ExternalCall, **_parameters: Any) -> Any:
     """Call the foreign function with the operands in their places."""
-    arguments = [operands[a.operand] if isinstance(a, Hole) else a for a in call.arguments]
-    return call.function(*arguments, **call.keywords)
+    return call.function(*in_holes(call.arguments, operands), **call.keywords)
+
+
+def _picked(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    # Zero strides: numpy itself interprets the index, but for the numbers in it.
+    keys = [np.broadcast_to(np.int64(0), t.shape) for t in types]
+    numbers = np.broadcast_to(np.int64(0), tuple(max(n, 1) for n in parameters["shape"]))
+    return ArrayType(np.shape(numbers[_index(parameters["keys"], keys)]), INTEGER)
+
+
+def _index(template: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(slice(*key) if isinstance(key, Span) else key for key in in_holes(template, operands))
+
+
+def _positions(*operands: Any, shape: tuple[int, ...], keys: tuple[Any, ...]) -> Array:
+    return np.asarray(np.arange(math.prod(shape)).reshape(shape)[_index(keys, operands)])
+
+
+def in_holes(template: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ...]:
+    """A template with the operands in their places."""
+    return tuple(operands[a.operand] if isinstance(a, Hole) else a for a in template)
 
 
 class ExternalCall(NamedTuple):
@@ -252,7 +279,7 @@ class ExternalCall(NamedTuple):
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     name: str
-    place: str
+    place: tuple[str, ...]
 
 
 def raw(function: Any) -> Callable[..., Any]:
@@ -282,6 +309,8 @@ def _table() -> dict[str, Primitive]:
         Primitive("transpose", "view", _transposed, lambda x, permutation: np.transpose(x, permutation)),
         Primitive("slice", "view", _sliced, lambda x, bounds: np.asarray(x)[region(bounds)]),
         Primitive("take", "elementwise", _taken, lambda x, indices: np.asarray(x).reshape(-1)[indices]),
+        # The numbers, in row-major order, of the elements that an index with arrays picks: of data alone.
+        Primitive("positions", "memory", _picked, _positions),
         Primitive("scatter", "memory", _scattered, scatter),
         Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
         Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),

@@ -114,13 +114,6 @@ def sign_outwards(primitive: str) -> Apply:
     return apply
 
 
-def data_to_float(builder: Rewriter, operands: Operands, static: Static) -> int | None:
-    array = builder.constants.get(operands[0])
-    if array is None:
-        return None
-    return builder.derived((array, "to_float"), lambda: np.asarray(array, dtype=np.float64))
-
-
 def double_negative(builder: Rewriter, operands: Operands, static: Static) -> int | None:
     inner = made_by(builder, operands[0], "negative")
     return inner[0] if inner else None

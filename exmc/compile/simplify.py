@@ -69,7 +69,6 @@ RULES: tuple[Rule, ...] = (
     Rule("x - -y = x + y", ("subtract",), arithmetic.subtract_negative),
     Rule("to the shape it has", ("reshape", "broadcast"), arrays.same_type_view),
     Rule("to the dtype it has", ("to_float",), arithmetic.float_to_float),
-    Rule("data to float", ("to_float",), arithmetic.data_to_float),
     Rule("product of transposed", ("contract",), arrays.transposed_factors),
     Rule("slice of everything", ("slice",), arrays.identity_slice),
     Rule("transpose that moves nothing", ("transpose",), arrays.identity_transpose),

@@ -13,6 +13,7 @@ from exmc import linalg, special
 from exmc.errors import ExpressionError, ModelError, suggest
 from exmc.ir import matrices, rules
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.positions import positions
 from exmc.ir.types import ArrayType, Kind, broadcast
 
 
@@ -78,7 +79,12 @@ def _reduce(function: Callable[..., Any], kind: Kind | None = "float", least: in
 
 
 def _index_value(base: Any, *keys: Any) -> Any:
-    return base[tuple(keys)]
+    if len(keys) == 1:
+        return base[keys[0]]
+    if all(isinstance(key, slice | int) for key in keys):
+        return base[keys]
+    # Keys that are traced may stand as arguments of a function, but not in a tuple.
+    return anp.reshape(base, (-1,))[positions(anp.shape(base), *keys)]
 
 
 def _never(_types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:

@@ -23,7 +23,7 @@ import peers
 from threadpoolctl import threadpool_limits
 
 from exmc.compile.kernel import Kernel, compile_density
-from exmc.compile.record import autograd_value_and_gradient
+from exmc.compile.oracle import autograd_value_and_gradient
 
 TURNS = 7
 TURN_SECONDS = 0.02

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -10,7 +13,10 @@ import autograd.numpy as anp
 import numpy as np
 
 from exmc import linalg, special
+from exmc.compile.function import DataFunction
 from exmc.compile.scan import scan
+
+_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -40,9 +46,10 @@ class Model(NamedTuple):
     density: Callable[..., Any]
     data: tuple[Any, ...]
 
-    def function(self, x: Any) -> Any:
-        """The log density for exmc."""
-        return self.density(AUTOGRAD, x, *self.data)
+    @property
+    def function(self) -> DataFunction:
+        """The log density for exmc, known by this file and the model's name."""
+        return DataFunction(partial(self.density, AUTOGRAD), self.data, f"{_SOURCE} {self.name}")
 
 
 def eight_schools() -> Model:

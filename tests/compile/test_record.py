@@ -13,7 +13,8 @@ from autograd.extend import defvjp, primitive
 from autograd.tracer import Box, notrace_primitives, trace_stack
 
 from exmc import special
-from exmc.compile.record import autograd_value_and_gradient, record
+from exmc.compile.oracle import autograd_value_and_gradient
+from exmc.compile.record import record
 from exmc.errors import CompileError
 
 EFFECT = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])

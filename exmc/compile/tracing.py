@@ -1,0 +1,313 @@
+"""Traces a function of the position and of data, with its derivative if asked, by autograd's tracer: as a tape."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import autograd.numpy as anp
+import numpy as np
+from autograd.core import VJPNode, primitive_vjps
+from autograd.numpy.numpy_boxes import ArrayBox
+from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
+
+from exmc.compile.arguments import Traced, Unsupported, operand
+from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
+from exmc.compile.canonical import RULES
+from exmc.compile.function import Place, Visit
+from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
+from exmc.compile.tape import Constant, Tape, TapeBuilder
+from exmc.errors import CompileError
+
+# Shapes and kinds are static: asking for them must not become an equation.
+_STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type, anp.ndim, anp.shape)
+_OWN_MODULES = (
+    *("exmc.compile.tracing", "exmc.compile.backward", "exmc.compile.function", "exmc.special", "exmc.linalg"),
+    *("autograd", "numpy"),
+)
+
+Traceable = Callable[[Any, tuple[Any, ...], Visit], Any]
+"""A function of the position, of data, and of what is told which part of the model is evaluated."""
+
+
+class Recorder:
+    """A tape in the making, and what is known of where its equations come from.
+
+    Attributes
+    ----------
+    place
+        The part of the model that is evaluated now, or whose derivative is.
+    places
+        Where each primitive was first used on what depends on the position.
+    """
+
+    def __init__(self, dimension: int, most: int | None = None) -> None:
+        self.builder = TapeBuilder(dimension, most)
+        self.place: Place = ()
+        self.places: dict[str, Place] = {}
+        self.backward = False
+
+    def visit(self, place: Place) -> None:
+        """From now on, what is recorded belongs to this part of the model."""
+        self.place = place
+
+    def root(self, value: Array, level: int, ident: int, *, fixed: bool = False) -> Any:
+        """The traced value that stands for one of the tape."""
+        node = _RecordNode.__new__(_RecordNode)
+        node.recorder, node.ident, node.fixed = self, ident, fixed
+        return new_box(value, level, node)
+
+    def ident(self, value: Any) -> int:
+        """The value of the tape, in floats, that a result is."""
+        ident = value._node.ident if isinstance(value, Box) else operand(self.builder, value)
+        return self.builder.apply("to_float", ident)
+
+    def apply(self, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any, fixed: bool) -> int:
+        """The value of one application of a function of autograd; of data alone (`fixed`), it is prepared."""
+        builder, before = self.builder, len(self.builder.types)
+        ident = _canonical(self, function, arguments, kwargs, value)
+        made = [builder.equations[i] for i in range(before, len(builder.types)) if i in builder.equations]
+        if fixed:
+            for equation in (*made, *filter(None, [builder.equations.get(ident)])):
+                # What depends on no data either, such as zeros of a shape, is better known than data.
+                if any(o in builder.constants or o in builder.prepared for o in equation.operands):
+                    builder.prepared.add(equation.result)
+        else:
+            for equation in made:
+                self.places.setdefault(equation.primitive, self.where())
+        return ident
+
+    def where(self) -> Place:
+        """The part of the model; of a function that tells none, its file and line, but not in a derivative."""
+        return self.place or (() if self.backward else _line())
+
+
+def trace(
+    function: Traceable,
+    position: Array,
+    data: Sequence[Constant | Array],
+    *,
+    gradient: bool,
+    most: int,
+) -> tuple[Tape, Recorder]:
+    """The tape of a function at data: a `Constant` is traced, an array is part of the function.
+
+    With `gradient`, the function returns a scalar, and the outputs are (value, gradient).
+    """
+    recorder = Recorder(len(position), most)
+    builder = recorder.builder
+    with trace_stack.new_trace() as level:
+        root = recorder.root(position, level, builder.position)
+        arguments = tuple(
+            recorder.root(d.values, level, builder.constant(d), fixed=True) if isinstance(d, Constant) else d
+            for d in data
+        )
+        if not gradient:
+            results = function(root, arguments, recorder.visit)
+            return builder.finish(tuple(recorder.ident(array) for array in results)), recorder
+        value, slope = _differentiate(lambda x: function(x, arguments, recorder.visit), root, recorder, level)
+        if np.shape(_plain(value)) != ():
+            raise CompileError(
+                f"A log density is a scalar; this one has shape {np.shape(_plain(value))}.", remedy="Sum it."
+            )
+        return builder.finish((recorder.ident(value), recorder.ident(slope))), recorder
+
+
+def trace_slope(function: Callable[[Any, Any], Any], position: Array, inside: int) -> Tape:
+    """The tape of the gradient of a scalar function of (the first `inside` numbers, the whole position)."""
+    recorder = Recorder(len(position))
+    with trace_stack.new_trace() as level:
+        root = recorder.root(position, level, recorder.builder.position)
+        _, slope = _differentiate(lambda x: function(x, root), root[:inside], recorder, level)
+        return recorder.builder.finish((recorder.ident(slope),))
+
+
+def _differentiate(function: Callable[[Any], Any], position: Any, recorder: Recorder, outer: int) -> tuple[Any, Any]:
+    start = _BackwardNode.__new__(_BackwardNode)
+    start.parents, start.vjp, start.recorder = [], lambda g: [], recorder
+    with trace_stack.new_trace() as level:
+        result = function(new_box(position, level, start))
+    if not (isinstance(result, Box) and result._trace == level):
+        return result, np.zeros(position.shape)
+    if np.shape(_plain(result)) != ():
+        return result._value, position
+    recorder.backward = True
+    # The seed is a literal in the tape, so that products with it fold away.
+    seed = recorder.root(np.ones(()), outer, recorder.builder.literal(1.0))
+    return result._value, backward_pass(result._node, seed)
+
+
+def is_recorded(value: Any) -> bool:
+    """Whether a value, or one in a tuple, is being recorded, so that its number does not count."""
+    if isinstance(value, tuple | list):
+        return any(is_recorded(v) for v in value)
+    while isinstance(value, Box):
+        if isinstance(value._node, _RecordNode):
+            return True
+        value = value._value
+    return False
+
+
+def _plain(value: Any) -> Any:
+    while isinstance(value, Box):
+        value = value._value
+    return value
+
+
+class _RecordNode(Node):  # type: ignore[misc]
+    """A node of the outer trace: each application of a function of autograd becomes equations of a tape.
+
+    `fixed` says that it depends on data alone.
+    """
+
+    __slots__ = ["fixed", "ident", "recorder"]
+
+    def __init__(self, value: Any, function: Any, args: Any, kwargs: Any, argnums: Any, parents: Any) -> None:
+        self.recorder: Recorder = parents[0].recorder
+        self.fixed: bool = all(parent.fixed for parent in parents)
+        traced = dict(zip(argnums, (Traced(parent.ident, parent.fixed) for parent in parents), strict=True))
+        arguments = [traced.get(n, argument) for n, argument in enumerate(args)]
+        self.ident: int = self.recorder.apply(function, arguments, kwargs, value, self.fixed)
+
+
+class _BackwardNode(Node):  # type: ignore[misc]
+    """A node of the inner trace: what the backward pass walks."""
+
+    __slots__ = ["parents", "recorder", "vjp"]
+
+    def __init__(self, value: Any, function: Any, args: Any, kwargs: Any, argnums: Any, parents: Any) -> None:
+        self.parents = parents
+        self.recorder: Recorder = parents[0].recorder
+        place = self.recorder.place
+        name = getattr(function, "__name__", str(function))
+        own = VJPS.get(function)
+        vjp = own(argnums, value, args, kwargs) if own else None
+        if vjp is None:
+            if function not in primitive_vjps:
+                raise CompileError(
+                    f"{name} has no derivative.",
+                    where=self.recorder.where(),
+                    remedy="Define one with autograd.extend.defvjp.",
+                )
+            vjp = primitive_vjps[function](argnums, value, args, kwargs)
+
+        def cotangents(g: Any) -> list[Any]:
+            self.recorder.visit(place)
+            result = list(vjp(g))
+            for cotangent in result:
+                no_sparse_objects(cotangent, name)
+            return result
+
+        self.vjp = cotangents
+
+
+def _canonical(recorder: Recorder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
+    """The value id of one application, by its rule if it has one."""
+    builder, rule = recorder.builder, RULES.get(function)
+    if rule is not None:
+        try:
+            inspect.signature(rule).bind(builder, *arguments, **kwargs)
+        except TypeError:
+            # An argument that the rule does not know.
+            return _external(recorder, function, arguments, kwargs, value)
+        try:
+            ident = rule(builder, *arguments, **kwargs)
+        except Unsupported:
+            return _external(recorder, function, arguments, kwargs, value)
+        if builder.types[ident].shape == np.shape(_plain(value)):
+            return ident
+    return _external(recorder, function, arguments, kwargs, value)
+
+
+def _external(recorder: Recorder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
+    operands = [a.ident for a in arguments if isinstance(a, Traced)]
+    numbers = iter(range(len(operands)))
+    template = tuple(Hole(next(numbers)) if isinstance(a, Traced) else a for a in arguments)
+    raw = getattr(function, "fun", function)
+    name = f"{getattr(raw, '__module__', None) or 'numpy'}.{getattr(raw, '__name__', raw)}"
+    name += " (in a derivative)" if recorder.backward else ""
+    call = ExternalCall(raw, template, dict(kwargs), name, recorder.where())
+    return recorder.builder.apply("external", *operands, call=call, type=_type_of(_plain(value)))
+
+
+def _type_of(value: Any) -> ArrayType:
+    if isinstance(value, tuple | list | dict):
+        return ArrayType((), "object")
+    array = np.asarray(value)
+    kinds = {"f": "float64", "i": "int64", "u": "int64", "b": "bool"}
+    return ArrayType(array.shape, kinds.get(array.dtype.kind, "object"))
+
+
+def _line() -> tuple[str, ...]:
+    """The file and line of the user's function that is being run, or nothing in a derivative."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code is not trace.__code__:
+        module = frame.f_globals.get("__name__", "")
+        if not module.startswith(_OWN_MODULES):
+            return (f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}",)
+        frame = frame.f_back
+    return ()
+
+
+class _RecordBox(ArrayBox):  # type: ignore[misc]
+    """A value while recording: it has a shape but no number that Python code may look at."""
+
+    __slots__ = []
+
+    def _refuse(self, use: str) -> CompileError:
+        value: Any = self
+        while not isinstance(value._node, _RecordNode):
+            value = value._value
+        return CompileError(
+            f"The function takes {use} of a value that depends on the parameters (shape {self.shape}).",
+            where=value._node.recorder.where(),
+            remedy="Recorded once, it would keep one branch or number for ever: use np.where, np.maximum or "
+            "another function of autograd.numpy instead.",
+        )
+
+    def __bool__(self) -> bool:
+        raise self._refuse("the truth (if, while, and, or, not)")
+
+    def __float__(self) -> float:
+        raise self._refuse("float()")
+
+    def __int__(self) -> int:
+        raise self._refuse("int()")
+
+    def __index__(self) -> int:
+        raise self._refuse("an index or range()")
+
+    def __complex__(self) -> complex:
+        raise self._refuse("complex()")
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@contextmanager
+def recording() -> Iterator[None]:
+    """Let autograd box everything in `_RecordBox`, booleans and integers too, and put all back afterwards."""
+    mappings, depth = dict(Box.type_mappings), trace_stack.top
+    # The body of a scan is recorded while its surroundings are.
+    outer = {kind: notrace_primitives[kind] for kind in (_RecordNode, _BackwardNode) if kind in notrace_primitives}
+    boxes = set(Box.types)
+    boxed = [kind for kind, box in mappings.items() if box is ArrayBox and kind is not ArrayBox]
+    scalars = [bool, int, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
+    Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, _RecordBox], _RecordBox))
+    Box.types.add(_RecordBox)
+    notrace_primitives[_RecordNode] = set(_STATIC)
+    notrace_primitives[_BackwardNode] = notrace_primitives[VJPNode] | set(_STATIC)
+    try:
+        yield
+    finally:
+        trace_stack.top = depth
+        Box.type_mappings.clear()
+        Box.type_mappings.update(mappings)
+        Box.types.intersection_update(boxes)
+        for kind in (_RecordNode, _BackwardNode):
+            notrace_primitives.pop(kind, None)
+        notrace_primitives.update(outer)
