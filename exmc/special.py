@@ -26,6 +26,8 @@ _SQRT_2 = 1.4142135623730951
 _TWO_OVER_SQRT_PI = 1.1283791670955126
 _SQRT_2_OVER_PI = 0.7978845608028654
 _INV_SQRT_2_PI = 0.3989422804014327
+_SQRT_2_PI = 2.5066282746310002
+_HALF_SQRT_PI = 0.886226925452758
 _LOG_2 = 0.6931471805599453
 
 
@@ -174,8 +176,8 @@ digamma: Elementwise = _define(
     lambda g, ans, x: g * trigamma(x),
 )
 
-# Only a third derivative of `gammaln` meets this one, so it has no row of its own. autograd.scipy has it too, but takes
-# half a second to import.
+# Only a fourth derivative of `gammaln` meets this one, so it has no row of its own. autograd.scipy has it too, but
+# takes half a second to import.
 polygamma: Elementwise = _define(
     "polygamma",
     "The derivative of order n + 1 of `gammaln`, for an integer n.",
@@ -188,13 +190,24 @@ trigamma: Elementwise = _define(
     "trigamma",
     "The derivative of `digamma`.",
     lambda x: scipy.special.polygamma(1, x),
-    lambda g, ans, x: g * polygamma(2, x),
+    lambda g, ans, x: g * tetragamma(x),
 )
 
 
-def betaln(a: Array, b: Array) -> Array:
-    """The logarithm of the beta function for positive a and b, composed of `gammaln`."""
-    return gammaln(a) + gammaln(b) - gammaln(a + b)
+tetragamma: Elementwise = _define(
+    "tetragamma",
+    "The derivative of `trigamma`.",
+    lambda x: scipy.special.polygamma(2, x),
+    lambda g, ans, x: g * polygamma(3, x),
+)
+
+betaln: Elementwise = _define(
+    "betaln",
+    "The logarithm of the beta function for positive a and b.",
+    scipy.special.betaln,
+    lambda g, ans, a, b: g * (digamma(a) - digamma(a + b)),
+    lambda g, ans, a, b: g * (digamma(b) - digamma(a + b)),
+)
 
 
 def _times(g: Array, slope: Array) -> Array:
@@ -258,6 +271,20 @@ ndtr: Elementwise = _define(
     lambda g, ans, x: g * (_INV_SQRT_2_PI * np.exp(-0.5 * x * x)),
 )
 
+ndtri: Elementwise = _define(
+    "ndtri",
+    "The inverse of `ndtr`, for probabilities in [0, 1].",
+    scipy.special.ndtri,
+    lambda g, ans, x: g * (_SQRT_2_PI * np.exp(0.5 * ans * ans)),
+)
+
+erfinv: Elementwise = _define(
+    "erfinv",
+    "The inverse of `erf`, for numbers in [-1, 1].",
+    scipy.special.erfinv,
+    lambda g, ans, x: g * (_HALF_SQRT_PI * np.exp(ans * ans)),
+)
+
 log_ndtr: Elementwise = _define(
     "log_ndtr",
     "The logarithm of `ndtr`, finite far into the left tail.",
@@ -277,6 +304,26 @@ stdtr: Elementwise = _define(
 )
 
 
+# --- Bessel functions ----------------------------------------------------------------------------------------------
+
+i0e: Elementwise = _define(
+    "i0e",
+    "``exp(-|x|) * I_0(x)``, the scaled modified Bessel function.",
+    scipy.special.i0e,
+    lambda g, ans, x: g * (i1e(x) - np.sign(x) * ans),
+)
+
+i1e: Elementwise = _define(
+    "i1e",
+    "``exp(-|x|) * I_1(x)``, the scaled modified Bessel function.",
+    scipy.special.i1e,
+    # I_1(x) / x is 1/2 at 0.
+    lambda g, ans, x: (
+        g * (i0e(x) - np.sign(x) * ans - select(np.equal(x, 0.0), 0.5, ans / select(np.equal(x, 0.0), 1.0, x)))
+    ),
+)
+
+
 SPECIAL: dict[str, Elementwise] = {
     function.__name__: function
     for function in (
@@ -292,6 +339,8 @@ SPECIAL: dict[str, Elementwise] = {
         gammaln,
         digamma,
         trigamma,
+        tetragamma,
+        betaln,
         gammainc,
         gammaincc,
         betainc,
@@ -299,8 +348,12 @@ SPECIAL: dict[str, Elementwise] = {
         erfc,
         erfcx,
         ndtr,
+        ndtri,
+        erfinv,
         log_ndtr,
         stdtr,
+        i0e,
+        i1e,
     )
 }
 """Every primitive of this module by name; the compiler has one lowering per row."""

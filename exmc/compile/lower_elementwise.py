@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from exmc.compile.lower_polygamma import tetragamma
 from exmc.compile.lower_text import FLAGS, Register, Writer
 
 Rule = Callable[..., Register]
@@ -207,6 +208,7 @@ _SAME = {name: name for name in _LIBM} | {
     "power": "pow",
 }
 _SCIPY = ["gammaln", "digamma", "erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gammainc", "gammaincc", "betainc", "stdtr"]
+_SCIPY += ["betaln", "ndtri", "erfinv", "i0e", "i1e"]
 
 ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
     {
@@ -223,6 +225,7 @@ ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
         "fmin": _intrinsic("minnum"),
         "logaddexp": _logaddexp,
         "absolute": _intrinsic("fabs"),
+        "copysign": _intrinsic("copysign"),
         "sign": _sign,
         "floor": _intrinsic("floor"),
         "ceil": _intrinsic("ceil"),
@@ -260,6 +263,7 @@ ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
         "log1mexp": _log1mexp,
         "select": _where,
         "trigamma": _function("exmc_trigamma"),
+        "tetragamma": tetragamma,
         **{name: _function(symbol) for name, symbol in _SAME.items()},
         **{name: _scipy(name) for name in _SCIPY},
     }

@@ -200,7 +200,7 @@ def _call(writer: Writer, routine: str, *arguments: str | int | float) -> str:
         writer.line(f"store {kind} {value}, ptr {slot}")
         passed.append(slot)
     status = writer.alloca("i32")
-    if routine.startswith("dpo"):
+    if routine.startswith(("dpo", "dge")):
         passed.append(status)
     kinds = ", ".join(["ptr"] * len(passed))
     writer.declarations.setdefault(f"exmc_{routine}", f"declare void @exmc_{routine}({kinds})")

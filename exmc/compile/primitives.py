@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc import linalg
+from exmc.compile.computed_index import order_elements, pick_elements, place_elements
+from exmc.compile.recurrence import evaluate as evaluate_recurrence
 from exmc.special import SPECIAL
 
 Array = NDArray[Any]
@@ -92,6 +94,7 @@ _ELEMENTWISE: dict[str, tuple[Callable[..., ArrayType], Callable[..., Any]]] = {
     "logaddexp": (_float, np.logaddexp),
     "arctan2": (_float, np.arctan2),
     "hypot": (_float, np.hypot),
+    "copysign": (_float, np.copysign),
     "negative": (_same, np.negative),
     "absolute": (_same, np.absolute),
     "sign": (_same, np.sign),
@@ -195,6 +198,15 @@ def scatter(*operands: Any, shape: tuple[int, ...], parts: tuple[Any, ...]) -> A
     return result
 
 
+def _picked(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(types[1].shape, FLOAT)
+
+
+def _lu(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    *lead, size, _ = types[0].shape
+    return ArrayType((*lead, size + 1, size), FLOAT)
+
+
 def _contracted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     inputs, output = parameters["spec"].split("->")
     sizes: dict[str, int] = {}
@@ -285,9 +297,16 @@ def _table() -> dict[str, Primitive]:
         Primitive("scatter", "memory", _scattered, scatter),
         Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
         Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),
+        Primitive("recurrence", "memory", _like_last, evaluate_recurrence),
+        Primitive("pick", "memory", _picked, pick_elements),
+        Primitive("place", "memory", _scattered, place_elements),
+        Primitive("order", "memory", _as_integer, order_elements),
         Primitive("cholesky", "memory", _same, linalg.factor),
         Primitive("substitute", "memory", _like_last, linalg.substitute),
         Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
+        Primitive("lu_factor", "memory", _lu, linalg.lu_factor),
+        Primitive("lu_solve", "memory", _like_last, linalg.lu_solve),
+        Primitive("members", "external", lambda types, parameters: ArrayType((), "object"), lambda *members: members),
         Primitive("scan_rows", "memory", _scanned, _by_body),
         Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
         Primitive("external", "external", _foreign, call_external),

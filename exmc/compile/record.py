@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import autograd.numpy as anp
@@ -20,7 +18,9 @@ from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
 
 from exmc.compile.arguments import Traced, Unsupported, operand
 from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
+from exmc.compile.boxes import RecordBox, place, plain
 from exmc.compile.canonical import RULES
+from exmc.compile.composites import COMPOSITES, OWN_DERIVATIVES, Run, derivative
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.scan_body import Body
 from exmc.compile.simplify import simplify
@@ -33,7 +33,6 @@ AUTOGRAD_LOCK = threading.RLock()
 
 # Shapes and kinds are static: asking for them must not become an equation.
 _STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type, anp.ndim, anp.shape)
-_OWN_MODULES = ("exmc.compile.record", "exmc.compile.backward", "exmc.special", "autograd", "numpy")
 
 
 def record(
@@ -158,9 +157,9 @@ def _record(function: Callable[[Any], Any], position: Array, gradient: bool) -> 
         # The seed is a literal in the tape, so that products with it fold away.
         seed = new_box(np.ones(()), level, _RecordNode.root(builder, builder.literal(1.0)))
         value, slope = _differentiate(function, root, seed)
-        if np.shape(_plain(value)) != ():
+        if np.shape(plain(value)) != ():
             raise CompileError(
-                f"A log density is a scalar; this one has shape {np.shape(_plain(value))}.", remedy="Sum it."
+                f"A log density is a scalar; this one has shape {np.shape(plain(value))}.", remedy="Sum it."
             )
         return builder.finish((_output(builder, value), _output(builder, slope)))
 
@@ -171,9 +170,9 @@ def _differentiate(function: Callable[[Any], Any], position: Any, seed: Any) -> 
         result = function(new_box(position, level, start))
     if not (isinstance(result, Box) and result._trace == level):
         return result, np.zeros(position.shape)
-    if np.shape(_plain(result)) != ():
+    if np.shape(plain(result)) != ():
         return result._value, position
-    return result._value, backward_pass(result._node, seed)
+    return result._value, backward_pass(result._node, seed, [start])[0]
 
 
 def is_recorded(value: Any) -> bool:
@@ -185,12 +184,6 @@ def is_recorded(value: Any) -> bool:
             return True
         value = value._value
     return False
-
-
-def _plain(value: Any) -> Any:
-    while isinstance(value, Box):
-        value = value._value
-    return value
 
 
 def _output(builder: TapeBuilder, value: Any) -> int:
@@ -206,8 +199,15 @@ class _RecordNode(Node):  # type: ignore[misc]
     def __init__(self, value: Any, function: Any, args: Any, kwargs: Any, argnums: Any, parents: Any) -> None:
         self.builder: TapeBuilder = parents[0].builder
         traced = dict(zip(argnums, (Traced(parent.ident) for parent in parents), strict=True))
+        self.ident: int
+        run = _run(function, args, kwargs, dict(zip(argnums, parents, strict=True)))
+        if run is not None:
+            members = zip(run.members, run.nodes, strict=True)
+            idents = [node.ident if node else operand(self.builder, member) for member, node in members]
+            self.ident = self.builder.apply("members", *idents) if run.several else idents[0]
+            return
         arguments = [traced.get(n, argument) for n, argument in enumerate(args)]
-        self.ident: int = _canonical(self.builder, function, arguments, kwargs, value)
+        self.ident = _canonical(self.builder, function, arguments, kwargs, value)
 
     @classmethod
     def root(cls, builder: TapeBuilder, ident: int) -> _RecordNode:
@@ -226,10 +226,14 @@ class _BackwardNode(Node):  # type: ignore[misc]
         name = getattr(function, "__name__", str(function))
         own = VJPS.get(function)
         vjp = own(argnums, value, args, kwargs) if own else None
+        if vjp is None and function not in OWN_DERIVATIVES:
+            starts = [_BackwardNode.new_root() for _ in argnums]
+            run = _run(function, args, kwargs, dict(zip(argnums, starts, strict=True)))
+            vjp = derivative(run, starts, [np.shape(plain(args[n])) for n in argnums]) if run else None
         if vjp is None:
             if function not in primitive_vjps:
                 raise CompileError(
-                    f"{name} has no derivative.", where=_place(), remedy="Define one with autograd.extend.defvjp."
+                    f"{name} has no derivative.", where=place(), remedy="Define one with autograd.extend.defvjp."
                 )
             vjp = primitive_vjps[function](argnums, value, args, kwargs)
 
@@ -246,6 +250,23 @@ class _BackwardNode(Node):  # type: ignore[misc]
         self.vjp = lambda g: []
 
 
+def _run(function: Any, args: Any, kwargs: dict[str, Any], starts: dict[int, Any]) -> Run | None:
+    """A function that is written in others, run on arguments boxed at a level of their own; None for any other."""
+    if function not in COMPOSITES:
+        return None
+    with trace_stack.new_trace() as level:
+        boxes = [new_box(a, level, starts[n]) if n in starts else a for n, a in enumerate(args)]
+        try:
+            inspect.signature(COMPOSITES[function]).bind(*boxes, **kwargs)
+            result = COMPOSITES[function](*boxes, **kwargs)
+        except (Unsupported, TypeError):
+            # An argument that its text does not know.
+            return None
+    members = tuple(result) if isinstance(result, tuple | list) else (result,)
+    nodes = tuple(m._node if isinstance(m, Box) and m._trace == level else None for m in members)
+    return Run(isinstance(result, tuple | list), members, nodes)
+
+
 def _canonical(builder: TapeBuilder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
     """The value id of one application, by its rule if it has one."""
     rule = RULES.get(function)
@@ -259,7 +280,7 @@ def _canonical(builder: TapeBuilder, function: Any, arguments: list[Any], kwargs
             ident = rule(builder, *arguments, **kwargs)
         except Unsupported:
             return _external(builder, function, arguments, kwargs, value)
-        if builder.types[ident].shape == np.shape(_plain(value)):
+        if builder.types[ident].shape == np.shape(plain(value)):
             return ident
     return _external(builder, function, arguments, kwargs, value)
 
@@ -270,8 +291,8 @@ def _external(builder: TapeBuilder, function: Any, arguments: list[Any], kwargs:
     template = tuple(Hole(next(numbers)) if isinstance(a, Traced) else a for a in arguments)
     raw = getattr(function, "fun", function)
     name = f"{getattr(raw, '__module__', None) or 'numpy'}.{getattr(raw, '__name__', raw)}"
-    call = ExternalCall(raw, template, dict(kwargs), name, ".".join(_place()))
-    return builder.apply("external", *operands, call=call, type=_type_of(_plain(value)))
+    call = ExternalCall(raw, template, dict(kwargs), name, ".".join(place()))
+    return builder.apply("external", *operands, call=call, type=_type_of(plain(value)))
 
 
 def _type_of(value: Any) -> ArrayType:
@@ -282,62 +303,20 @@ def _type_of(value: Any) -> ArrayType:
     return ArrayType(array.shape, kinds.get(array.dtype.kind, "object"))
 
 
-def _place() -> tuple[str, ...]:
-    """The file and line of the user's function that is being run, or nothing in a derivative."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not _record.__code__:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(_OWN_MODULES):
-            return (f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}",)
-        frame = frame.f_back
-    return ()
-
-
-class _RecordBox(ArrayBox):  # type: ignore[misc]
-    """A value while recording: it has a shape but no number that Python code may look at."""
-
-    __slots__ = []
-
-    def _refuse(self, use: str) -> CompileError:
-        return CompileError(
-            f"The function takes {use} of a value that depends on the parameters (shape {self.shape}).",
-            where=_place(),
-            remedy="Recorded once, it would keep one branch or number for ever: use np.where, np.maximum or "
-            "another function of autograd.numpy instead.",
-        )
-
-    def __bool__(self) -> bool:
-        raise self._refuse("the truth (if, while, and, or, not)")
-
-    def __float__(self) -> float:
-        raise self._refuse("float()")
-
-    def __int__(self) -> int:
-        raise self._refuse("int()")
-
-    def __index__(self) -> int:
-        raise self._refuse("an index or range()")
-
-    def __complex__(self) -> complex:
-        raise self._refuse("complex()")
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
 @contextmanager
 def _recording() -> Iterator[None]:
-    """Let autograd box everything in `_RecordBox`, booleans and integers too, and put all back afterwards."""
+    """Let autograd box everything in `RecordBox`, booleans and integers too, and put all back afterwards."""
     mappings, depth = dict(Box.type_mappings), trace_stack.top
     # The body of a scan is recorded while its surroundings are.
     outer = {kind: notrace_primitives[kind] for kind in (_RecordNode, _BackwardNode) if kind in notrace_primitives}
     boxes = set(Box.types)
     boxed = [kind for kind, box in mappings.items() if box is ArrayBox and kind is not ArrayBox]
     scalars = [bool, int, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
-    Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, _RecordBox], _RecordBox))
-    Box.types.add(_RecordBox)
+    Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, RecordBox], RecordBox))
+    Box.types.add(RecordBox)
     notrace_primitives[_RecordNode] = set(_STATIC)
-    notrace_primitives[_BackwardNode] = notrace_primitives[VJPNode] | set(_STATIC)
+    # autograd takes the number that fills an array for a constant.
+    notrace_primitives[_BackwardNode] = (notrace_primitives[VJPNode] | set(_STATIC)) - {anp.full_like}
     try:
         yield
     finally:
