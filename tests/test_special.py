@@ -33,7 +33,6 @@ ROWS = {
     "digamma": (scipy.special.psi, (POSITIVES,), (0,)),
     "trigamma": (lambda x: scipy.special.zeta(2, x), (POSITIVES,), (0,)),
     "tetragamma": (lambda x: -2.0 * scipy.special.zeta(3, x), (POSITIVES,), (0,)),
-    "betaln": (lambda a, b: np.log(scipy.special.beta(a, b)), (POSITIVES[2:8], 2.5), (0, 1)),
     "gammainc": (lambda a, x: 1 - scipy.special.gammaincc(a, x), (POSITIVES[4:8], POSITIVES[4:8]), (1,)),
     "gammaincc": (lambda a, x: 1 - scipy.special.gammainc(a, x), (POSITIVES[4:8], POSITIVES[4:8]), (1,)),
     "betainc": (lambda a, b, x: 1 - scipy.special.betainc(b, a, 1 - x), (1.5, 3.0, UNITS), (2,)),
@@ -201,3 +200,19 @@ def test_a_missing_shape_derivative_says_so(name, arguments):
 def test_rows_are_named_as_the_module_names_them_and_pickle(name):
     assert SPECIAL[name] is getattr(special, name)
     assert pickle.loads(pickle.dumps(SPECIAL[name])) is SPECIAL[name]
+
+
+def test_betaln_of_every_size():
+    a, b = np.meshgrid(POSITIVES, [1e-3, 0.5, 9.0, 11.0, 80.0])
+    # scipy's loses a few thousand units in the last place where they differ much; the conformance suite sees less.
+    expected = np.log(scipy.special.beta(a, b))
+    seen = np.isfinite(expected)
+    np.testing.assert_allclose(special.betaln(a, b)[seen], expected[seen], rtol=1e-12, atol=1e-14)
+    found = elementwise_grad(special.betaln, 0)(a, b)
+    assert_derivative(found, lambda x: within(a, x, special.betaln(x, b)), a)
+
+
+def test_gammaln_below_the_normal_range():
+    tiny = np.array([5e-324, -5e-324, 1e-310])
+    np.testing.assert_array_equal(special.gammaln(tiny), -np.log(np.abs(tiny)))
+    np.testing.assert_array_equal(special.gammaln([0.0, -0.0]), np.inf)

@@ -197,7 +197,7 @@ _UFUNCS = (
 def _table() -> dict[Any, Rule]:
     table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in _UFUNCS}
     table |= {function: _elementwise(name) for name, function in SPECIAL.items() if name != "select"}
-    foreign = ("gammaln", "digamma", "erf", "erfc", "expit", "logit", "erfinv", "betaln", "gammainc", "gammaincc")
+    foreign = ("gammaln", "digamma", "erf", "erfc", "expit", "logit", "erfinv", "gammainc", "gammaincc")
     table |= {getattr(ascipy, name): _elementwise(name) for name in (*foreign, "betainc")}
     table |= {
         ascipy.psi: _elementwise("digamma"),

@@ -308,6 +308,8 @@ COMPOSITES: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         special.polygamma: _polygamma,
         ascipy.polygamma: _polygamma,
         ascipy.multigammaln: _multigammaln,
+        special.betaln: special.betaln_text,
+        ascipy.betaln: special.betaln,
         ascipy.beta: lambda a, b: anp.exp(special.betaln(a, b)),
         ascipy.i0: lambda x: anp.exp(anp.absolute(x)) * special.i0e(x),
         ascipy.i1: lambda x: anp.exp(anp.absolute(x)) * special.i1e(x),
@@ -315,5 +317,5 @@ COMPOSITES: Mapping[Any, Callable[..., Any]] = MappingProxyType(
 )
 """By autograd function: the same, written in functions that are recorded. One that raises Unsupported is external."""
 
-OWN_DERIVATIVES = (logspace.logsumexp, logspace.softmax)
+OWN_DERIVATIVES = (logspace.logsumexp, logspace.softmax, special.betaln)
 """Those with a derivative of their own, shorter than that of their text."""

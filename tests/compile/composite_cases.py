@@ -75,6 +75,8 @@ def _elementwise() -> list[Case]:
         Case("polygamma", 12, lambda x: special.polygamma(1, np.exp(x)) + sspecial.polygamma(0, np.exp(x))),
         Case("multigammaln", 12, lambda x: sspecial.multigammaln(3.0 + np.exp(x), 3)),
         Case("beta", 12, lambda x: sspecial.beta(np.exp(x[:6]), np.exp(x[6:])) + sspecial.betaln(np.exp(x[:6]), 2.0)),
+        Case("betaln", 12, lambda x: special.betaln(np.exp(3.0 * x[:6]), np.exp(2.0 * x[6:]))),
+        Case("betaln of data", 12, lambda x: special.betaln(np.exp(3.0 * x), 4.5)),
         Case("bessel", 12, lambda x: sspecial.i0(x) * sspecial.i1(x)),
     ]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pickle
 import subprocess
@@ -19,10 +18,10 @@ import pytest
 from exmc.compile.kernel import Kernel, compile_density
 from exmc.compile.layout import layout_of
 from exmc.compile.logp import log_density_function
-from exmc.density import LogDensity
 from exmc.rewrite.run import rewrite
 from tests.compile.composite_cases import COMPOSITE_CASES
 from tests.conformance.agreement_models import Subject
+from tests.conformance.kernel_digest import digest
 
 THREADS, ROUNDS = 8, 5
 
@@ -46,16 +45,6 @@ def density_of(name: str) -> tuple[Callable[[Any], Any], int]:
 
 
 NAMES = ["eight_schools.yaml", "posteriordb/nes2000-nes.yaml", "blocks"]
-
-
-def digest(density: LogDensity) -> str:
-    """Of value and gradient at some positions."""
-    generator = np.random.default_rng(17)
-    total = hashlib.sha256()
-    for _ in range(40):
-        value, gradient = density(generator.uniform(-2.0, 2.0, density.dimension))
-        total.update(np.float64(value).tobytes() + gradient.tobytes())
-    return total.hexdigest()
 
 
 def compiled(name: str, cache: Path) -> Kernel:
@@ -85,13 +74,9 @@ def test_processes_that_compile_the_text_themselves_give_the_same_bits(tmp_path:
     kernels = [compiled(name, tmp_path) for name in NAMES]
     path = tmp_path / "kernels"
     path.write_bytes(pickle.dumps([replace(kernel, object_code=b"") for kernel in kernels]))
-    program = (
-        "import pickle, sys; from pathlib import Path; from tests.conformance.test_determinism import digest;"
-        "print(*(digest(kernel.load()) for kernel in pickle.loads(Path(sys.argv[1]).read_bytes())))"
-    )
     runs = [
         subprocess.Popen(
-            [sys.executable, "-c", program, str(path)],
+            [sys.executable, "-m", "tests.conformance.kernel_digest", str(path)],
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],

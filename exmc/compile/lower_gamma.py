@@ -1,4 +1,4 @@
-"""The machine code of tetragamma, without branches, so that loops of it can be vectorised."""
+"""The machine code of functions of the gamma family, without branches, so that loops of them can be vectorised."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ def _operate(w: Writer, operation: str, *operands: Register) -> Register:
 
 def _choose(w: Writer, condition: Register, a: Register, b: Register) -> Register:
     return w.value(f"select i1 {condition.name}, double {a.name}, double {b.name}")
+
+
+def gammaln(w: Writer, argument: Register) -> Register:
+    """scipy's, which is infinite below the normal range: there it is -log|x|."""
+    x = w.real(argument)
+    found = w.call("exmc_gammaln", x, extra="0")
+    size = w.intrinsic("fabs", x)
+    normal = w.value(f"fcmp uge double {size.name}, {w.number(2.0**-1022).name}", "i1")
+    tiny = _operate(w, "fneg", w.call("log", size))
+    return _choose(w, normal, found, tiny)
 
 
 def tetragamma(w: Writer, argument: Register) -> Register:
