@@ -263,7 +263,7 @@ VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
         anp.broadcast_to: _each(_broadcast_to),
         # autograd's where keeps the broadcast shape.
         WHERE: _each(
-            None,
+            lambda ans, c, x, y: lambda g: anp.zeros(anp.shape(c)),
             lambda ans, c, x, y: unbroadcast_f(x, lambda g: anp.where(c, g, 0.0)),
             lambda ans, c, x, y: unbroadcast_f(y, lambda g: anp.where(c, 0.0, g)),
         ),
