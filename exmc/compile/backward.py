@@ -274,6 +274,7 @@ VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
         anp.true_divide: _DIVIDE,
         anp.power: _each(_power_base, _power_exponent),
         anp.sqrt: _each(lambda ans, x: lambda g: g * 0.5 / ans),
+        anp.copy: _each(lambda ans, x: lambda g: g),
         anp.cbrt: _each(lambda ans, x: lambda g: g / (3.0 * ans * ans)),
         anp.copysign: _each(
             lambda ans, x, y: unbroadcast_f(x, lambda g: g * (anp.sign(x) * anp.copysign(1.0, y))), _none
