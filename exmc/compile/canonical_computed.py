@@ -11,7 +11,7 @@ from autograd.builtins import container_take
 
 from exmc.compile.arguments import Rule, Traced, Unsupported, operand
 from exmc.compile.computed_index import pick, place
-from exmc.compile.recurrence import recurrence
+from exmc.compile.linear_recurrence import linear_recurrence
 from exmc.compile.tape import TapeBuilder
 
 
@@ -46,7 +46,7 @@ def _order(builder: TapeBuilder, x: Any, axis: int | None = -1, kind: Any = None
 
 def _recurrence(builder: TapeBuilder, factors: Any, terms: Any, axis: int) -> int:
     values = [builder.apply("to_float", operand(builder, a)) for a in (factors, terms)]
-    return builder.apply("recurrence", *values, axis=axis)
+    return builder.apply("linear_recurrence", *values, axis=axis)
 
 
 def _member(builder: TapeBuilder, several: Any, number: Any) -> int:
@@ -57,6 +57,6 @@ def _member(builder: TapeBuilder, several: Any, number: Any) -> int:
 
 
 COMPUTED_RULES: Mapping[Any, Rule] = MappingProxyType(
-    {pick: _pick, place: _place, anp.argsort: _order, recurrence: _recurrence, container_take: _member}
+    {pick: _pick, place: _place, anp.argsort: _order, linear_recurrence: _recurrence, container_take: _member}
 )
 """By autograd function."""

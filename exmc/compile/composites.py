@@ -16,7 +16,7 @@ from exmc import linalg, logspace, special
 from exmc.compile import computed_index as computed
 from exmc.compile.arguments import Unsupported
 from exmc.compile.backward import Members, Value, accumulate, backward_pass
-from exmc.compile.recurrence import recurrence
+from exmc.compile.linear_recurrence import linear_recurrence
 
 
 class Run(NamedTuple):
@@ -150,7 +150,7 @@ def _cumprod(x: Value, axis: Any = None) -> Value:
     rest = -np.zeros(tuple(n - (a == axis) for a, n in enumerate(anp.shape(x))))
     if 0 in anp.shape(x):
         raise Unsupported
-    return recurrence(x, anp.concatenate([x[_along(axis, slice(1))], rest], axis=axis), axis)
+    return linear_recurrence(x, anp.concatenate([x[_along(axis, slice(1))], rest], axis=axis), axis)
 
 
 # --- Shapes ----------------------------------------------------------------------------------------------------------

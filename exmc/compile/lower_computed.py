@@ -212,6 +212,6 @@ def _recurrence(frame: Frame, equation: Equation) -> None:
 
 
 COMPUTED: Mapping[str, BlockRule] = MappingProxyType(
-    {"pick": _pick, "place": _place, "order": _order, "recurrence": _recurrence}
+    {"pick": _pick, "place": _place, "order": _order, "linear_recurrence": _recurrence}
 )
 """The operations of this module by primitive."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from exmc import linalg
 from exmc.compile.computed_index import order_elements, pick_elements, place_elements
-from exmc.compile.recurrence import evaluate as evaluate_recurrence
+from exmc.compile.linear_recurrence import evaluate as evaluate_recurrence
 from exmc.special import SPECIAL
 
 Array = NDArray[Any]
@@ -297,7 +297,7 @@ def _table() -> dict[str, Primitive]:
         Primitive("scatter", "memory", _scattered, scatter),
         Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
         Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),
-        Primitive("recurrence", "memory", _like_last, evaluate_recurrence),
+        Primitive("linear_recurrence", "memory", _like_last, evaluate_recurrence),
         Primitive("pick", "memory", _picked, pick_elements),
         Primitive("place", "memory", _scattered, place_elements),
         Primitive("order", "memory", _as_integer, order_elements),

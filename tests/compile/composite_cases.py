@@ -12,7 +12,7 @@ import numpy
 
 from exmc import linalg, logspace, special
 from exmc.compile.computed_index import place
-from exmc.compile.recurrence import recurrence
+from exmc.compile.linear_recurrence import linear_recurrence
 
 
 class Case(NamedTuple):
@@ -123,7 +123,7 @@ def _reductions() -> list[Case]:
         Case("cumprod", 12, lambda x: np.cumprod(x)),
         Case("cumprod axis", 12, lambda x: np.cumprod(_t(x), axis=1) + np.cumprod(_t(x), axis=-1)),
         Case("cumprod of zero", 12, lambda x: np.cumprod(np.where(numpy.arange(12) == 3, 0.0, x))),
-        Case("recurrence", 12, lambda x: recurrence(np.reshape(x[:6], (3, 2)), np.reshape(x[6:], (3, 2)), 0)),
+        Case("recurrence", 12, lambda x: linear_recurrence(np.reshape(x[:6], (3, 2)), np.reshape(x[6:], (3, 2)), 0)),
         Case("prod of zeros", 12, lambda x: np.prod(np.where(numpy.arange(12) == 3, 0.0, _m(x).ravel()))),
     ]
 

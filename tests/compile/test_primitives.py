@@ -262,15 +262,17 @@ EXAMPLES: dict[str, tuple[np.ndarray, list[Example]]] = {
         ],
     ),
     "cumsum": (NUMBERS, [lambda b, a=a: b.apply("cumsum", _operand(b, (2, 3, 2), 0), axis=a) for a in (0, 1, 2)]),
-    "recurrence": (
+    "linear_recurrence": (
         NUMBERS,
         [
             *(
-                lambda b, a=a: b.apply("recurrence", _operand(b, (2, 3, 2), 0), _operand(b, (2, 3, 2), 0), axis=a)
+                lambda b, a=a: b.apply(
+                    "linear_recurrence", _operand(b, (2, 3, 2), 0), _operand(b, (2, 3, 2), 0), axis=a
+                )
                 for a in (0, 1, 2)
             ),
-            lambda b: b.apply("recurrence", _operand(b, (1,), 0), _operand(b, (1,), 4), axis=0),
-            lambda b: b.apply("recurrence", _empty(b), _empty(b), axis=0),
+            lambda b: b.apply("linear_recurrence", _operand(b, (1,), 0), _operand(b, (1,), 4), axis=0),
+            lambda b: b.apply("linear_recurrence", _empty(b), _empty(b), axis=0),
         ],
     ),
     "pick": (

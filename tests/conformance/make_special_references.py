@@ -37,6 +37,10 @@ EXPONENTS = [
 POLES = [-0.5, -1.5, -2.3, -3.7, -10.1, -0.001, -20.9]
 # fmt: on
 
+_RANDOM = np.random.default_rng(0)
+DENSE = [float(x) for x in _RANDOM.uniform(-3.0, 3.0, 100)]
+DENSE_POSITIVES = [float(x) for x in np.concatenate([_RANDOM.uniform(0.01, 12.0, 90), _RANDOM.uniform(12.0, 60.0, 30)])]
+
 Argument = tuple[float, ...]
 
 
@@ -76,20 +80,20 @@ def _grid(*axes: list[float]) -> list[Argument]:
 
 SHAPES = [1e-3, 0.5, 1.0, 3.7, 30.0, 800.0]
 ROWS: dict[str, tuple[Callable[..., mpmath.mpf], list[Argument]]] = {
-    "exp": (mp.exp, _one(EXPONENTS)),
-    "expm1": (mp.expm1, _one(EXPONENTS)),
-    "tanh": (mp.tanh, _one(EXPONENTS)),
-    "log": (mp.log, _one(POSITIVES)),
-    "log1p": (mp.log1p, _one([*POSITIVES, *(-u for u in UNITS)])),
+    "exp": (mp.exp, _one([*EXPONENTS, *DENSE])),
+    "expm1": (mp.expm1, _one([*EXPONENTS, *DENSE])),
+    "tanh": (mp.tanh, _one([*EXPONENTS, *DENSE])),
+    "log": (mp.log, _one([*POSITIVES, *DENSE_POSITIVES])),
+    "log1p": (mp.log1p, _one([*POSITIVES, *(-u for u in UNITS), *(x for x in DENSE if x > -1.0)])),
     "xlogy": (lambda x, y: x * mp.log(y), _grid([-3.0, 1e-300, 7.0], POSITIVES)),
     "xlog1py": (lambda x, y: x * mp.log1p(y), _grid([-3.0, 1e-300, 7.0], [*POSITIVES, *(-u for u in UNITS)])),
-    "expit": (lambda x: 1 / (1 + mp.exp(-x)), _one(EXPONENTS)),
+    "expit": (lambda x: 1 / (1 + mp.exp(-x)), _one([*EXPONENTS, *DENSE])),
     "logit": (lambda x: mp.log(x) - mp.log1p(-x), _one(UNITS)),
-    "softplus": (lambda x: mp.log1p(mp.exp(x)), _one(EXPONENTS)),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), _one([*EXPONENTS, *DENSE])),
     "log_expit": (lambda x: -mp.log1p(mp.exp(-x)), _one(EXPONENTS)),
     "log1mexp": (_precisely(lambda x: mp.log(-mp.expm1(x)), 400), _one([x for x in EXPONENTS if x < 0.0])),
-    "gammaln": (lambda x: mp.re(mp.loggamma(x)), _one([*POSITIVES, *POLES])),
-    "digamma": (lambda x: mp.psi(0, x), _one([*POSITIVES, *POLES])),
+    "gammaln": (lambda x: mp.re(mp.loggamma(x)), _one([*POSITIVES, *POLES, *DENSE_POSITIVES])),
+    "digamma": (lambda x: mp.psi(0, x), _one([*POSITIVES, *POLES, *DENSE_POSITIVES])),
     "trigamma": (lambda x: mp.psi(1, x), _one([x for x in POSITIVES if x > 1e-150] + POLES)),
     "tetragamma": (lambda x: mp.psi(2, x), _one([x for x in POSITIVES if x > 1e-100 and x < 1e150])),
     "betaln": (

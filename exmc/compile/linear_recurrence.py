@@ -27,7 +27,7 @@ def evaluate(factors: Any, terms: Any, axis: int) -> Array:
     return np.moveaxis(result, 0, axis)
 
 
-recurrence = primitive(evaluate)
+linear_recurrence = primitive(evaluate)
 
 
 def _before(ans: Value, axis: int) -> Value:
@@ -42,11 +42,11 @@ def _reverse(factors: Value, g: Value, axis: int) -> Value:
     shape = anp.shape(g)
     last = np.ones(tuple(1 if a == axis else n for a, n in enumerate(shape)))
     following = anp.concatenate([factors[(*(slice(None),) * axis, slice(1, None))], last], axis=axis)
-    return anp.flip(recurrence(anp.flip(following, axis), anp.flip(g, axis), axis), axis)
+    return anp.flip(linear_recurrence(anp.flip(following, axis), anp.flip(g, axis), axis), axis)
 
 
 defvjp(
-    recurrence,
+    linear_recurrence,
     lambda ans, factors, terms, axis: lambda g: _reverse(factors, g, axis) * _before(ans, axis),
     lambda ans, factors, terms, axis: lambda g: _reverse(factors, g, axis),
 )
