@@ -101,18 +101,9 @@ def _logsumexp(x: Value, axis: Any = None, b: Any = None, keepdims: bool = False
 
 
 def _sum_of_exponentials(x: Value, axis: Any = None, keepdims: bool = False) -> Value:
-    shape = anp.shape(x)
-    if 0 in shape:
+    if 0 in anp.shape(x):
         raise Unsupported
-    top = anp.max(x, axis=axis, keepdims=True)
-    top = anp.where(anp.isfinite(top), top, 0.0)
-    total = anp.log(anp.sum(anp.exp(x - top), axis=axis, keepdims=keepdims))
-    return total + anp.reshape(top, anp.shape(total))
-
-
-def _softmax(x: Value, axis: Any = -1) -> Value:
-    shifted = anp.exp(x - anp.max(x, axis=axis, keepdims=True))
-    return shifted / anp.sum(shifted, axis=axis, keepdims=True)
+    return logspace.logsumexp_text(x, axis, keepdims)
 
 
 def _norm(x: Value, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Value:
@@ -276,7 +267,8 @@ COMPOSITES: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         anp.around: _rounded,
         ascipy.logsumexp: _logsumexp,
         logspace.logsumexp: _sum_of_exponentials,
-        logspace.softmax: _softmax,
+        logspace.softmax: logspace.softmax_text,
+        logspace.log_softmax: logspace.log_softmax_text,
         anp.linalg._primitive_norm: _norm,
         anp.median: _median,
         anp.ptp: lambda x, axis=None: anp.max(x, axis=axis) - anp.min(x, axis=axis),
@@ -317,5 +309,5 @@ COMPOSITES: Mapping[Any, Callable[..., Any]] = MappingProxyType(
 )
 """By autograd function: the same, written in functions that are recorded. One that raises Unsupported is external."""
 
-OWN_DERIVATIVES = (logspace.logsumexp, logspace.softmax, special.betaln)
+OWN_DERIVATIVES = (logspace.logsumexp, logspace.softmax, logspace.log_softmax, special.betaln)
 """Those with a derivative of their own, shorter than that of their text."""
