@@ -16,7 +16,7 @@ from exmc.compile.lower_text import FLAGS, SUM_FLAGS, Memory, Register, Writer
 from exmc.compile.schedule import contiguous
 from exmc.compile.tape import Equation
 
-_UNROLLED = 12
+_UNROLLED = 15
 """Matrices up to this size are straight-line code."""
 
 _LAPACK = 96

@@ -254,13 +254,16 @@ def _run(function: Any, args: Any, kwargs: dict[str, Any], starts: dict[int, Any
     """A function that is written in others, run on arguments boxed at a level of their own; None for any other."""
     if function not in COMPOSITES:
         return None
+    try:
+        inspect.signature(COMPOSITES[function]).bind(*args, **kwargs)
+    except TypeError:
+        # An argument that its text does not know.
+        return None
     with trace_stack.new_trace() as level:
         boxes = [new_box(a, level, starts[n]) if n in starts else a for n, a in enumerate(args)]
         try:
-            inspect.signature(COMPOSITES[function]).bind(*boxes, **kwargs)
             result = COMPOSITES[function](*boxes, **kwargs)
-        except (Unsupported, TypeError):
-            # An argument that its text does not know.
+        except Unsupported:
             return None
     members = tuple(result) if isinstance(result, tuple | list) else (result,)
     nodes = tuple(m._node if isinstance(m, Box) and m._trace == level else None for m in members)
