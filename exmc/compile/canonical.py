@@ -16,6 +16,7 @@ from autograd.numpy.numpy_boxes import ArrayBox
 from exmc.compile import backward
 from exmc.compile import canonical_arrays as arrays
 from exmc.compile.arguments import Rule, Unsupported, operand
+from exmc.compile.canonical_computed import COMPUTED_RULES
 from exmc.compile.canonical_linear import LINEAR_RULES
 from exmc.compile.canonical_products import contraction
 from exmc.compile.canonical_scan import SCAN_RULES
@@ -172,7 +173,20 @@ def _cumsum(builder: TapeBuilder, x: Any, axis: int | None = None) -> int:
 
 _UFUNCS = (
     *("add", "subtract", "multiply", "divide", "mod", "floor_divide", "maximum", "minimum", "fmax", "fmin"),
-    *("negative", "absolute", "sign", "floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "hypot", "logaddexp"),
+    *(
+        "negative",
+        "absolute",
+        "sign",
+        "floor",
+        "ceil",
+        "trunc",
+        "rint",
+        "sqrt",
+        "cbrt",
+        "hypot",
+        "logaddexp",
+        "copysign",
+    ),
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh"),
     *("arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh", "isnan", "isinf", "isfinite"),
     *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
@@ -184,9 +198,10 @@ _UFUNCS = (
 def _table() -> dict[Any, Rule]:
     table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in _UFUNCS}
     table |= {function: _elementwise(name) for name, function in SPECIAL.items() if name != "select"}
-    foreign = {"gammaln": "gammaln", "digamma": "psi", "erf": "erf", "erfc": "erfc", "expit": "expit", "logit": "logit"}
-    table |= {getattr(ascipy, theirs): _elementwise(ours) for ours, theirs in foreign.items()}
+    foreign = ("gammaln", "digamma", "erf", "erfc", "expit", "logit", "erfinv", "gammainc", "gammaincc")
+    table |= {getattr(ascipy, name): _elementwise(name) for name in (*foreign, "betainc")}
     table |= {
+        ascipy.psi: _elementwise("digamma"),
         anp.fabs: _elementwise("absolute"),
         anp.power: _power,
         anp.square: _square,
@@ -228,7 +243,7 @@ def _table() -> dict[Any, Rule]:
     table |= {f: arrays.permuted(f.fun) for f in (anp.transpose, anp.swapaxes, anp.moveaxis, anp.rollaxis)}
     table |= {f: arrays.selection(f.fun) for f in backward.SELECTIONS}
     contractions = (anp.dot, anp.matmul, anp.tensordot, anp.inner, anp.outer, anp.einsum)
-    return table | {f: contraction(f) for f in contractions} | dict(LINEAR_RULES) | dict(SCAN_RULES)
+    return table | {f: contraction(f) for f in contractions} | {**LINEAR_RULES, **SCAN_RULES, **COMPUTED_RULES}
 
 
 RULES: Mapping[Any, Rule] = MappingProxyType(_table())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -139,11 +140,27 @@ def array_of(builder: TapeBuilder, arguments: Any, keywords: Any, *elements: Any
 def getitem(builder: TapeBuilder, x: Any, index: Any) -> int:
     value = operand(builder, x)
     shape = builder.types[value].shape
+    if isinstance(index, Traced) and not index.fixed:
+        return _rows(builder, value, index.ident)
     basic = None if isinstance(index, Traced) else basic_bounds(shape, index)
     if basic is None:
         return builder.apply("take", value, index_constant(builder, shape, index))
     bounds, result = basic
     return builder.apply("reshape", builder.apply("slice", value, bounds=bounds), shape=result)
+
+
+def _rows(builder: TapeBuilder, value: int, index: int) -> int:
+    """What a computed array of whole numbers selects along the first axis."""
+    if builder.types[index].dtype != INTEGER or not builder.types[value].shape:
+        raise Unsupported
+    (count, *rest), places = builder.types[value].shape, builder.types[index].shape
+    size = math.prod(rest)
+    negative = builder.apply("less", index, builder.literal(0))
+    first = builder.apply("where", negative, builder.apply("add", index, builder.literal(count)), index)
+    start = builder.apply("multiply", first, builder.literal(size))
+    column = builder.apply("reshape", start, shape=(*places, *(1 for _ in rest)))
+    within = builder.constant(np.arange(size).reshape(rest))
+    return builder.apply("pick", builder.apply("to_float", value), builder.apply("add", column, within))
 
 
 def index_constant(builder: TapeBuilder, shape: tuple[int, ...], index: Any) -> int:
@@ -197,7 +214,7 @@ def scatter_sum(builder: TapeBuilder, shape: Any, places: Any, *arguments: Any) 
     parts: list[Any] = []
     traced = iter(arguments[len(places) :])
     for place, argument in zip(places, arguments, strict=False):
-        place = next(traced) if place is None else place
+        place = next(traced) if place is backward.FOLLOWS else place
         value = builder.apply("to_float", operand(builder, argument))
         basic = None if isinstance(place, backward.FlatIndex | Traced) else basic_bounds(shape, place)
         if basic is None:

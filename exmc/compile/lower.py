@@ -10,12 +10,15 @@ from types import MappingProxyType
 import numpy as np
 
 from exmc.compile.lower_blocks import BLOCKS
+from exmc.compile.lower_computed import COMPUTED
 from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
 from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_linear import LINEAR
 from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
+from exmc.compile.lower_solve import SOLVES
+from exmc.compile.lower_stacks import stacked
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.packing import Packing
 from exmc.compile.primitives import Array, region
@@ -26,7 +29,8 @@ from exmc.errors import MissingLoweringError
 SYMBOL = "exmc_program"
 BATCH_SYMBOL = "exmc_batch"
 
-_BLOCKS = {**BLOCKS, **LINEAR, **SCANS}
+_MATRICES = {name: stacked(rule) for name, rule in {**LINEAR, **SOLVES}.items()}
+_BLOCKS = {**BLOCKS, **_MATRICES, **SCANS, **COMPUTED}
 
 LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")

@@ -16,7 +16,7 @@ from exmc.compile.lower_text import FLAGS, SUM_FLAGS, Memory, Register, Writer
 from exmc.compile.schedule import contiguous
 from exmc.compile.tape import Equation
 
-_UNROLLED = 12
+_UNROLLED = 15
 """Matrices up to this size are straight-line code."""
 
 _LAPACK = 96
@@ -200,7 +200,7 @@ def _call(writer: Writer, routine: str, *arguments: str | int | float) -> str:
         writer.line(f"store {kind} {value}, ptr {slot}")
         passed.append(slot)
     status = writer.alloca("i32")
-    if routine.startswith("dpo"):
+    if routine.startswith(("dpo", "dge")):
         passed.append(status)
     kinds = ", ".join(["ptr"] * len(passed))
     writer.declarations.setdefault(f"exmc_{routine}", f"declare void @exmc_{routine}({kinds})")

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc import linalg
+from exmc.compile.computed_index import order_elements, pick_elements, place_elements
+from exmc.compile.linear_recurrence import evaluate as evaluate_recurrence
 from exmc.special import SPECIAL
 
 Array = NDArray[Any]
@@ -92,6 +94,7 @@ _ELEMENTWISE: dict[str, tuple[Callable[..., ArrayType], Callable[..., Any]]] = {
     "logaddexp": (_float, np.logaddexp),
     "arctan2": (_float, np.arctan2),
     "hypot": (_float, np.hypot),
+    "copysign": (_float, np.copysign),
     "negative": (_same, np.negative),
     "absolute": (_same, np.absolute),
     "sign": (_same, np.sign),
@@ -195,6 +198,15 @@ def scatter(*operands: Any, shape: tuple[int, ...], parts: tuple[Any, ...]) -> A
     return result
 
 
+def _picked(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(types[1].shape, FLOAT)
+
+
+def _lu(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    *lead, size, _ = types[0].shape
+    return ArrayType((*lead, size + 1, size), FLOAT)
+
+
 def _contracted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     inputs, output = parameters["spec"].split("->")
     sizes: dict[str, int] = {}
@@ -252,7 +264,7 @@ def call_external(*operands: Any, call: ExternalCall, **_parameters: Any) -> Any
     return call.function(*in_holes(call.arguments, operands), **call.keywords)
 
 
-def _picked(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+def _positioned(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     # Zero strides: numpy itself interprets the index, but for the numbers in it.
     keys = [np.broadcast_to(np.int64(0), t.shape) for t in types]
     numbers = np.broadcast_to(np.int64(0), tuple(max(n, 1) for n in parameters["shape"]))
@@ -310,13 +322,20 @@ def _table() -> dict[str, Primitive]:
         Primitive("slice", "view", _sliced, lambda x, bounds: np.asarray(x)[region(bounds)]),
         Primitive("take", "elementwise", _taken, lambda x, indices: np.asarray(x).reshape(-1)[indices]),
         # The numbers, in row-major order, of the elements that an index with arrays picks: of data alone.
-        Primitive("positions", "memory", _picked, _positions),
+        Primitive("positions", "memory", _positioned, _positions),
         Primitive("scatter", "memory", _scattered, scatter),
         Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
         Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),
+        Primitive("linear_recurrence", "memory", _like_last, evaluate_recurrence),
+        Primitive("pick", "memory", _picked, pick_elements),
+        Primitive("place", "memory", _scattered, place_elements),
+        Primitive("order", "memory", _as_integer, order_elements),
         Primitive("cholesky", "memory", _same, linalg.factor),
         Primitive("substitute", "memory", _like_last, linalg.substitute),
         Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
+        Primitive("lu_factor", "memory", _lu, linalg.lu_factor),
+        Primitive("lu_solve", "memory", _like_last, linalg.lu_solve),
+        Primitive("members", "external", lambda types, parameters: ArrayType((), "object"), lambda *members: members),
         Primitive("scan_rows", "memory", _scanned, _by_body),
         Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
         Primitive("external", "external", _foreign, call_external),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
 from typing import Any
 
 import autograd.numpy as anp
@@ -17,7 +15,9 @@ from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
 
 from exmc.compile.arguments import Traced, Unsupported, operand
 from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
+from exmc.compile.boxes import RecordBox, line_of_user, plain
 from exmc.compile.canonical import RULES
+from exmc.compile.composites import COMPOSITES, OWN_DERIVATIVES, Run, derivative
 from exmc.compile.function import Place, Visit
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.tape import Constant, Tape, TapeBuilder
@@ -25,11 +25,6 @@ from exmc.errors import CompileError
 
 # Shapes and kinds are static: asking for them must not become an equation.
 _STATIC = (anp.size, anp.isscalar, anp.iscomplexobj, anp.isreal, anp.result_type, anp.ndim, anp.shape)
-_OWN_MODULES = (
-    *("exmc.compile.tracing", "exmc.compile.backward", "exmc.compile.function", "exmc.special", "exmc.linalg"),
-    *("autograd", "numpy"),
-)
-
 Traceable = Callable[[Any, tuple[Any, ...], Visit], Any]
 """A function of the position, of data, and of what is told which part of the model is evaluated."""
 
@@ -83,7 +78,7 @@ class Recorder:
 
     def where(self) -> Place:
         """The part of the model; of a function that tells none, its file and line, but not in a derivative."""
-        return self.place or (() if self.backward else _line())
+        return self.place or (() if self.backward else line_of_user())
 
 
 def trace(
@@ -110,9 +105,9 @@ def trace(
             results = function(root, arguments, recorder.visit)
             return builder.finish(tuple(recorder.ident(array) for array in results)), recorder
         value, slope = _differentiate(lambda x: function(x, arguments, recorder.visit), root, recorder, level)
-        if np.shape(_plain(value)) != ():
+        if np.shape(plain(value)) != ():
             raise CompileError(
-                f"A log density is a scalar; this one has shape {np.shape(_plain(value))}.", remedy="Sum it."
+                f"A log density is a scalar; this one has shape {np.shape(plain(value))}.", remedy="Sum it."
             )
         return builder.finish((recorder.ident(value), recorder.ident(slope))), recorder
 
@@ -127,18 +122,17 @@ def trace_slope(function: Callable[[Any, Any], Any], position: Array, inside: in
 
 
 def _differentiate(function: Callable[[Any], Any], position: Any, recorder: Recorder, outer: int) -> tuple[Any, Any]:
-    start = _BackwardNode.__new__(_BackwardNode)
-    start.parents, start.vjp, start.recorder = [], lambda g: [], recorder
+    start = _BackwardNode.root(recorder)
     with trace_stack.new_trace() as level:
         result = function(new_box(position, level, start))
     if not (isinstance(result, Box) and result._trace == level):
         return result, np.zeros(position.shape)
-    if np.shape(_plain(result)) != ():
+    if np.shape(plain(result)) != ():
         return result._value, position
     recorder.backward = True
     # The seed is a literal in the tape, so that products with it fold away.
     seed = recorder.root(np.ones(()), outer, recorder.builder.literal(1.0))
-    return result._value, backward_pass(result._node, seed)
+    return result._value, backward_pass(result._node, seed, [start])[0]
 
 
 def is_recorded(value: Any) -> bool:
@@ -152,12 +146,6 @@ def is_recorded(value: Any) -> bool:
     return False
 
 
-def _plain(value: Any) -> Any:
-    while isinstance(value, Box):
-        value = value._value
-    return value
-
-
 class _RecordNode(Node):  # type: ignore[misc]
     """A node of the outer trace: each application of a function of autograd becomes equations of a tape.
 
@@ -169,9 +157,17 @@ class _RecordNode(Node):  # type: ignore[misc]
     def __init__(self, value: Any, function: Any, args: Any, kwargs: Any, argnums: Any, parents: Any) -> None:
         self.recorder: Recorder = parents[0].recorder
         self.fixed: bool = all(parent.fixed for parent in parents)
+        self.ident: int
+        run = _run(function, args, kwargs, dict(zip(argnums, parents, strict=True)))
+        if run is not None:
+            builder = self.recorder.builder
+            members = zip(run.members, run.nodes, strict=True)
+            idents = [node.ident if node else operand(builder, member) for member, node in members]
+            self.ident = builder.apply("members", *idents) if run.several else idents[0]
+            return
         traced = dict(zip(argnums, (Traced(parent.ident, parent.fixed) for parent in parents), strict=True))
         arguments = [traced.get(n, argument) for n, argument in enumerate(args)]
-        self.ident: int = self.recorder.apply(function, arguments, kwargs, value, self.fixed)
+        self.ident = self.recorder.apply(function, arguments, kwargs, value, self.fixed)
 
 
 class _BackwardNode(Node):  # type: ignore[misc]
@@ -186,6 +182,10 @@ class _BackwardNode(Node):  # type: ignore[misc]
         name = getattr(function, "__name__", str(function))
         own = VJPS.get(function)
         vjp = own(argnums, value, args, kwargs) if own else None
+        if vjp is None and function not in OWN_DERIVATIVES:
+            starts = [_BackwardNode.root(self.recorder) for _ in argnums]
+            run = _run(function, args, kwargs, dict(zip(argnums, starts, strict=True)))
+            vjp = derivative(run, starts, [np.shape(plain(args[n])) for n in argnums]) if run else None
         if vjp is None:
             if function not in primitive_vjps:
                 raise CompileError(
@@ -204,6 +204,33 @@ class _BackwardNode(Node):  # type: ignore[misc]
 
         self.vjp = cotangents
 
+    @classmethod
+    def root(cls, recorder: Recorder) -> _BackwardNode:
+        """A node without parents."""
+        node = cls.__new__(cls)
+        node.parents, node.vjp, node.recorder = [], lambda g: [], recorder
+        return node
+
+
+def _run(function: Any, args: Any, kwargs: dict[str, Any], starts: dict[int, Any]) -> Run | None:
+    """A function that is written in others, run on arguments boxed at a level of their own; None for any other."""
+    if function not in COMPOSITES:
+        return None
+    try:
+        inspect.signature(COMPOSITES[function]).bind(*args, **kwargs)
+    except TypeError:
+        # An argument that its text does not know.
+        return None
+    with trace_stack.new_trace() as level:
+        boxes = [new_box(a, level, starts[n]) if n in starts else a for n, a in enumerate(args)]
+        try:
+            result = COMPOSITES[function](*boxes, **kwargs)
+        except Unsupported:
+            return None
+    members = tuple(result) if isinstance(result, tuple | list) else (result,)
+    nodes = tuple(m._node if isinstance(m, Box) and m._trace == level else None for m in members)
+    return Run(isinstance(result, tuple | list), members, nodes)
+
 
 def _canonical(recorder: Recorder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
     """The value id of one application, by its rule if it has one."""
@@ -218,7 +245,7 @@ def _canonical(recorder: Recorder, function: Any, arguments: list[Any], kwargs: 
             ident = rule(builder, *arguments, **kwargs)
         except Unsupported:
             return _external(recorder, function, arguments, kwargs, value)
-        if builder.types[ident].shape == np.shape(_plain(value)):
+        if builder.types[ident].shape == np.shape(plain(value)):
             return ident
     return _external(recorder, function, arguments, kwargs, value)
 
@@ -231,7 +258,7 @@ def _external(recorder: Recorder, function: Any, arguments: list[Any], kwargs: d
     name = f"{getattr(raw, '__module__', None) or 'numpy'}.{getattr(raw, '__name__', raw)}"
     name += " (in a derivative)" if recorder.backward else ""
     call = ExternalCall(raw, template, dict(kwargs), name, recorder.where())
-    return recorder.builder.apply("external", *operands, call=call, type=_type_of(_plain(value)))
+    return recorder.builder.apply("external", *operands, call=call, type=_type_of(plain(value)))
 
 
 def _type_of(value: Any) -> ArrayType:
@@ -242,65 +269,20 @@ def _type_of(value: Any) -> ArrayType:
     return ArrayType(array.shape, kinds.get(array.dtype.kind, "object"))
 
 
-def _line() -> tuple[str, ...]:
-    """The file and line of the user's function that is being run, or nothing in a derivative."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_code is not trace.__code__:
-        module = frame.f_globals.get("__name__", "")
-        if not module.startswith(_OWN_MODULES):
-            return (f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}",)
-        frame = frame.f_back
-    return ()
-
-
-class _RecordBox(ArrayBox):  # type: ignore[misc]
-    """A value while recording: it has a shape but no number that Python code may look at."""
-
-    __slots__ = []
-
-    def _refuse(self, use: str) -> CompileError:
-        value: Any = self
-        while not isinstance(value._node, _RecordNode):
-            value = value._value
-        return CompileError(
-            f"The function takes {use} of a value that depends on the parameters (shape {self.shape}).",
-            where=value._node.recorder.where(),
-            remedy="Recorded once, it would keep one branch or number for ever: use np.where, np.maximum or "
-            "another function of autograd.numpy instead.",
-        )
-
-    def __bool__(self) -> bool:
-        raise self._refuse("the truth (if, while, and, or, not)")
-
-    def __float__(self) -> float:
-        raise self._refuse("float()")
-
-    def __int__(self) -> int:
-        raise self._refuse("int()")
-
-    def __index__(self) -> int:
-        raise self._refuse("an index or range()")
-
-    def __complex__(self) -> complex:
-        raise self._refuse("complex()")
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
 @contextmanager
 def recording() -> Iterator[None]:
-    """Let autograd box everything in `_RecordBox`, booleans and integers too, and put all back afterwards."""
+    """Let autograd box everything in `RecordBox`, booleans and integers too, and put all back afterwards."""
     mappings, depth = dict(Box.type_mappings), trace_stack.top
     # The body of a scan is recorded while its surroundings are.
     outer = {kind: notrace_primitives[kind] for kind in (_RecordNode, _BackwardNode) if kind in notrace_primitives}
     boxes = set(Box.types)
     boxed = [kind for kind, box in mappings.items() if box is ArrayBox and kind is not ArrayBox]
     scalars = [bool, int, np.bool_, np.int8, np.int16, np.int32, np.int64, np.uint8, np.uint16, np.uint32, np.uint64]
-    Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, _RecordBox], _RecordBox))
-    Box.types.add(_RecordBox)
+    Box.type_mappings.update(dict.fromkeys([*boxed, *scalars, RecordBox], RecordBox))
+    Box.types.add(RecordBox)
     notrace_primitives[_RecordNode] = set(_STATIC)
-    notrace_primitives[_BackwardNode] = notrace_primitives[VJPNode] | set(_STATIC)
+    # autograd takes the number that fills an array for a constant.
+    notrace_primitives[_BackwardNode] = (notrace_primitives[VJPNode] | set(_STATIC)) - {anp.full_like}
     try:
         yield
     finally:
