@@ -117,7 +117,7 @@ def _exp_minus_abs(w: Writer, x: Register) -> Register:
 
 def _logaddexp(w: Writer, x: Register, y: Register) -> Register:
     x, y = w.real(x), w.real(y)
-    tail = w.call("log1p", _exp_minus_abs(w, w.value(f"fsub double {x.name}, {y.name}")))
+    tail = w.call("log1p_unit", _exp_minus_abs(w, w.value(f"fsub double {x.name}, {y.name}")))
     total = w.value(f"fadd double {w.intrinsic('maximum', x, y).name}, {tail.name}")
     # Two equal infinities have no difference.
     same = w.value(f"fcmp oeq double {x.name}, {y.name}", "i1")
@@ -126,14 +126,12 @@ def _logaddexp(w: Writer, x: Register, y: Register) -> Register:
 
 def _softplus(w: Writer, x: Register) -> Register:
     x = w.real(x)
-    tail = w.call("log1p", _exp_minus_abs(w, x))
+    tail = w.call("log1p_unit", _exp_minus_abs(w, x))
     return w.value(f"fadd double {w.intrinsic('maximum', x, w.number(0.0)).name}, {tail.name}")
 
 
 def _log_expit(w: Writer, x: Register) -> Register:
-    x = w.real(x)
-    tail = w.call("log1p", _exp_minus_abs(w, x))
-    return w.value(f"fsub double {w.intrinsic('minimum', x, w.number(0.0)).name}, {tail.name}")
+    return _minus(w, _softplus(w, _minus(w, w.real(x))))
 
 
 def _expit(w: Writer, x: Register) -> Register:

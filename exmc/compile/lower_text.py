@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 
-from exmc.compile.vector_math import VECTOR_ATTRIBUTES, VECTOR_FUNCTIONS, VECTOR_INTRINSICS, VECTOR_NEEDS
+from exmc.compile.vector_math import SCALAR, VECTOR_ATTRIBUTES, VECTOR_FUNCTIONS, VECTOR_INTRINSICS, VECTOR_NEEDS
 
 FLAGS = "contract nsz arcp"
 """Floating point freedom everywhere. Never nnan or ninf: they delete guards against NaN and infinity."""
@@ -125,6 +125,7 @@ class Writer:
                     self.declarations.setdefault(name, text)
             function, extra = f"exmc_vector_{vectorised}", ""
         else:
+            function = SCALAR.get(function, function)
             self.declarations.setdefault(function, f"declare double @{function}({kinds}) #1")
         passed = ", ".join(f"double {a.name}" for a in arguments) + (f", i32 {extra}" if extra else "")
         return self.value(f"call double @{function}({passed}) #1")
