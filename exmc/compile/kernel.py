@@ -18,6 +18,7 @@ import numpy as np
 import scipy
 
 from exmc.cache import ObjectCache, default_cache
+from exmc.compile.borders import cut_borders
 from exmc.compile.columns import split_columns
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.lower import BATCH_SYMBOL, SYMBOL, Program, lower
@@ -175,7 +176,7 @@ def compile_density(
         return AutogradDensity(function, dimension)
     _known(engine)
     oracle = remembered(autograd_value_and_gradient)
-    tape = split_columns(simplify(record(function, dimension, gradient=True, oracle=oracle)))
+    tape = cut_borders(split_columns(simplify(record(function, dimension, gradient=True, oracle=oracle))))
     kernel = build_kernel(lower(tape, scalar_first=True), dimension, tape.output_shapes, _cache(cache))
     density = kernel.load()
     for position in check_points(tape):

@@ -21,7 +21,7 @@ Domain = tuple[int, ...]
 Role = Literal["scalar", "loop", "reduction", "scatter", "block", "view"]
 
 # Cheaper to compute twice than to store and load.
-_CHEAP = frozenset(
+CHEAP = frozenset(
     {
         *(
             "add",
@@ -260,7 +260,7 @@ class _Scheduler:
         cost: dict[int, int] = {}
         for equation in self.tape.equations:
             v = equation.result
-            if self.roles[v] != "loop" or v in self.pinned or equation.primitive not in _CHEAP:
+            if self.roles[v] != "loop" or v in self.pinned or equation.primitive not in CHEAP:
                 continue
             total = 1
             for o in equation.operands:
