@@ -18,13 +18,11 @@ import numpy as np
 import scipy
 
 from exmc.cache import ObjectCache, default_cache
-from exmc.compile.borders import cut_borders
-from exmc.compile.columns import split_columns
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.lower import BATCH_SYMBOL, SYMBOL, Program, lower
+from exmc.compile.optimise import optimised
 from exmc.compile.primitives import Array
 from exmc.compile.record import autograd_value_and_gradient, check_points, evaluate, record
-from exmc.compile.simplify import simplify
 from exmc.compile.symbols import external_symbols, symbol_address
 from exmc.compile.verify import remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
@@ -176,8 +174,8 @@ def compile_density(
         return AutogradDensity(function, dimension)
     _known(engine)
     oracle = remembered(autograd_value_and_gradient)
-    tape = cut_borders(split_columns(simplify(record(function, dimension, gradient=True, oracle=oracle))))
-    kernel = build_kernel(lower(tape, scalar_first=True), dimension, tape.output_shapes, _cache(cache))
+    tape = record(function, dimension, gradient=True, oracle=oracle)
+    kernel = build_kernel(lower(optimised(tape), scalar_first=True), dimension, tape.output_shapes, _cache(cache))
     density = kernel.load()
     for position in check_points(tape):
         value, gradient = density(position)
@@ -201,8 +199,8 @@ def compile_outputs(
     if engine == "autograd":
         return AutogradOutputs(function, dimension)
     _known(engine)
-    tape = split_columns(simplify(record(function, dimension, gradient=False)))
-    kernel = build_kernel(lower(tape, scalar_first=False), dimension, tape.output_shapes, _cache(cache))
+    tape = record(function, dimension, gradient=False)
+    kernel = build_kernel(lower(optimised(tape), scalar_first=False), dimension, tape.output_shapes, _cache(cache))
     outputs = NativeOutputs(kernel)
     for position in check_points(tape):
         found: tuple[Array, ...] = tuple(array[0] for array in outputs(position[None]))

@@ -18,7 +18,9 @@ from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.primitives import Array, region
-from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, contiguous, schedule
+from exmc.compile.scan_split import SCAN_PRIMITIVES, split_scans
+from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, schedule
+from exmc.compile.strides import contiguous
 from exmc.compile.tape import Equation, Tape
 from exmc.errors import MissingLoweringError
 
@@ -31,6 +33,7 @@ LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")
     | dict.fromkeys(INITIAL, "reduction")
     | dict.fromkeys(_BLOCKS, "block")
+    | dict.fromkeys(SCAN_PRIMITIVES, "recurrence")
     | {"scatter": "scatter", "take": "gather"}
 )
 """Every primitive that has machine code, and of which kind."""
@@ -58,6 +61,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
     MissingLoweringError
         If a primitive has no lowering.
     """
+    tape = split_scans(tape)
     frame = _emit(tape, Writer(), scalar_first=scalar_first)
     stride = sum(math.prod(tape.types[o].shape) for o in (tape.outputs[1:] if scalar_first else tape.outputs))
     text = frame.writer.text(SYMBOL) + _batch_text(tape.dimension, stride)

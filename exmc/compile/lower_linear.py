@@ -13,7 +13,7 @@ from typing import NamedTuple
 from exmc.compile.lower_blocks import BlockRule
 from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_text import FLAGS, SUM_FLAGS, Memory, Register, Writer
-from exmc.compile.schedule import contiguous
+from exmc.compile.strides import contiguous
 from exmc.compile.tape import Equation
 
 _UNROLLED = 12

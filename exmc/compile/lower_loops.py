@@ -8,7 +8,8 @@ from typing import NamedTuple
 from exmc.compile.lower_elementwise import ELEMENTWISE
 from exmc.compile.lower_frame import Frame, broadcast_strides
 from exmc.compile.lower_text import FLAGS, LONG, SUM_FLAGS, Memory, Register, Writer
-from exmc.compile.schedule import LoopStep, Part, contiguous
+from exmc.compile.schedule import LoopStep, Part
+from exmc.compile.strides import contiguous
 
 Access = tuple[str, int]
 """What is accessed, as a pair of a purpose and a value or part number."""

@@ -60,6 +60,39 @@ def slice_twice(builder: Rewriter, operands: Operands, static: Static) -> int | 
     return builder.rewrite("slice", inner.operands, {"bounds": bounds})
 
 
+def slice_of_scatter(builder: Rewriter, operands: Operands, static: Static) -> int | None:
+    """What lies in one part and no other is sliced from it; what lies in none is 0."""
+    inner = builder.equations.get(operands[0])
+    shape = tuple(n for _, n, _ in static["bounds"])
+    if inner is None or inner.primitive != "scatter" or None in inner.static["parts"] or 0 in shape:
+        return None
+    places = [_place(static["bounds"], part) for part in inner.static["parts"]]
+    met = [number for number, place in enumerate(places) if place != "outside"]
+    if not met:
+        return spread(builder, builder.literal(0.0), shape)
+    (first, *others) = met
+    if others or places[first] != "inside":
+        return None
+    part = inner.static["parts"][first]
+    value = builder.rewrite("to_float", (inner.operands[first],), {})
+    # A part of one element may have lost its axes.
+    value = builder.rewrite("reshape", (value,), {"shape": tuple(n for _, n, _ in part)})
+    pairs = zip(static["bounds"], part, strict=True)
+    return builder.rewrite("slice", (value,), {"bounds": tuple((b - a, n, t) for (b, n, t), (a, _, _) in pairs)})
+
+
+def _place(bounds: tuple[Any, ...], part: tuple[Any, ...]) -> str:
+    """Whether a region lies "inside" or "outside" another, or neither."""
+    inside = True
+    for (b, n, t), (a, m, s) in zip(bounds, part, strict=True):
+        low, high = min(b, b + t * (n - 1)), max(b, b + t * (n - 1))
+        first, last = min(a, a + s * (m - 1)), max(a, a + s * (m - 1))
+        if m == 0 or high < first or last < low:
+            return "outside"
+        inside = inside and s == 1 and first <= low and high <= last
+    return "inside" if inside else "across"
+
+
 def identity_transpose(builder: Rewriter, operands: Operands, static: Static) -> int | None:
     """A permutation that leaves the order of all axes longer than 1 only renames them."""
     shape = builder.types[operands[0]].shape

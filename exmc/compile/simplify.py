@@ -75,6 +75,7 @@ RULES: tuple[Rule, ...] = (
     Rule("product of transposed", ("contract",), arrays.transposed_factors),
     Rule("slice of everything", ("slice",), arrays.identity_slice),
     Rule("slice twice", ("slice",), arrays.slice_twice),
+    Rule("slice of scatter", ("slice",), arrays.slice_of_scatter),
     Rule("transpose that moves nothing", ("transpose",), arrays.identity_transpose),
     *_each("reshape twice", ("reshape",), arrays.twice),
     *_each("broadcast twice", ("broadcast",), arrays.twice),
