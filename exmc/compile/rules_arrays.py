@@ -61,36 +61,28 @@ def slice_twice(builder: Rewriter, operands: Operands, static: Static) -> int | 
 
 
 def slice_of_scatter(builder: Rewriter, operands: Operands, static: Static) -> int | None:
-    """What lies in one part and no other is sliced from it; what lies in none is 0."""
+    """A scatter of what of each part lies there."""
     inner = builder.equations.get(operands[0])
-    shape = tuple(n for _, n, _ in static["bounds"])
-    if inner is None or inner.primitive != "scatter" or None in inner.static["parts"] or 0 in shape:
+    bounds = static["bounds"]
+    if inner is None or inner.primitive != "scatter" or None in inner.static["parts"]:
         return None
-    places = [_place(static["bounds"], part) for part in inner.static["parts"]]
-    met = [number for number, place in enumerate(places) if place != "outside"]
-    if not met:
+    if any(step != 1 for region in (bounds, *inner.static["parts"]) for _, _, step in region):
+        return None
+    values, places = [], []
+    for value, part in zip(inner.operands, inner.static["parts"], strict=True):
+        # Where the part and the slice meet, counted in the array that is sliced.
+        spans = [(max(a, b), min(a + m, b + n)) for (a, m, _), (b, n, _) in zip(part, bounds, strict=True)]
+        if any(first >= last for first, last in spans):
+            continue
+        # A part of one element may have lost its axes.
+        whole = builder.rewrite("reshape", (value,), {"shape": tuple(m for _, m, _ in part)})
+        inside = tuple((x - a, y - x, 1) for (x, y), (a, _, _) in zip(spans, part, strict=True))
+        values.append(builder.rewrite("slice", (whole,), {"bounds": inside}))
+        places.append(tuple((x - b, y - x, 1) for (x, y), (b, _, _) in zip(spans, bounds, strict=True)))
+    shape = tuple(n for _, n, _ in bounds)
+    if not values:
         return spread(builder, builder.literal(0.0), shape)
-    (first, *others) = met
-    if others or places[first] != "inside":
-        return None
-    part = inner.static["parts"][first]
-    value = builder.rewrite("to_float", (inner.operands[first],), {})
-    # A part of one element may have lost its axes.
-    value = builder.rewrite("reshape", (value,), {"shape": tuple(n for _, n, _ in part)})
-    pairs = zip(static["bounds"], part, strict=True)
-    return builder.rewrite("slice", (value,), {"bounds": tuple((b - a, n, t) for (b, n, t), (a, _, _) in pairs)})
-
-
-def _place(bounds: tuple[Any, ...], part: tuple[Any, ...]) -> str:
-    """Whether a region lies "inside" or "outside" another, or neither."""
-    inside = True
-    for (b, n, t), (a, m, s) in zip(bounds, part, strict=True):
-        low, high = min(b, b + t * (n - 1)), max(b, b + t * (n - 1))
-        first, last = min(a, a + s * (m - 1)), max(a, a + s * (m - 1))
-        if m == 0 or high < first or last < low:
-            return "outside"
-        inside = inside and s == 1 and first <= low and high <= last
-    return "inside" if inside else "across"
+    return builder.rewrite("scatter", tuple(values), {"shape": shape, "parts": tuple(places)})
 
 
 def identity_transpose(builder: Rewriter, operands: Operands, static: Static) -> int | None:

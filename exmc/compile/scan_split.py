@@ -7,11 +7,13 @@ the reverse loop finds most of its work done, as it knows the states.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 from functools import reduce
 from typing import NamedTuple
 
+from exmc.compile.elements import Elements, is_small
 from exmc.compile.lift import Known, lift, liftable, series_of
 from exmc.compile.recurrence import Core, recurrence_loop
 from exmc.compile.scan_body import Body, Packing
@@ -43,14 +45,17 @@ class _Carried(NamedTuple):
     added: int | None
 
 
-def _slots(start: int, *packings: Packing) -> list[Slot]:
-    """The places of arrays that are packed one after the other."""
-    found = []
-    for packing in packings:
-        for shape in packing.shapes:
-            found.append(Slot(start, math.prod(shape)))
-            start += found[-1].size
-    return found
+def _slots(body: Body, start: int, *packings: Packing) -> list[Slot]:
+    """The places of arrays that are packed one after the other; of their elements if the step is that small."""
+    sizes = [math.prod(shape) for packing in packings for shape in packing.shapes]
+    if _by_elements(body):
+        sizes = [1] * sum(sizes)
+    starts = itertools.accumulate(sizes, initial=start)
+    return [Slot(first, size) for first, size in zip(starts, sizes, strict=False) if size]
+
+
+def _by_elements(body: Body) -> bool:
+    return all(is_small(tape) for tape in body.tapes.values())
 
 
 class _Splitter:
@@ -82,11 +87,11 @@ class _Splitter:
         start, parameters, inputs = (self.known[o] for o in equation.operands)
         steps = self.tape.types[equation.operands[2]].shape[0]
         states, shared = body.carry.size, body.parameters.size
-        carried = [_Carried(s, self._part(start, s), None) for s in _slots(0, body.carry)]
-        known = {s: self._shared(parameters, s, states) for s in _slots(states, body.parameters)}
-        known |= {s: self._column(inputs, s, states + shared, steps) for s in _slots(states + shared, body.inputs)}
-        results = _slots(0, body.carry, body.outputs)
-        step = _Step(body.tape("forward"), [*(c.slot for c in carried), *known], results)
+        carried = [_Carried(s, self._part(start, s), None) for s in _slots(body, 0, body.carry)]
+        known = {s: self._shared(parameters, s, states) for s in _slots(body, states, body.parameters)}
+        known |= {s: self._column(inputs, s, states + shared, steps) for s in _slots(body, states + shared, body.inputs)}
+        results = _slots(body, 0, body.carry, body.outputs)
+        step = _Step(body, "forward", [*(c.slot for c in carried), *known], results)
         split = _Recurrence(self.builder, step, carried, known, steps, reverse=False)
         self.states[equation.result] = [split.before(k) for k in range(len(carried))]
         columns = tuple(split.series(k) for k in range(len(results)))
@@ -102,14 +107,14 @@ class _Splitter:
         states, shared = body.carry.size, body.parameters.size
         head = states + shared
         whole = head + body.inputs.size
-        known = dict(zip(_slots(0, body.carry), self.states[equation.operands[3]], strict=True))
-        known |= {s: self._shared(parameters, s, states) for s in _slots(states, body.parameters)}
-        known |= {s: self._column(inputs, s, head, steps) for s in _slots(head, body.inputs)}
-        known |= {s: self._column(cotangents, s, whole, steps) for s in _slots(whole + states, body.outputs)}
-        carried = [self._pulled(cotangents, s, whole, steps) for s in _slots(whole, body.carry)]
+        known = dict(zip(_slots(body, 0, body.carry), self.states[equation.operands[3]], strict=True))
+        known |= {s: self._shared(parameters, s, states) for s in _slots(body, states, body.parameters)}
+        known |= {s: self._column(inputs, s, head, steps) for s in _slots(body, head, body.inputs)}
+        known |= {s: self._column(cotangents, s, whole, steps) for s in _slots(body, whole + states, body.outputs)}
+        carried = [self._pulled(cotangents, s, whole, steps) for s in _slots(body, whole, body.carry)]
         by_input = [body.inputs] if loop.name == "reverse all" else []
-        results = _slots(0, body.carry, body.parameters, *by_input)
-        step = _Step(body.tape(loop.name), [*(c.slot for c in carried), *known], results)
+        results = _slots(body, 0, body.carry, body.parameters, *by_input)
+        step = _Step(body, loop.name, [*(c.slot for c in carried), *known], results)
         split = _Recurrence(self.builder, step, carried, known, steps, reverse=True)
         pieces, places = [], []
         for number, slot in enumerate(results):
@@ -172,22 +177,31 @@ def _is_zero(builder: Simplifier, value: int) -> bool:
 class _Step:
     """The tape of a step whose arguments are used, and whose results are given, component by component."""
 
-    def __init__(self, tape: Tape, arguments: list[Slot], results: list[Slot]) -> None:
+    def __init__(self, body: Body, name: str, arguments: list[Slot], results: list[Slot]) -> None:
+        tape = body.tape(name)
         builder = Simplifier(tape.dimension)
-        bounds = [((s.start, s.size, 1),) for s in arguments]
+        if _by_elements(body):
+            (numbers,) = Elements(builder, tape).run()
+            reals = [builder.rewrite("to_float", (numbers[slot.start],), {}) for slot in results]
+            parts = [builder.rewrite("reshape", (real,), {"shape": (1,)}) for real in reals]
+        else:
+            whole = self._rewritten(builder, tape, arguments)
+            parts = [builder.rewrite("slice", (whole,), {"bounds": ((s.start, s.size, 1),)}) for s in results]
+        self.tape = builder.finish(tuple(parts))
+        self.equations = {e.result: e for e in self.tape.equations}
+
+    def _rewritten(self, builder: Simplifier, tape: Tape, arguments: list[Slot]) -> int:
+        """The result, from arguments that are put together from their components."""
+        bounds = tuple(((s.start, s.size, 1),) for s in arguments)
         slices = tuple(builder.rewrite("slice", (0,), {"bounds": b}) for b in bounds)
-        whole = builder.rewrite("scatter", slices, {"shape": (tape.dimension,), "parts": tuple(bounds)})
-        number: dict[int, int] = {0: whole}
+        number = {0: builder.rewrite("scatter", slices, {"shape": (tape.dimension,), "parts": bounds})}
         for ident, value in tape.literals.items():
             number[ident] = builder.literal(value)
         for ident, array in tape.constants.items():
             number[ident] = builder.constant(array)
         for e in tape.equations:
             number[e.result] = builder.rewrite(e.primitive, tuple(number[o] for o in e.operands), e.static)
-        (whole,) = (number[o] for o in tape.outputs)
-        parts = [builder.rewrite("slice", (whole,), {"bounds": ((s.start, s.size, 1),)}) for s in results]
-        self.tape = builder.finish(tuple(parts))
-        self.equations = {e.result: e for e in self.tape.equations}
+        return number[tape.outputs[0]]
 
     def place(self, value: int) -> Slot | None:
         """Where a slice of the step's arguments lies in them, or None for another value."""

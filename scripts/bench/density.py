@@ -42,6 +42,7 @@ def chosen(large: bool) -> list[models.Model]:
         models.item_response(500, 20),
         *(models.gaussian_process(n) for n in (11, 100, 500)),
         models.garch(1000),
+        models.arma(1000),
         models.hidden_markov(1000),
     ]
 
@@ -100,11 +101,7 @@ def bench(model: models.Model, makers: dict[str, Callable[[models.Model], peers.
     works = {"exmc": kernel_loop(kernel, position)}
     compiling = {}
     for peer_name, maker in makers.items():
-        try:
-            peer = maker(model)
-        except AttributeError:
-            # PyTensor's scan has another form.
-            continue
+        peer = maker(model)
         value, gradient = peer.evaluate(position, 1)
         np.testing.assert_allclose(value, expected[0], rtol=1e-9)
         np.testing.assert_allclose(gradient, expected[1], rtol=1e-7, atol=1e-7)

@@ -23,7 +23,7 @@ REORDERED = {
     "product of transposed",
 }
 # numpy starts a sum from +0, so that a lone -0 loses its sign.
-LONE_TERM = {"sum of negatives", "reduction over nothing", "scatter of scalars", "scatter to every place"}
+LONE_TERM = {"sum of negatives", "reduction over nothing", "scatter of scalars", "scatter to every place", "slice of scatter"}
 
 
 def examples(b: TapeBuilder) -> dict[str, tuple[str, tuple[int, ...], dict]]:
@@ -60,6 +60,20 @@ def examples(b: TapeBuilder) -> dict[str, tuple[str, tuple[int, ...], dict]]:
         "to the dtype it has": ("to_float", (x,), {}),
         "slice of everything": ("slice", (x,), {"bounds": ((0, 12, 1),)}),
         "slice twice": ("slice", (b.apply("slice", x, bounds=((10, 5, -2),)),), {"bounds": ((3, 2, -2),)}),
+        "slice of scatter": (
+            "slice",
+            (
+                b.apply(
+                    "scatter",
+                    b.apply("exp", x),
+                    b.apply("take", x, b.constant(np.array([2]))),
+                    scalar,
+                    shape=(20,),
+                    parts=(((1, 12, 1),), ((12, 1, 1),), ((14, 1, 1),)),
+                ),
+            ),
+            {"bounds": ((4, 12, 1),)},
+        ),
         "transpose that moves nothing": ("transpose", (column,), {"permutation": (1, 0)}),
         "reshape twice": ("reshape", (matrix,), {"shape": (2, 6)}),
         "broadcast twice": ("broadcast", (b.apply("broadcast", x, shape=(2, 12)),), {"shape": (3, 2, 12)}),
