@@ -15,10 +15,8 @@ from exmc.compile.tape import Equation
 _WRITTEN_OUT = 16
 """Copies of so many numbers need no loop."""
 
-_UNROLLED = 4
-"""Steps in one round of a short step's loop: products with the state can then be fused with the sums after them."""
-
 _SHORT_STEP = 40
+"""Equations of a step that is written out four times: its products with the state fuse with the next one's sums."""
 
 
 def _recurrence(frame: Frame, equation: Equation) -> None:
@@ -48,7 +46,7 @@ def _recurrence(frame: Frame, equation: Equation) -> None:
     keep(str(core.steps if core.reverse else 0), core.states, arguments)
     for operand, at in zip(operands[: core.uniforms], offsets, strict=False):
         fetch(operand, at)
-    with writer.loop(core.steps, scalar=True) as index:
+    with writer.loop(core.steps, scalar=True, unrolled=len(core.tape.equations) <= _SHORT_STEP) as index:
         t = writer.value(f"sub nuw nsw i64 {core.steps - 1}, {index}", "i64").name if core.reverse else index
         for operand, at in list(zip(operands, offsets, strict=False))[core.uniforms :]:
             fetch(operand, at, (t,))

@@ -10,11 +10,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable
-from functools import reduce
+from functools import partial
 from typing import NamedTuple
 
+import numpy as np
+
+from exmc.compile.affine import affine_step
 from exmc.compile.elements import Elements, is_small
 from exmc.compile.lift import Known, lift, liftable, series_of
+from exmc.compile.primitives import Array
 from exmc.compile.recurrence import Core, recurrence_loop
 from exmc.compile.scan_body import Body, Packing
 from exmc.compile.simplify import Simplifier
@@ -91,7 +95,7 @@ class _Splitter:
         known = {s: self._shared(parameters, s, states) for s in _slots(body, states, body.parameters)}
         known |= {s: self._column(inputs, s, states + shared, steps) for s in _slots(body, states + shared, body.inputs)}
         results = _slots(body, 0, body.carry, body.outputs)
-        step = _Step(body, "forward", [*(c.slot for c in carried), *known], results)
+        step = _step(body, "forward", [*(c.slot for c in carried), *known], results)
         split = _Recurrence(self.builder, step, carried, known, steps, reverse=False)
         self.states[equation.result] = [split.before(k) for k in range(len(carried))]
         columns = tuple(split.series(k) for k in range(len(results)))
@@ -114,7 +118,7 @@ class _Splitter:
         carried = [self._pulled(cotangents, s, whole, steps) for s in _slots(body, whole, body.carry)]
         by_input = [body.inputs] if loop.name == "reverse all" else []
         results = _slots(body, 0, body.carry, body.parameters, *by_input)
-        step = _Step(body, loop.name, [*(c.slot for c in carried), *known], results)
+        step = _step(body, loop.name, [*(c.slot for c in carried), *known], results)
         split = _Recurrence(self.builder, step, carried, known, steps, reverse=True)
         pieces, places = [], []
         for number, slot in enumerate(results):
@@ -156,6 +160,11 @@ class _Splitter:
         return Known(self._part(parameters, slot, offset), False)
 
     def _column(self, rows: int, slot: Slot, offset: int, steps: int) -> Known:
+        array, start = self.builder.constants.get(rows), slot.start - offset
+        if array is not None:
+            # Side by side for loops over the steps.
+            column = partial(_columns, array, slot._replace(start=start))
+            return Known(self.builder.derived((array, "columns", start, slot.size), column), True)
         bounds = ((0, steps, 1), (slot.start - offset, slot.size, 1))
         return Known(self._rewrite("slice", (rows,), bounds=bounds), True)
 
@@ -165,6 +174,10 @@ class _Splitter:
 
     def _rewrite(self, primitive: str, operands: tuple[int, ...], **static: object) -> int:
         return self.builder.rewrite(primitive, operands, static)
+
+
+def _columns(array: Array, slot: Slot) -> Array:
+    return np.ascontiguousarray(array[:, slot.start : slot.start + slot.size])
 
 
 def _is_zero(builder: Simplifier, value: int) -> bool:
@@ -177,31 +190,9 @@ def _is_zero(builder: Simplifier, value: int) -> bool:
 class _Step:
     """The tape of a step whose arguments are used, and whose results are given, component by component."""
 
-    def __init__(self, body: Body, name: str, arguments: list[Slot], results: list[Slot]) -> None:
-        tape = body.tape(name)
-        builder = Simplifier(tape.dimension)
-        if _by_elements(body):
-            (numbers,) = Elements(builder, tape).run()
-            reals = [builder.rewrite("to_float", (numbers[slot.start],), {}) for slot in results]
-            parts = [builder.rewrite("reshape", (real,), {"shape": (1,)}) for real in reals]
-        else:
-            whole = self._rewritten(builder, tape, arguments)
-            parts = [builder.rewrite("slice", (whole,), {"bounds": ((s.start, s.size, 1),)}) for s in results]
-        self.tape = builder.finish(tuple(parts))
-        self.equations = {e.result: e for e in self.tape.equations}
-
-    def _rewritten(self, builder: Simplifier, tape: Tape, arguments: list[Slot]) -> int:
-        """The result, from arguments that are put together from their components."""
-        bounds = tuple(((s.start, s.size, 1),) for s in arguments)
-        slices = tuple(builder.rewrite("slice", (0,), {"bounds": b}) for b in bounds)
-        number = {0: builder.rewrite("scatter", slices, {"shape": (tape.dimension,), "parts": bounds})}
-        for ident, value in tape.literals.items():
-            number[ident] = builder.literal(value)
-        for ident, array in tape.constants.items():
-            number[ident] = builder.constant(array)
-        for e in tape.equations:
-            number[e.result] = builder.rewrite(e.primitive, tuple(number[o] for o in e.operands), e.static)
-        return number[tape.outputs[0]]
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
+        self.equations = {e.result: e for e in tape.equations}
 
     def place(self, value: int) -> Slot | None:
         """Where a slice of the step's arguments lies in them, or None for another value."""
@@ -217,6 +208,34 @@ class _Step:
         return self.tape.types[value].shape
 
 
+def _step(body: Body, name: str, arguments: list[Slot], results: list[Slot]) -> _Step:
+    """A step with an output for each component of its result."""
+    tape = body.tape(name)
+    builder = Simplifier(tape.dimension)
+    if _by_elements(body):
+        (numbers,) = Elements(builder, tape).run()
+        reals = [builder.rewrite("to_float", (numbers[slot.start],), {}) for slot in results]
+        parts = [builder.rewrite("reshape", (real,), {"shape": (1,)}) for real in reals]
+    else:
+        whole = _from_components(builder, tape, arguments)
+        parts = [builder.rewrite("slice", (whole,), {"bounds": ((s.start, s.size, 1),)}) for s in results]
+    return _Step(builder.finish(tuple(parts)))
+
+
+def _from_components(builder: Simplifier, tape: Tape, arguments: list[Slot]) -> int:
+    """The result of a step whose argument is put together from its components."""
+    bounds = tuple(((s.start, s.size, 1),) for s in arguments)
+    slices = tuple(builder.rewrite("slice", (0,), {"bounds": b}) for b in bounds)
+    number = {0: builder.rewrite("scatter", slices, {"shape": (tape.dimension,), "parts": bounds})}
+    for ident, value in tape.literals.items():
+        number[ident] = builder.literal(value)
+    for ident, array in tape.constants.items():
+        number[ident] = builder.constant(array)
+    for e in tape.equations:
+        number[e.result] = builder.rewrite(e.primitive, tuple(number[o] for o in e.operands), e.static)
+    return number[tape.outputs[0]]
+
+
 class _Recurrence:
     """One scan in one direction, on its way into the tape around it."""
 
@@ -230,9 +249,22 @@ class _Recurrence:
         *,
         reverse: bool,
     ) -> None:
-        self.builder, self.step, self.carried, self.slots = builder, step, carried, known
+        self.builder, self.carried, self.slots = builder, carried, known
         self.steps, self.reverse = steps, reverse
-        self.outputs = step.tape.outputs
+        self._study(step)
+        if (tape := self._affine()) is not None:
+            self._study(_Step(tape))
+        self.lifted: dict[int, Known] = {}
+        self.extras: dict[int, Slot] = {}
+        self.rows: int | None = None
+        if self.core or not all(self.possible[o] for o in self.outputs):
+            self._emit()
+
+    # --- what depends on what --------------------------------------------------------------------------------------
+
+    def _study(self, step: _Step) -> None:
+        """Find out what depends on what."""
+        self.step, self.outputs = step, step.tape.outputs
         self.varying: set[int] = set()
         self.needs: dict[int, frozenset[int]] = {}
         self.possible: dict[int, bool] = {}
@@ -241,13 +273,18 @@ class _Recurrence:
         for value in (0, *step.equations):
             self._classify(value)
         self.core = self._core()
-        self.lifted: dict[int, Known] = {}
-        self.extras: dict[int, Slot] = {}
-        self.rows: int | None = None
-        if self.core or not all(self.possible[o] for o in self.outputs):
-            self._emit()
 
-    # --- what depends on what --------------------------------------------------------------------------------------
+    def _affine(self) -> Tape | None:
+        """The step with what the loop does as products with its state, if it is that and made of scalars."""
+        if not self.core or any(c.slot.size > 1 for c in self.carried) or not all(map(self.possible.get, self.outputs)):
+            return None
+        states = {}
+        for value in (0, *self.step.equations):
+            place = self.step.place(value)
+            owner = self._owner(place) if place is not None else None
+            if isinstance(owner, int) and owner in self.core:
+                states[value] = owner
+        return affine_step(self.step.tape, states, tuple(self.core))
 
     def _owner(self, place: Slot) -> int | Slot | None:
         """The component in which a slice of the arguments lies: a number of the state's, or what is known."""
