@@ -120,8 +120,8 @@ class _Maker:
 
     def _pairs(self, a: Form, b: Form, combine: Callable[[int, int], int]) -> Form:
         zero = self.builder.literal(0.0)
-        constant = None if a.constant is b.constant is None else combine(
-            self._number(a.constant), self._number(b.constant)
+        constant = (
+            None if a.constant is b.constant is None else combine(self._number(a.constant), self._number(b.constant))
         )
         elements = dict.fromkeys((*a.factors, *b.factors))
         return Form(constant, {e: combine(a.factors.get(e, zero), b.factors.get(e, zero)) for e in elements})

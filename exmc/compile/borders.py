@@ -61,21 +61,24 @@ def _spans(tape: Tape) -> dict[int, list[Span]]:
         length = equation.static["shape"][0]
         edges = points.setdefault(length, {0, length})
         edges.update(edge for part in equation.static["parts"] for edge in (part[0][0], part[0][0] + part[0][1]))
-    found = {}
+    found: dict[int, list[Span]] = {}
     for length, edges in points.items():
         spans = list(pairwise(sorted(edges)))
         inside = max(spans, key=_size)
         if _size(inside) >= _LEAST_INSIDE and length - _size(inside) <= _MOST_BORDER:
             found[length] = spans
     for equation in scatters:
-        if (spans := found.get(equation.static["shape"][0])) is None:
-            continue
-        first, last = max(spans, key=_size)
-        for (start, length, _), *_ in equation.static["parts"]:
-            if start <= first and last <= start + length and length not in found:
-                edges = {0, first - start, last - start, length}
-                found[length] = list(pairwise(sorted(edges)))
+        if target := found.get(equation.static["shape"][0]):
+            _add_parts(found, equation, max(target, key=_size))
     return found
+
+
+def _add_parts(found: dict[int, list[Span]], equation: Equation, inside: Span) -> None:
+    """The spans of parts of a scatter: what goes to the inside of the whole, and what lies before and after."""
+    for (start, length, _), *_ in equation.static["parts"]:
+        first, last = inside[0] - start, inside[1] - start
+        if first >= 0 and last <= length and length not in found:
+            found[length] = list(pairwise(sorted({0, first, last, length})))
 
 
 def _size(span: Span) -> int:
@@ -92,7 +95,7 @@ def _overlapping(equation: Equation) -> bool:
     whole = tuple((0, n, 1) for n in shape[1:])
     if any(part[1:] != whole or part[0][2] != 1 for part in parts):
         return False
-    return sum(part[0][1] for part in parts) > shape[0]
+    return bool(sum(part[0][1] for part in parts) > shape[0])
 
 
 class _Cutter:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from exmc.compile.primitives import PRIMITIVES
-from exmc.compile.rule import Static
 from exmc.compile.simplify import Simplifier
 from exmc.compile.tape import Equation, Tape
 

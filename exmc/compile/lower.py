@@ -61,7 +61,6 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
     MissingLoweringError
         If a primitive has no lowering.
     """
-    tape = split_scans(tape)
     frame = _emit(tape, Writer(), scalar_first=scalar_first)
     stride = sum(math.prod(tape.types[o].shape) for o in (tape.outputs[1:] if scalar_first else tape.outputs))
     text = frame.writer.text(SYMBOL) + _batch_text(tape.dimension, stride)
@@ -74,6 +73,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
 
 def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:
     """The code of a tape, as the lines of one function."""
+    tape = split_scans(tape)
     for equation in tape.equations:
         _require(equation)
     frame = Frame(tape, schedule(tape), writer, {e.result: e for e in tape.equations}, emit=_emit)

@@ -68,7 +68,9 @@ def _copy(
     if len(indices) == len(shape):
         terms = [lead, *zip(indices, target.strides, strict=True)]
         name = element(indices)
-        writer.line(f"store double {name}, ptr {writer.address(target.base, target.offset, terms)}, align 8, !noalias !2")
+        writer.line(
+            f"store double {name}, ptr {writer.address(target.base, target.offset, terms)}, align 8, !noalias !2"
+        )
     elif math.prod(shape) <= _WRITTEN_OUT:
         for number in range(shape[len(indices)]):
             _copy(writer, shape, element, target, lead, (*indices, str(number)))

@@ -1,4 +1,4 @@
-"""Exponentials and logarithms as LLVM IR; the logarithms follow fdlibm (Sun Microsystems 1993, e_log.c and s_log1p.c)."""
+"""Exponentials and logarithms as LLVM IR; the latter follow fdlibm (Sun Microsystems 1993, e_log.c and s_log1p.c)."""
 
 from __future__ import annotations
 

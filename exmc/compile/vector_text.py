@@ -38,5 +38,3 @@ def total(stem: str, terms: list[str]) -> str:
 
 def definition(name: str, body: str) -> str:
     return f"define internal double @{name}(double %x) #3 {{\nentry:\n{body.strip(chr(10))}\n}}\n"
-
-

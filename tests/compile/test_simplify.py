@@ -23,7 +23,13 @@ REORDERED = {
     "product of transposed",
 }
 # numpy starts a sum from +0, so that a lone -0 loses its sign.
-LONE_TERM = {"sum of negatives", "reduction over nothing", "scatter of scalars", "scatter to every place", "slice of scatter"}
+LONE_TERM = {
+    "sum of negatives",
+    "reduction over nothing",
+    "scatter of scalars",
+    "scatter to every place",
+    "slice of scatter",
+}
 
 
 def examples(b: TapeBuilder) -> dict[str, tuple[str, tuple[int, ...], dict]]:
@@ -94,7 +100,11 @@ def examples(b: TapeBuilder) -> dict[str, tuple[str, tuple[int, ...], dict]]:
         ),
         "scatter of scatter": (
             "scatter",
-            (b.apply("take", x, indices), b.apply("scatter", b.apply("exp", x), shape=(30,), parts=(((26, 12, -2),),)), indices),
+            (
+                b.apply("take", x, indices),
+                b.apply("scatter", b.apply("exp", x), shape=(30,), parts=(((26, 12, -2),),)),
+                indices,
+            ),
             {"shape": (70,), "parts": (None, ((65, 30, -2),))},
         ),
         "scatter twice to one place": (
