@@ -10,13 +10,15 @@ from types import MappingProxyType
 import numpy as np
 
 from exmc.compile.lower_blocks import BLOCKS
-from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
+from exmc.compile.lower_elementwise import ELEMENTWISE
 from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_linear import LINEAR
-from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
+from exmc.compile.lower_loops import INITIAL
+from exmc.compile.lower_places import index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
 from exmc.compile.lower_text import Memory, Register, Writer
+from exmc.compile.lower_trigamma import trigamma_text
 from exmc.compile.primitives import Array, region
 from exmc.compile.scan_split import SCAN_PRIMITIVES, split_scans
 from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, schedule

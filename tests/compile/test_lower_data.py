@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exmc.compile.lower_frame import index_dtype, narrowest, tiled
+from exmc.compile.lower_data import index_dtype, narrowest, tiled
 
 
 @pytest.mark.parametrize(
