@@ -20,6 +20,7 @@ class Slot(NamedTuple):
 
 
 def within(inner: Slot, outer: Slot) -> bool:
+    """Whether one place lies in another."""
     return outer.start <= inner.start and inner.start + inner.size <= outer.start + outer.size
 
 
@@ -33,6 +34,8 @@ def slots_of(body: Body, start: int, *packings: Packing) -> list[Slot]:
 
 
 def by_elements(body: Body) -> bool:
+    """Whether the step, forward and in reverse, is small enough to be written out by elements."""
+    body.tape("forward")
     return all(is_small(tape) for tape in body.tapes.values())
 
 
@@ -54,6 +57,7 @@ class Step:
         return Slot(start, size) if step == 1 else None
 
     def shape(self, value: int) -> tuple[int, ...]:
+        """The shape of a value."""
         return self.tape.types[value].shape
 
 

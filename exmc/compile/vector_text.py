@@ -6,10 +6,12 @@ import struct
 
 
 def hexadecimal(value: float) -> str:
+    """A double as LLVM writes it, bit for bit."""
     return f"0x{struct.unpack('<Q', struct.pack('<d', value))[0]:016X}"
 
 
 def bits_of(value: float) -> int:
+    """The bits of a double as a whole number."""
     bits: int = struct.unpack("<q", struct.pack("<d", value))[0]
     return bits
 
@@ -37,4 +39,5 @@ def total(stem: str, terms: list[str]) -> str:
 
 
 def definition(name: str, body: str) -> str:
+    """A function of the double %x."""
     return f"define internal double @{name}(double %x) #3 {{\nentry:\n{body.strip(chr(10))}\n}}\n"

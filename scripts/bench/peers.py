@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ def available() -> dict[str, Callable[[Model], Peer]]:
 
 def jax_peer(model: Model) -> Peer:
     """Value and gradient by JAX, jitted, in double precision, inside `fori_loop`."""
+    # One core for everyone; read when JAX first computes.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
     jax = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)
     jnp = importlib.import_module("jax.numpy")
