@@ -273,8 +273,8 @@ class Writer:
         """The alias scopes and loop hints that the function refers to."""
         lines = ["!0 = distinct !{!0}", "!1 = distinct !{!1, !0}", "!2 = !{!1}", "!3 = !{}"]
         lines += ['!4 = !{!"llvm.loop.mustprogress"}', '!5 = !{!"llvm.loop.vectorize.enable", i1 false}']
-        lines += ['!8 = !{!"llvm.loop.unroll.count", i32 4}']
         lines += ['!6 = !{!"llvm.loop.unroll.disable"}', '!7 = !{!"llvm.loop.interleave.count", i32 1}']
+        lines += ['!8 = !{!"llvm.loop.unroll.count", i32 4}']
         for number, hints in enumerate(self.loop_hints, start=_FIRST_LOOP):
             lines.append(f"!{number} = distinct !{{!{number}, {hints}}}")
         return "\n".join(lines)

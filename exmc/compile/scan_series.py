@@ -115,14 +115,20 @@ class Recurrence:
         uniform, series = ([v for v in given if self._value(v).series is s] for s in (False, True))
         added = {k: a for k in study.core if (a := self.carried[k].added) is not None}
         tape = CoreTape(study, [*uniform, *series], list(added)).run(wanted)
-        places = tuple(((study.offset(k), self.carried[k].slot.size, 1),) for k in study.core)
-        initial = tuple(self.carried[k].initial for k in study.core)
-        start = self._rewrite("scatter", initial, shape=(states,), parts=places)
+        start = self._start(states)
         core = Core(tape, self.steps, states, len(uniform), self.reverse)
         columns = [self._value(v).ident for v in (*uniform, *series)]
         self.rows = self.builder.apply("recurrence", start, *columns, *added.values(), loop=recurrence_loop(core))
         for number in study.core:
             self._remember(study.outputs[number], self.series(number))
+
+    def _start(self, states: int) -> int:
+        """The loop's first state."""
+        if not states:
+            return self._rewrite("broadcast", (self.builder.literal(0.0),), shape=(0,))
+        parts = tuple(self.carried[k].initial for k in self.study.core)
+        places = tuple(((self.study.offset(k), self.carried[k].slot.size, 1),) for k in self.study.core)
+        return self._rewrite("scatter", parts, shape=(states,), parts=places)
 
     def _remember(self, value: int, series: int) -> None:
         """The loop has made a value of each step, and what it is a reshape of."""

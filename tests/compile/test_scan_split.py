@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import autograd.numpy as anp
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from exmc import linalg
+from exmc.compile.kernel import compile_density
 from exmc.compile.optimise import optimised
 from exmc.compile.record import record
 from exmc.compile.recurrence import Core
@@ -121,3 +123,17 @@ def test_what_cannot_be_done_for_all_steps_stays_in_the_loop() -> None:
         return anp.sum(terms) + anp.sum(last)
 
     same(*split(density, 2))
+
+
+def test_a_loop_without_a_state(tmp_path: Path) -> None:
+    def density(x: Any) -> Any:
+        def step(carry: Any, y: Any, noise: Any) -> Any:
+            lower = linalg.cholesky(np.eye(2) * anp.exp(noise * y) + 0.1)
+            return y, anp.sum(lower) + carry
+
+        last, terms = scan(step, x[0], SERIES, (x[1],))
+        return anp.sum(terms * SERIES) + last
+
+    same(*split(density, 2))
+    kernel = compile_density(density, 2, cache=tmp_path)
+    assert np.isfinite(kernel.load()(np.array([0.3, -0.4]))[0])
