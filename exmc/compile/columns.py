@@ -18,7 +18,7 @@ from exmc.compile.tape import Equation, Tape
 _MOST_COLUMNS = 8
 _LEAST_ROWS = 32
 
-_COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
+COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
 
 Shape = tuple[int, ...]
 
@@ -28,7 +28,7 @@ def split_columns(tape: Tape) -> Tape:
     reduced = {
         e.operands[0]
         for e in tape.equations
-        if e.primitive in _COMBINE and _short(tape.types[e.operands[0]].shape) and _over_last(tape, e)
+        if e.primitive in COMBINE and _short(tape.types[e.operands[0]].shape) and _over_last(tape, e)
     }
     if not reduced:
         return tape
@@ -70,7 +70,7 @@ class _Splitter:
             self.columns[result] = self._elementwise(equation)
         elif equation.primitive == "take" and _short(self._shape(result)):
             self.columns[result] = self._gathers(equation)
-        elif equation.primitive in _COMBINE and equation.operands[0] in self.columns:
+        elif equation.primitive in COMBINE and equation.operands[0] in self.columns:
             self.whole[result] = self._reduction(equation)
         else:
             operands = tuple(self._joined(o) for o in equation.operands)
@@ -127,7 +127,7 @@ class _Splitter:
             return self._join(reduced)
         if self.tape.types[operand].dtype != FLOAT:
             return self.builder.rewrite(equation.primitive, (self._joined(operand),), equation.static)
-        combine = _COMBINE[equation.primitive]
+        combine = COMBINE[equation.primitive]
         total = reduce(lambda a, b: self.builder.rewrite(combine, (a, b), {}), parts)
         return self.builder.rewrite(equation.primitive, (total,), {"axes": axes}) if axes else total
 

@@ -11,16 +11,15 @@ from typing import Any, Literal
 import numpy as np
 
 from exmc.cache import ObjectCache, default_cache
-from exmc.compile.columns import split_columns
 from exmc.compile.function import DataFunction, with_data
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.library import Known, library_of
 from exmc.compile.lower import Program, lower, require_machine_code
 from exmc.compile.machine import BATCH_SIGNATURE, Code, Target, emit_object, host_target, loaded, object_key
+from exmc.compile.optimise import optimised
 from exmc.compile.oracle import autograd_value_and_gradient, evaluate
 from exmc.compile.primitives import Array
 from exmc.compile.record import check_points, record_function
-from exmc.compile.simplify import simplify
 from exmc.compile.tape import MOST_EQUATIONS, Tape
 from exmc.compile.verify import Oracle, remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
@@ -204,8 +203,7 @@ def _native(
         return build_kernel(known.program, dimension, known.output_shapes, directory)
     recording = record_function(function, dimension, gradient=gradient, oracle=oracle, most=most)
     preparation = recording.preparation
-    tape = preparation.absorb(simplify(recording.tape))
-    tape = preparation.absorb(split_columns(tape))
+    tape = optimised(recording.tape, preparation.absorb)
     require_machine_code(tape, recording.places)
     program = lower(tape, scalar_first=gradient)
     kernel = build_kernel(program, dimension, tape.output_shapes, directory)

@@ -11,18 +11,23 @@ import numpy as np
 
 from exmc.compile.lower_blocks import BLOCKS
 from exmc.compile.lower_computed import COMPUTED
-from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
+from exmc.compile.lower_elementwise import ELEMENTWISE
 from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_linear import LINEAR
-from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
+from exmc.compile.lower_loops import INITIAL
+from exmc.compile.lower_places import index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
 from exmc.compile.lower_solve import SOLVES
 from exmc.compile.lower_stacks import stacked
 from exmc.compile.lower_text import Memory, Register, Writer
+from exmc.compile.lower_trigamma import trigamma_text
 from exmc.compile.packing import Packing
+from exmc.compile.preparation import Preparation
 from exmc.compile.primitives import Array, region
-from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, contiguous, schedule
+from exmc.compile.scan_split import SCAN_PRIMITIVES, split_scans
+from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, schedule
+from exmc.compile.strides import contiguous
 from exmc.compile.tape import Equation, Tape
 from exmc.errors import MissingLoweringError
 
@@ -36,6 +41,7 @@ LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")
     | dict.fromkeys(INITIAL, "reduction")
     | dict.fromkeys(_BLOCKS, "block")
+    | dict.fromkeys(SCAN_PRIMITIVES, "recurrence")
     | {"scatter": "scatter", "take": "gather"}
 )
 """Every primitive that has machine code, and of which kind."""
@@ -76,6 +82,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
 
 def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:
     """The code of a tape, as the lines of one function."""
+    tape = split_scans(tape, Preparation(()).absorb)
     require_machine_code(tape)
     frame = Frame(tape, schedule(tape), writer, {e.result: e for e in tape.equations}, emit=_emit)
     offsets = _result_offsets(tape, scalar_first)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from exmc.compile.lower_blocks import BlockRule
 from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_text import FLAGS, Memory, Register, Writer
-from exmc.compile.schedule import contiguous
+from exmc.compile.strides import contiguous
 from exmc.compile.tape import Equation
 
 

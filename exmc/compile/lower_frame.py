@@ -10,7 +10,8 @@ import numpy as np
 
 from exmc.compile.lower_text import FLAGS, Memory, Register, Writer
 from exmc.compile.packing import Layout, Packing
-from exmc.compile.schedule import Schedule, contiguous, renamed_strides, view_strides
+from exmc.compile.schedule import Schedule
+from exmc.compile.strides import array_strides, contiguous, renamed_strides, view_strides
 from exmc.compile.tape import Equation, Tape
 
 _ALIGNMENT = 8
@@ -95,11 +96,12 @@ class Frame:
 
     def allocate(self, value: int, result_offset: int | None = None) -> None:
         """Give a value a buffer: in the results at an offset, or in the workspace."""
-        shape = self.shape(value)
-        if result_offset is not None:
-            self.buffers[value] = Memory("%results", result_offset, contiguous(shape))
+        shape, equation = self.shape(value), self.equations.get(value)
+        strides = contiguous(shape) if equation is None else array_strides(equation, shape)
+        if result_offset is not None and strides == contiguous(shape):
+            self.buffers[value] = Memory("%results", result_offset, strides)
         else:
-            self.buffers[value] = self.scratch(shape)
+            self.buffers[value] = self.scratch(shape)._replace(strides=strides)
 
     def scratch(self, shape: tuple[int, ...]) -> Memory:
         """An array in the workspace."""

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from exmc.compile.lower_blocks import BlockRule
 from exmc.compile.lower_frame import Frame
-from exmc.compile.lower_linear import _backwards, _call, _Matrix, _minus_product, _next, _span
+from exmc.compile.lower_matrix import Matrix, backwards, call, following, minus_product, span
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.tape import Equation
 
@@ -23,8 +23,8 @@ _LAPACK = 32
 def _lu_factor(frame: Frame, equation: Equation) -> None:
     writer, size = frame.writer, frame.shape(equation.result)[-1]
     source, packed = (
-        _Matrix(writer, frame.memory(equation.operands[0])),
-        _Matrix(writer, frame.buffers[equation.result]),
+        Matrix(writer, frame.memory(equation.operands[0])),
+        Matrix(writer, frame.buffers[equation.result]),
     )
     if size == 0:
         return
@@ -44,13 +44,13 @@ def _lu_factor(frame: Frame, equation: Equation) -> None:
         packed.store(writer.value(f"fadd double {packed.load(j, i).name}, {writer.load(slot).name}"), j, i)
 
 
-def _eliminate(writer: Writer, packed: _Matrix, size: int) -> None:
+def _eliminate(writer: Writer, packed: Matrix, size: int) -> None:
     """Column by column: the row of the largest pivot goes up, the column is divided by it, and the rest is reduced."""
     end, best, chosen = str(size), writer.alloca(), writer.alloca("i64")
     with writer.loop(size) as k:
         writer.store(writer.number(-1.0), best)
         writer.line(f"store i64 {k}, ptr {chosen}")
-        with _span(writer, k, end) as i:
+        with span(writer, k, end) as i:
             magnitude = writer.intrinsic("fabs", packed.load(k, i))
             larger = writer.value(f"fcmp ogt double {magnitude.name}, {writer.load(best).name}", "i1").name
             for slot, kind, new in ((best, "double", magnitude.name), (chosen, "i64", i)):
@@ -66,24 +66,24 @@ def _eliminate(writer: Writer, packed: _Matrix, size: int) -> None:
         _subtract(writer, packed, k, end)
 
 
-def _subtract(writer: Writer, packed: _Matrix, k: str, end: str) -> None:
-    below, top = _next(writer, k), packed.load(k, k)
+def _subtract(writer: Writer, packed: Matrix, k: str, end: str) -> None:
+    below, top = following(writer, k), packed.load(k, k)
     # A column of zeros stays as it is, as in LAPACK: its pivot of 0 says that the matrix is singular.
     zero = writer.value(f"fcmp oeq double {top.name}, 0.0", "i1").name
     divisor = Register(writer.value(f"select i1 {zero}, double 1.0, double {top.name}").name, "double")
-    with _span(writer, below, end) as i:
+    with span(writer, below, end) as i:
         packed.store(writer.value(f"fdiv double {packed.load(k, i).name}, {divisor.name}"), k, i)
-    with _span(writer, below, end) as j:
+    with span(writer, below, end) as j:
         multiple = packed.load(j, k)
-        with _span(writer, below, end) as i:
-            packed.store(_minus_product(writer, packed.load(j, i), multiple, packed.load(k, i)), j, i)
+        with span(writer, below, end) as i:
+            packed.store(minus_product(writer, packed.load(j, i), multiple, packed.load(k, i)), j, i)
 
 
-def _by_lapack(frame: Frame, packed: _Matrix, size: int) -> None:
+def _by_lapack(frame: Frame, packed: Matrix, size: int) -> None:
     writer = frame.writer
     swaps = frame.scratch((size,))
     pivots = writer.address(swaps.base, swaps.offset, [])
-    _call(writer, "dgetrf", size, size, packed.address("0", "0"), size, pivots)
+    call(writer, "dgetrf", size, size, packed.address("0", "0"), size, pivots)
     with writer.loop(size) as k:
         # LAPACK counts from 1.
         place = writer.value(f"getelementptr inbounds i32, ptr {pivots}, i64 {k}", "ptr").name
@@ -97,29 +97,29 @@ def _by_lapack(frame: Frame, packed: _Matrix, size: int) -> None:
 def _lu_solve(frame: Frame, equation: Equation) -> None:
     """Whole rows at a time: swap, substitute forwards, substitute backwards; for the transpose in reverse."""
     writer = frame.writer
-    factors, right = (_Matrix(writer, frame.memory(o)) for o in equation.operands)
+    factors, right = (Matrix(writer, frame.memory(o)) for o in equation.operands)
     shape, target = frame.shape(equation.result), frame.buffers[equation.result]
     if 0 in shape:
         return
     size, width = shape[0], math.prod(shape[1:])
     step = target.strides[0]
-    result = _Matrix(writer, Memory(target.base, target.offset, (step, 1)))
+    result = Matrix(writer, Memory(target.base, target.offset, (step, 1)))
     with writer.loop(size) as i, writer.loop(width) as c:
         result.store(right.load(i, c) if len(shape) == 2 else right.load(i), i, c)
     if equation.static["transposed"]:
         _triangle(writer, factors, result, (size, width), upper=True, transposed=True)
         _triangle(writer, factors, result, (size, width), upper=False, transposed=True)
-        _swap_rows(writer, factors, result, (size, width), backwards=True)
+        _swap_rows(writer, factors, result, (size, width), reverse=True)
     else:
-        _swap_rows(writer, factors, result, (size, width), backwards=False)
+        _swap_rows(writer, factors, result, (size, width), reverse=False)
         _triangle(writer, factors, result, (size, width), upper=False, transposed=False)
         _triangle(writer, factors, result, (size, width), upper=True, transposed=False)
 
 
-def _swap_rows(writer: Writer, factors: _Matrix, result: _Matrix, shape: tuple[int, int], *, backwards: bool) -> None:
+def _swap_rows(writer: Writer, factors: Matrix, result: Matrix, shape: tuple[int, int], *, reverse: bool) -> None:
     size, width = shape
     with writer.loop(size) as step:
-        k = _backwards(writer, step, size) if backwards else step
+        k = backwards(writer, step, size) if reverse else step
         swap = factors.load(str(size), k)
         number = writer.value(f"fcmp ord double {swap.name}, 0.0", "i1").name
         safe = writer.value(f"select i1 {number}, double {swap.name}, double 0.0").name
@@ -131,7 +131,7 @@ def _swap_rows(writer: Writer, factors: _Matrix, result: _Matrix, shape: tuple[i
 
 
 def _triangle(
-    writer: Writer, factors: _Matrix, result: _Matrix, shape: tuple[int, int], *, upper: bool, transposed: bool
+    writer: Writer, factors: Matrix, result: Matrix, shape: tuple[int, int], *, upper: bool, transposed: bool
 ) -> None:
     """Solve with the upper triangle, or with the lower one whose diagonal is 1.
 
@@ -140,7 +140,7 @@ def _triangle(
     size, width = shape
     downwards = upper == transposed
     with writer.loop(size) as step:
-        k = step if downwards else _backwards(writer, step, size)
+        k = step if downwards else backwards(writer, step, size)
         if upper:
             pivot = factors.load(k, k)
             zero = writer.value(f"fcmp oeq double {pivot.name}, 0.0", "i1").name
@@ -148,12 +148,12 @@ def _triangle(
             divisor = writer.value(f"select i1 {zero}, double {writer.number(math.nan).name}, double {pivot.name}")
             with writer.loop(width) as c:
                 result.store(writer.value(f"fdiv double {result.load(k, c).name}, {divisor.name}"), k, c)
-        rest = (_next(writer, k), str(size)) if downwards else ("0", k)
-        with _span(writer, *rest) as i:
+        rest = (following(writer, k), str(size)) if downwards else ("0", k)
+        with span(writer, *rest) as i:
             # Packed factors lie transposed: row i, column k is at k, i.
             multiple = factors.load(i, k) if transposed else factors.load(k, i)
             with writer.loop(width) as c:
-                result.store(_minus_product(writer, result.load(i, c), multiple, result.load(k, c)), i, c)
+                result.store(minus_product(writer, result.load(i, c), multiple, result.load(k, c)), i, c)
 
 
 SOLVES: Mapping[str, BlockRule] = MappingProxyType({"lu_factor": _lu_factor, "lu_solve": _lu_solve})

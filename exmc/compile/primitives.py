@@ -236,6 +236,11 @@ def _scanned_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]
     return ArrayType((start + shared + (inputs if parameters["loop"].name == "reverse all" else 0),), FLOAT)
 
 
+def _recurred(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    core = parameters["loop"].body
+    return ArrayType((core.steps + 1, core.width), FLOAT)
+
+
 def _by_body(*operands: Any, loop: Loop) -> Any:
     return loop.evaluate(*operands, loop)
 
@@ -338,6 +343,7 @@ def _table() -> dict[str, Primitive]:
         Primitive("members", "external", lambda types, parameters: ArrayType((), "object"), lambda *members: members),
         Primitive("scan_rows", "memory", _scanned, _by_body),
         Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
+        Primitive("recurrence", "memory", _recurred, _by_body),
         Primitive("external", "external", _foreign, call_external),
     ]
     return {row.name: row for row in rows}

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import exmc.compile.record as module
+from exmc.compile import tracing
 from exmc.compile.canonical import RULES
 from exmc.compile.composites import COMPOSITES
 from tests.compile.cases import CASES

@@ -126,7 +126,9 @@ def test_cases_use_every_primitive_that_has_machine_code() -> None:
     for case in CASES:
         tape = record(lambda x, f=case.function: (f(x),), case.dimension, gradient=False)
         used |= {e.primitive for e in tape.equations}
-        used |= {name for e in tape.equations if "loop" in e.static for name in ("scan_rows", "scan_reverse")}
+        used |= {
+            name for e in tape.equations if "loop" in e.static for name in ("scan_rows", "scan_reverse", "recurrence")
+        }
     # `select` is recorded as where, and these conversions have no function of their own in autograd.numpy.
     assert set(LOWERINGS) - used - {"select", "reshape", "slice", "transpose", "cbrt", "to_integer"} == set()
 
