@@ -70,7 +70,7 @@ __all__ = [
     "sample",
 ]
 
-# xarray, numba and arviz-stats take seconds to import, and building a model needs none of them.
+# xarray and arviz-stats take a second to import, and building a model needs none of them.
 _LATE = {
     "compare": "exmc.diagnostics.compare",
     "diagnose": "exmc.diagnostics.checks",

@@ -1,21 +1,15 @@
-"""Machine code as a value: compiled from a function, pickled, loaded; the only user of llvmlite."""
+"""Machine code as a value: compiled from a function, pickled, loaded."""
 
 from __future__ import annotations
 
 import ctypes
-import functools
-import hashlib
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import llvmlite
-import llvmlite.binding as llvm
 import numpy as np
-import scipy
 
 from exmc.cache import ObjectCache, default_cache
 from exmc.compile.columns import split_columns
@@ -28,11 +22,11 @@ from exmc.compile.symbols import external_symbols, symbol_address
 from exmc.compile.verify import remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
+from exmc.machine_code import LOCK, LoadedCode, Target, compile_module, host_target, load, object_code, object_key
 
 Engine = Literal["native", "autograd"]
 LogDensityFunction = Callable[[Any], Any]
 
-_LOCK = threading.RLock()
 _LOADED: dict[str, _Code] = {}
 """Loaded code by digest: machine code cannot be unloaded while a density may call it, so each is loaded once."""
 
@@ -41,19 +35,10 @@ _BATCH_SIGNATURE = ctypes.CFUNCTYPE(
 )
 
 
-class Target(NamedTuple):
-    """What machine code depends on besides its source."""
-
-    triple: str
-    cpu: str
-    features: str
-    versions: str
-
-
 class _Code(NamedTuple):
     function: int
     batch: int
-    engine: Any
+    loaded: LoadedCode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,11 +96,11 @@ class Kernel:
 
     def _code(self) -> _Code:
         here = host_target()
-        with _LOCK:
+        with LOCK:
             key = object_key(self.text, here)
             if key not in _LOADED:
                 ours = self.target == here and self.object_code
-                _LOADED[key] = _link(self.text, self.object_code if ours else _compile(self.text))
+                _LOADED[key] = _link(self.text, self.object_code if ours else compile_module(self.text))
             return _LOADED[key]
 
 
@@ -213,79 +198,16 @@ def build_kernel(
     program: Program, dimension: int, output_shapes: tuple[tuple[int, ...], ...], cache: ObjectCache | None
 ) -> Kernel:
     """Compile a program, or take its object from the cache."""
+    code = object_code(program.text, cache)
     target = host_target()
-    key = object_key(program.text, target)
-    code = cache.get(key) if cache else None
-    if code is None:
-        code = _compile(program.text)
-        if cache:
-            cache.put(key, code)
     return Kernel(dimension, output_shapes, program.text, code, target, program.constants, program.workspace_size)
-
-
-def object_key(text: str, target: Target) -> str:
-    """The digest under which machine code is known."""
-    return hashlib.sha256("\0".join((*target, text)).encode()).hexdigest()
-
-
-@functools.cache
-def host_target() -> Target:
-    """What code compiled in this process depends on."""
-    _initialise()
-    triple = llvm.get_process_triple()
-    features = llvm.get_host_cpu_features().flatten()
-    if triple.startswith("x86"):
-        # Gather instructions are slower than scalar loads on the machines that have them.
-        features += ",+prefer-no-gather,+prefer-no-scatter"
-    version = ".".join(map(str, llvm.llvm_version_info))
-    versions = f"llvmlite {llvmlite.__version__}, LLVM {version}, scipy {scipy.__version__}"
-    return Target(triple, llvm.get_host_cpu_name(), features, versions)
-
-
-@functools.cache
-def _initialise() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-
-
-def _machine() -> Any:
-    target = host_target()
-    return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
-    )
-
-
-def _compile(text: str) -> bytes:
-    """The object code of a module."""
-    with _LOCK:
-        machine = _machine()
-        try:
-            module = llvm.parse_assembly(text)
-            module.verify()
-        except RuntimeError as error:
-            raise CompileError(
-                f"LLVM rejects the generated code: {error}",
-                remedy="This is a defect of exmc; engine: autograd avoids it.",
-            ) from error
-        module.triple = host_target().triple
-        module.data_layout = str(machine.target_data)
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = True
-        options.slp_vectorization = False
-        builder = llvm.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
-        code: bytes = machine.emit_object(module)
-        return code
 
 
 def _link(text: str, code: bytes) -> _Code:
     """Load object code into this process."""
-    for name, arity in sorted(set(external_symbols(text))):
-        llvm.add_symbol(f"exmc_{name}", symbol_address(name, arity))
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return _Code(engine.get_function_address(SYMBOL), engine.get_function_address(BATCH_SYMBOL), engine)
+    symbols = {f"exmc_{name}": symbol_address(name, arity) for name, arity in sorted(set(external_symbols(text)))}
+    loaded = load(code, symbols)
+    return _Code(loaded.address(SYMBOL), loaded.address(BATCH_SYMBOL), loaded)
 
 
 def _known(engine: str) -> None:
