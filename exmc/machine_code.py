@@ -69,13 +69,13 @@ def object_code(text: str, cache: ObjectCache | None) -> bytes:
     key = object_key(text, host_target())
     code = cache.get(key) if cache else None
     if code is None:
-        code = compile_module(text)
+        code = emit_object(text)
         if cache:
             cache.put(key, code)
     return code
 
 
-def compile_module(text: str) -> bytes:
+def emit_object(text: str) -> bytes:
     """The object code of the module `text` for this machine; raises `CompileError` if LLVM rejects it."""
     with LOCK:
         machine = _machine()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import autograd.numpy as anp
-import autograd.scipy.special as ascipy
 import numpy as np
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
@@ -183,8 +184,6 @@ _UFUNCS = (
 def _table() -> dict[Any, Rule]:
     table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in _UFUNCS}
     table |= {function: _elementwise(name) for name, function in SPECIAL.items() if name != "select"}
-    foreign = {"gammaln": "gammaln", "digamma": "psi", "erf": "erf", "erfc": "erfc", "expit": "expit", "logit": "logit"}
-    table |= {getattr(ascipy, theirs): _elementwise(ours) for ours, theirs in foreign.items()}
     table |= {
         anp.fabs: _elementwise("absolute"),
         anp.power: _power,
@@ -230,3 +229,22 @@ def _table() -> dict[Any, Rule]:
 
 
 RULES: Mapping[Any, Rule] = MappingProxyType(_table())
+
+
+def rule_of(function: Any) -> Rule | None:
+    """The rule of one of autograd's primitives, if it has one."""
+    found = RULES.get(function)
+    if found is None and _FOREIGN in sys.modules:
+        found = _foreign_rules().get(function)
+    return found
+
+
+# autograd.scipy takes half a second to import, and of its functions none is met that nobody has imported.
+_FOREIGN = "autograd.scipy.special"
+
+
+@functools.cache
+def _foreign_rules() -> Mapping[Any, Rule]:
+    theirs = sys.modules[_FOREIGN]
+    ours = {"gammaln": "gammaln", "digamma": "psi", "erf": "erf", "erfc": "erfc", "expit": "expit", "logit": "logit"}
+    return MappingProxyType({getattr(theirs, name): _elementwise(primitive) for primitive, name in ours.items()})

@@ -22,7 +22,7 @@ from exmc.compile.symbols import external_symbols, symbol_address
 from exmc.compile.verify import remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
-from exmc.machine_code import LOCK, LoadedCode, Target, compile_module, host_target, load, object_code, object_key
+from exmc.machine_code import LOCK, LoadedCode, Target, emit_object, host_target, load, object_code, object_key
 
 Engine = Literal["native", "autograd"]
 LogDensityFunction = Callable[[Any], Any]
@@ -100,7 +100,7 @@ class Kernel:
             key = object_key(self.text, here)
             if key not in _LOADED:
                 ours = self.target == here and self.object_code
-                _LOADED[key] = _link(self.text, self.object_code if ours else compile_module(self.text))
+                _LOADED[key] = _link(self.text, self.object_code if ours else emit_object(self.text))
             return _LOADED[key]
 
 

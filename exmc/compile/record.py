@@ -20,7 +20,7 @@ from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
 
 from exmc.compile.arguments import Traced, Unsupported, operand
 from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
-from exmc.compile.canonical import RULES
+from exmc.compile.canonical import rule_of
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.scan_body import Body
 from exmc.compile.simplify import simplify
@@ -248,7 +248,7 @@ class _BackwardNode(Node):  # type: ignore[misc]
 
 def _canonical(builder: TapeBuilder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
     """The value id of one application, by its rule if it has one."""
-    rule = RULES.get(function)
+    rule = rule_of(function)
     if rule is not None:
         try:
             inspect.signature(rule).bind(builder, *arguments, **kwargs)

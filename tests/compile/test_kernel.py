@@ -141,7 +141,7 @@ def test_refit_with_new_data_takes_the_object_from_the_cache(tmp_path: Path, mon
     def refuse(text: str) -> bytes:
         raise AssertionError("compiled again")
 
-    monkeypatch.setattr(machine_code, "compile_module", refuse)
+    monkeypatch.setattr(machine_code, "emit_object", refuse)
     second = fit(np.ones(5))
     assert second.digest == first.digest
     assert second.load()(np.zeros(1))[0] == -2.5
