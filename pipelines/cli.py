@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 @contextlib.contextmanager
 def stopped_at_once() -> Iterator[None]:
-    """Ctrl-C in here ends the process: for imports, which take seconds and have nothing to clean up.
+    """Ctrl-C in here ends the process: for imports, which take a second and have nothing to clean up.
 
     Raised inside an import, KeyboardInterrupt comes out as whatever the module makes of it, such as an ImportError.
     """
@@ -45,9 +46,14 @@ def stopped_at_once() -> Iterator[None]:
         yield
         return
     before = signal.signal(signal.SIGINT, _stop)
+    # What imports make stays: looking for garbage among it takes a tenth of their time.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
+        if collecting:
+            gc.enable()
         signal.signal(signal.SIGINT, before)
 
 
