@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from exmc.diagnostics.arviz import array_stats
+from exmc.diagnostics.convergence import ess_mean
 from exmc.diagnostics.summary import group_of, scalar_labels, stacked
 from exmc.errors import StoreError, suggest
 
@@ -128,5 +129,4 @@ def _relative_efficiency(tree: xr.DataTree) -> float:
     draws = stacked(list(posterior.data_vars.values()))
     if draws.shape[1] == 1:
         return 1.0
-    ess = array_stats.ess(draws, chain_axis=1, draw_axis=2, method="mean")
-    return float(np.nanmean(ess) / (draws.shape[1] * draws.shape[2]))
+    return float(np.nanmean(ess_mean(draws)) / (draws.shape[1] * draws.shape[2]))
