@@ -149,17 +149,19 @@ def machine_code() -> Callable[..., int]:
         return _loaded().function
 
 
-class _Loaded(NamedTuple):
+class LoadedKernel(NamedTuple):
+    """The C function, and what keeps its machine code in this process."""
+
     function: Callable[..., int]
     code: LoadedCode
 
 
 @functools.cache
-def _loaded() -> _Loaded:
+def _loaded() -> LoadedKernel:
     return link(TEXT.read_text(encoding="utf-8"))
 
 
-def link(text: str) -> _Loaded:
+def link(text: str) -> LoadedKernel:
     """A kernel in LLVM's language as a C function in this process."""
     code = load(object_code(text, default_cache()))
-    return _Loaded(_SIGNATURE(code.address(SYMBOL)), code)
+    return LoadedKernel(_SIGNATURE(code.address(SYMBOL)), code)
