@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import autograd.numpy as anp
-import autograd.scipy.special as ascipy
 import numpy as np
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
@@ -173,20 +174,8 @@ def _cumsum(builder: TapeBuilder, x: Any, axis: int | None = None) -> int:
 
 _UFUNCS = (
     *("add", "subtract", "multiply", "divide", "mod", "floor_divide", "maximum", "minimum", "fmax", "fmin"),
-    *(
-        "negative",
-        "absolute",
-        "sign",
-        "floor",
-        "ceil",
-        "trunc",
-        "rint",
-        "sqrt",
-        "cbrt",
-        "hypot",
-        "logaddexp",
-        "copysign",
-    ),
+    *("negative", "absolute", "sign", "floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "hypot", "logaddexp"),
+    "copysign",
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh"),
     *("arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh", "isnan", "isinf", "isfinite"),
     *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
@@ -198,10 +187,7 @@ _UFUNCS = (
 def _table() -> dict[Any, Rule]:
     table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in _UFUNCS}
     table |= {function: _elementwise(name) for name, function in SPECIAL.items() if name != "select"}
-    foreign = ("gammaln", "digamma", "erf", "erfc", "expit", "logit", "erfinv", "gammainc", "gammaincc")
-    table |= {getattr(ascipy, name): _elementwise(name) for name in (*foreign, "betainc")}
     table |= {
-        ascipy.psi: _elementwise("digamma"),
         anp.fabs: _elementwise("absolute"),
         anp.power: _power,
         anp.square: _square,
@@ -247,3 +233,24 @@ def _table() -> dict[Any, Rule]:
 
 
 RULES: Mapping[Any, Rule] = MappingProxyType(_table())
+
+
+def rule_of(function: Any) -> Rule | None:
+    """The rule of one of autograd's primitives, if it has one."""
+    found = RULES.get(function)
+    if found is None and _FOREIGN in sys.modules:
+        found = foreign_rules().get(function)
+    return found
+
+
+# autograd.scipy takes half a second to import, and of its functions none is met that nobody has imported.
+_FOREIGN = "autograd.scipy.special"
+
+
+@functools.cache
+def foreign_rules() -> Mapping[Any, Rule]:
+    """`RULES` of the functions of autograd.scipy, once somebody has imported it."""
+    theirs = sys.modules[_FOREIGN]
+    same = ("gammaln", "digamma", "erf", "erfc", "expit", "logit", "erfinv", "gammainc", "gammaincc", "betainc")
+    ours = {name: name for name in same} | {"psi": "digamma"}
+    return MappingProxyType({getattr(theirs, name): _elementwise(primitive) for name, primitive in ours.items()})

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import autograd.numpy as anp
-import autograd.scipy.linalg as alinalg
-import autograd.scipy.special as ascipy
 import numpy as np
 
 from exmc import linalg, logspace, special
@@ -265,7 +265,6 @@ COMPOSITES: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         anp.fix: lambda x: anp.trunc(x),
         anp.round: _rounded,
         anp.around: _rounded,
-        ascipy.logsumexp: _logsumexp,
         logspace.logsumexp: _sum_of_exponentials,
         logspace.softmax: logspace.softmax_text,
         logspace.log_softmax: logspace.log_softmax_text,
@@ -296,18 +295,42 @@ COMPOSITES: Mapping[Any, Callable[..., Any]] = MappingProxyType(
         anp.linalg.inv: lambda a: linalg.inverse(a),
         anp.linalg.det: linalg.determinant,
         anp.linalg.slogdet: _slogdet,
-        alinalg.solve_triangular: _solve_triangular,
         special.polygamma: _polygamma,
-        ascipy.polygamma: _polygamma,
-        ascipy.multigammaln: _multigammaln,
         special.betaln: special.betaln_text,
-        ascipy.betaln: special.betaln,
-        ascipy.beta: lambda a, b: anp.exp(special.betaln(a, b)),
-        ascipy.i0: lambda x: anp.exp(anp.absolute(x)) * special.i0e(x),
-        ascipy.i1: lambda x: anp.exp(anp.absolute(x)) * special.i1e(x),
     }
 )
 """By autograd function: the same, written in functions that are recorded. One that raises Unsupported is external."""
+
+
+def composite_of(function: Any) -> Callable[..., Any] | None:
+    """The text of one of autograd's functions, if it has one."""
+    found = COMPOSITES.get(function)
+    if found is None and _FOREIGN in sys.modules:
+        found = foreign_composites().get(function)
+    return found
+
+
+# As for `exmc.compile.canonical.rule_of`: it takes half a second to import.
+_FOREIGN = "autograd.scipy.special"
+
+
+@functools.cache
+def foreign_composites() -> Mapping[Any, Callable[..., Any]]:
+    """`COMPOSITES` of the functions of autograd.scipy, once somebody has imported it."""
+    ascipy, alinalg = sys.modules[_FOREIGN], sys.modules["autograd.scipy.linalg"]
+    return MappingProxyType(
+        {
+            ascipy.logsumexp: _logsumexp,
+            alinalg.solve_triangular: _solve_triangular,
+            ascipy.polygamma: _polygamma,
+            ascipy.multigammaln: _multigammaln,
+            ascipy.betaln: special.betaln,
+            ascipy.beta: lambda a, b: anp.exp(special.betaln(a, b)),
+            ascipy.i0: lambda x: anp.exp(anp.absolute(x)) * special.i0e(x),
+            ascipy.i1: lambda x: anp.exp(anp.absolute(x)) * special.i1e(x),
+        }
+    )
+
 
 OWN_DERIVATIVES = (logspace.logsumexp, logspace.softmax, logspace.log_softmax, special.betaln)
 """Those with a derivative of their own, shorter than that of their text."""

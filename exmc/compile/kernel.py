@@ -15,7 +15,7 @@ from exmc.compile.function import DataFunction, with_data
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.library import Known, library_of
 from exmc.compile.lower import Program, lower, require_machine_code
-from exmc.compile.machine import BATCH_SIGNATURE, Code, Target, emit_object, host_target, loaded, object_key
+from exmc.compile.machine import BATCH_SIGNATURE, Code, loaded
 from exmc.compile.optimise import optimised
 from exmc.compile.oracle import autograd_value_and_gradient, evaluate
 from exmc.compile.primitives import Array
@@ -24,6 +24,7 @@ from exmc.compile.tape import MOST_EQUATIONS, Tape
 from exmc.compile.verify import Oracle, remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
+from exmc.machine_code import Target, host_target, object_code, object_key
 
 Engine = Literal["native", "autograd"]
 LogDensityFunction = Callable[[Any], Any]
@@ -217,15 +218,9 @@ def build_kernel(
     program: Program, dimension: int, output_shapes: tuple[tuple[int, ...], ...], cache: ObjectCache | None
 ) -> Kernel:
     """Compile a program, or take its object from the cache."""
-    target = host_target()
-    key = object_key(program.text, target)
-    code = cache.get(key) if cache else None
-    if code is None:
-        code = emit_object(program.text)
-        if cache:
-            cache.put(key, code)
+    code = object_code(program.text, cache)
     table = program.packing.arrays(program.constants)
-    return Kernel(dimension, output_shapes, program.text, code, target, table, program.workspace_size)
+    return Kernel(dimension, output_shapes, program.text, code, host_target(), table, program.workspace_size)
 
 
 def _known(engine: str) -> None:

@@ -17,11 +17,11 @@ from exmc.compile import origin
 from exmc.compile.facts import FACTS
 from exmc.compile.function import DataFunction
 from exmc.compile.lower import Program
-from exmc.compile.machine import Target
 from exmc.compile.preparation import Preparation, run
 from exmc.compile.primitives import Array
 from exmc.compile.tape import Constant, Tape
 from exmc.compile.written import Unwritable, packing_of, program_of, written_packing, written_program
+from exmc.machine_code import Target
 
 _SUFFIX = ".json"
 

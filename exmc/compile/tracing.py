@@ -16,8 +16,8 @@ from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
 from exmc.compile.arguments import Traced, Unsupported, operand
 from exmc.compile.backward import VJPS, backward_pass, no_sparse_objects
 from exmc.compile.boxes import RecordBox, line_of_user, plain
-from exmc.compile.canonical import RULES
-from exmc.compile.composites import COMPOSITES, OWN_DERIVATIVES, Run, derivative
+from exmc.compile.canonical import rule_of
+from exmc.compile.composites import OWN_DERIVATIVES, Run, composite_of, derivative
 from exmc.compile.function import Place, Visit
 from exmc.compile.primitives import Array, ArrayType, ExternalCall, Hole
 from exmc.compile.tape import Constant, Tape, TapeBuilder
@@ -214,17 +214,18 @@ class _BackwardNode(Node):  # type: ignore[misc]
 
 def _run(function: Any, args: Any, kwargs: dict[str, Any], starts: dict[int, Any]) -> Run | None:
     """A function that is written in others, run on arguments boxed at a level of their own; None for any other."""
-    if function not in COMPOSITES:
+    text = composite_of(function)
+    if text is None:
         return None
     try:
-        inspect.signature(COMPOSITES[function]).bind(*args, **kwargs)
+        inspect.signature(text).bind(*args, **kwargs)
     except TypeError:
         # An argument that its text does not know.
         return None
     with trace_stack.new_trace() as level:
         boxes = [new_box(a, level, starts[n]) if n in starts else a for n, a in enumerate(args)]
         try:
-            result = COMPOSITES[function](*boxes, **kwargs)
+            result = text(*boxes, **kwargs)
         except Unsupported:
             return None
     members = tuple(result) if isinstance(result, tuple | list) else (result,)
@@ -234,7 +235,7 @@ def _run(function: Any, args: Any, kwargs: dict[str, Any], starts: dict[int, Any
 
 def _canonical(recorder: Recorder, function: Any, arguments: list[Any], kwargs: dict[str, Any], value: Any) -> int:
     """The value id of one application, by its rule if it has one."""
-    builder, rule = recorder.builder, RULES.get(function)
+    builder, rule = recorder.builder, rule_of(function)
     if rule is not None:
         try:
             inspect.signature(rule).bind(builder, *arguments, **kwargs)

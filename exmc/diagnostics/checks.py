@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from exmc.diagnostics.arviz import array_stats
+from exmc.diagnostics import convergence
 from exmc.diagnostics.summary import summarise
 
 Subject: TypeAlias = tuple[str, float]
@@ -154,7 +154,7 @@ def _bfmi(evidence: Evidence) -> Iterator[Subject]:
         moving = energy.std(axis=1) > 0
         values = np.zeros(len(energy))
         if moving.any():
-            values[moving] = array_stats.bfmi(energy[moving], chain_axis=0, draw_axis=1)
+            values[moving] = convergence.bfmi(energy[moving])
         yield from ((f"chain {c}", float(v)) for c, v in zip(evidence.chains, values, strict=True))
 
 

@@ -10,10 +10,8 @@ import autograd.scipy.special as ascipy
 import numpy as np
 import pytest
 
-import exmc.compile.record as module
-from exmc.compile import tracing
-from exmc.compile.canonical import RULES
-from exmc.compile.composites import COMPOSITES
+from exmc.compile import canonical, composites
+from exmc.compile.record import record
 from tests.compile.cases import CASES
 
 
@@ -38,14 +36,17 @@ class Watched(dict[Any, Any]):
 
 
 def test_cases_use_every_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = {"RULES": Watched(RULES), "COMPOSITES": Watched(COMPOSITES)}
-    for name, table in tables.items():
-        monkeypatch.setattr(tracing, name, table)
+    tables = [
+        (canonical, "RULES", Watched({**canonical.RULES, **canonical.foreign_rules()})),
+        (composites, "COMPOSITES", Watched({**composites.COMPOSITES, **composites.foreign_composites()})),
+    ]
+    for module, name, table in tables:
+        monkeypatch.setattr(module, name, table)
     for case in CASES:
-        module.record(lambda x, f=case.function: (f(x),), case.dimension, gradient=False)
+        record(lambda x, f=case.function: (f(x),), case.dimension, gradient=False)
         if case.differentiable and case.dimension <= 6:
-            module.record(lambda x, f=case.function: anp.sum(f(x)), case.dimension, gradient=True)
-    assert sorted(tables["RULES"].unused | tables["COMPOSITES"].unused) == []
+            record(lambda x, f=case.function: anp.sum(f(x)), case.dimension, gradient=True)
+    assert sorted(set().union(*(table.unused for _, _, table in tables))) == []
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_cases_use_every_function(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_call_that_a_rule_does_not_know_runs_through_itself(function) -> None:
-    tape = module.record(lambda x: (function(x),), 4, gradient=False)
+    tape = record(lambda x: (function(x),), 4, gradient=False)
     assert "external" in {e.primitive for e in tape.equations}
     position = np.array([0.3, 1.0, -2.0, 0.5])
     np.testing.assert_allclose(tape.evaluate(position)[0], function(position))

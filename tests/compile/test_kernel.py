@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 import exmc.compile.kernel as module
-from exmc import special
-from exmc.compile.kernel import Kernel, compile_density, compile_outputs, host_target
+from exmc import machine_code, special
+from exmc.compile.kernel import Kernel, compile_density, compile_outputs
 from exmc.compile.oracle import autograd_value_and_gradient
 from exmc.compile.symbols import special_address
 from exmc.errors import CompileError, MissingLoweringError
+from exmc.machine_code import host_target
 from tests.compile.test_record import eight_schools
 
 _RANDOM = np.random.default_rng(3)
@@ -140,7 +141,7 @@ def test_refit_with_new_data_takes_the_object_from_the_cache(tmp_path: Path, mon
     def refuse(text: str) -> bytes:
         raise AssertionError("compiled again")
 
-    monkeypatch.setattr(module, "emit_object", refuse)
+    monkeypatch.setattr(machine_code, "emit_object", refuse)
     second = fit(np.ones(5))
     assert second.digest == first.digest
     assert second.load()(np.zeros(1))[0] == -2.5
