@@ -145,7 +145,7 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
         with stopped_at_once():
             from exmc.trace.store import RunStore
             from pipelines.stages import judge
-        found = judge(RunStore.open(directory).read())
+        found = judge(RunStore.open(directory))
         print(json.dumps(found.values) if as_json else found.text)
         return PASSED if found.passed else DOUBTFUL
 

@@ -114,7 +114,7 @@ def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Clust
     store = RunStore.open(directory)
     plan, recorded = read_plan(Path(directory))
     if not store.failures() and store.sound:
-        return RunResult(Path(directory), stages.judge(store.read(loaded=False)), {})
+        return RunResult(Path(directory), stages.judge(store), {})
     check_versions(plan)
     with _driving(plan, on_event) as listener, connect(cluster or recorded, plan.options.chains) as client:
         store = store.revived()

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import xarray as xr
-
 from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import derived_groups
 from exmc.diagnostics.checks import diagnose
@@ -79,17 +77,18 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
         derived = derived_groups(
             compiled,
             store.schema,
-            store.read(),
+            store.draws(("posterior", "unconstrained_posterior")),
             plan.options.seed,
             prior_draws=plan.prior_draws,
             predictive=plan.posterior_predictive,
         )
         store.finalise(derived.groups, {"skipped_groups": derived.skipped})
-    return judge(store.read(loaded=False))
+    return judge(store)
 
 
-def judge(tree: xr.DataTree) -> Diagnosed:
-    """The checks on finished draws."""
+def judge(store: RunStore) -> Diagnosed:
+    """The checks on the draws that `store` shows."""
+    tree = store.draws(("posterior", "sample_stats"))
     found = diagnose(tree)
     skipped = dict(tree.attrs.get("skipped_groups", {}))
     return Diagnosed(found.passed, diagnosis_text(found), diagnosis_document(found), skipped)

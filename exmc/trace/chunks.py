@@ -82,11 +82,17 @@ def fault_of(path: Path, length: int, crc: int) -> str | None:
         encoded = path.read_bytes()
     except FileNotFoundError:
         return "is missing"
+    fault = fault_in(encoded, length)
+    if fault is None and stored_checksum(encoded) != crc:
+        return "holds the draws of another segment"
+    return fault
+
+
+def fault_in(encoded: bytes, length: int) -> str | None:
+    """What is wrong with an encoded chunk that should have `length` bytes, by itself; or None."""
     if len(encoded) != length:
         return f"has {len(encoded)} bytes instead of {length}"
-    if checksum(encoded[:-CRC_BYTES]) != stored_checksum(encoded):
-        return "has flipped bits"
-    return None if stored_checksum(encoded) == crc else "holds the draws of another segment"
+    return None if checksum(encoded[:-CRC_BYTES]) == stored_checksum(encoded) else "has flipped bits"
 
 
 def is_whole(path: Path) -> bool:
