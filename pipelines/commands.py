@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError
+from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError, StoreError
 from pipelines.cli import INTERRUPTED, MISUSED, stopped_at_once
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def explain(
 
 @app.command()
 def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -> int:
-    """Summarise the draws in DIR, finished or not, and judge them."""
+    """Summarise the draws in DIR and judge them; those of an unfinished run are shown, and never pass."""
 
     def action(scene: Scene) -> int:
         _require_run(directory)
@@ -168,7 +168,12 @@ def compare(
             from exmc.diagnostics.compare import compare as rank
             from exmc.diagnostics.text import comparison_document, comparison_text
             from exmc.trace.store import RunStore
-        ranking = rank({d: RunStore.open(d).read() for d in directories}, method)
+            from pipelines.standing import unfinished
+        stores = {d: RunStore.open(d) for d in directories}
+        for store in stores.values():
+            if standing := unfinished(store):
+                raise StoreError(standing, remedy="Finished runs can be compared.")
+        ranking = rank({d: store.read(loaded=False) for d, store in stores.items()}, method)
         print(json.dumps(comparison_document(ranking)) if as_json else comparison_text(ranking))
         return PASSED
 

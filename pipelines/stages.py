@@ -16,6 +16,7 @@ from exmc.ir.model import Model
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan, fingerprint
+from pipelines.standing import unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +88,14 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
 
 
 def judge(store: RunStore) -> Diagnosed:
-    """The checks on the draws that `store` shows."""
+    """The checks on the draws that `store` shows; those of a run that is not finished pass for nobody."""
+    standing = unfinished(store)
+    if standing and not store.draws_done():
+        return Diagnosed(False, standing, {"complete": False, "passed": False, "standing": standing})
     tree = store.draws(("posterior", "sample_stats"))
     found = diagnose(tree)
-    skipped = dict(tree.attrs.get("skipped_groups", {}))
-    return Diagnosed(found.passed, diagnosis_text(found), diagnosis_document(found), skipped)
+    values = diagnosis_document(found) | {"complete": not standing}
+    if standing:
+        text = f"{standing}\n\n{diagnosis_text(found, verdict='The draws so far pass every check.')}"
+        return Diagnosed(False, text, values | {"passed": False, "standing": standing})
+    return Diagnosed(found.passed, diagnosis_text(found), values, dict(tree.attrs.get("skipped_groups", {})))
