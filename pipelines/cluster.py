@@ -13,7 +13,6 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster
-from threadpoolctl import threadpool_limits
 
 from exmc.errors import ClusterError
 from pipelines.sections import Cluster, FactoryCluster, RemoteCluster
@@ -52,10 +51,6 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
             _await_workers(client, cluster)
             yield client
             return
-        if not cluster.processes:
-            # Worker processes are started with one BLAS thread each; worker threads share this process's BLAS, and the
-            # last bits of a matrix product depend on its number of threads.
-            stack.enter_context(threadpool_limits(limits=1))
         with _interrupts_blocked():
             started = stack.enter_context(_start_local(cluster, chains))
         yield stack.enter_context(_client(started, 30.0))

@@ -60,6 +60,8 @@ class DataFiles:
 
         Raises `DataError`, with `where` ``("path",)`` or ``("column",)``.
         """
+        if "\0" in path:
+            raise DataError(f"{path!r} is no path.", where=("path",))
         full = self.resolve(path)
         if full not in self.tables:
             self.tables[full] = _read(full, path)
@@ -80,6 +82,9 @@ class DataFiles:
 def _read(full: Path, path: str) -> Table:
     where = ("path",)
     try:
+        # A pipe would be waited for without end, and a device such as /dev/zero has none.
+        if full.exists() and not full.is_dir() and not full.is_file():
+            raise DataError(f"{path!r} is no regular file, but a pipe or device.", where=where)
         raw = full.read_bytes()
     except FileNotFoundError:
         near = suggest(full.name, _neighbours(full))
@@ -89,6 +94,8 @@ def _read(full: Path, path: str) -> Table:
         raise DataError(f"{path!r} is a folder, not a file.", where=where) from None
     except OSError as error:
         raise DataError(f"cannot read {path!r}: {error.strerror}.", where=where) from None
+    except MemoryError:
+        raise DataError(f"{path!r} does not fit into memory.", where=where) from None
     reader = _READERS.get(full.suffix.lower())
     if reader is None:
         raise DataError(

@@ -22,6 +22,8 @@ from exmc.sampling.state import ChainState
 from exmc.trace.journal import Journal
 from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.plan import STOP, Plan, check_versions
+from pipelines.processors import record_processor
+from pipelines.threads import one_blas_thread
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -69,7 +71,8 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
             remedy="Are all workers on the same shared storage?",
         )
     try:
-        return _draw_and_commit(plan, compiled, task, journal, before)
+        with one_blas_thread():
+            return _draw_and_commit(plan, compiled, task, journal, before)
     except _ChainError as error:
         cause = error.__cause__
         journal.fail(task.chain, "".join(traceback.format_exception(cause)))
@@ -88,6 +91,7 @@ def _draw_and_commit(
     if not len(block.positions):
         return Outcome(task)
     groups = _guarded(lambda: _arrays(compiled, journal, block))
+    record_processor(plan.path)
     written = journal.write_segment(task.chain, block.first, block.warmup, groups)
     receipt = progress.receipt(state, block, task.number, time.perf_counter() - started)
     record = CommitRecord(

@@ -16,7 +16,9 @@ from exmc.ir.model import Model
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan, fingerprint
+from pipelines.processors import mixed_note, processor, processors
 from pipelines.standing import unfinished
+from pipelines.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +68,26 @@ def compile_rewritten(rewriting: Rewriting, plan: Plan) -> CompiledModel:
     return compile_model(rewriting.source, rewriting.model, engine=plan.engine)
 
 
-def note_on(compiled: CompiledModel) -> str:
-    """What the user should know of the compiled model; often nothing."""
-    return compiled.note
+def notes_on(compiled: CompiledModel, plan: Plan) -> list[str]:
+    """What the user should know of the compiled model and of where it will be drawn from; often nothing."""
+    before = processors(plan.path)
+    other = mixed_note((*before, processor())) if before and processor() not in before else ""
+    return [note for note in (compiled.note, other) if note]
 
 
 def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
     """Stage 6: derive the groups that need all draws, finalise the store, judge it."""
     store = RunStore.open(plan.path)
     if not store.complete:
-        derived = derived_groups(
-            compiled,
-            store.schema,
-            store.draws(("posterior", "unconstrained_posterior")),
-            plan.options.seed,
-            prior_draws=plan.prior_draws,
-            predictive=plan.posterior_predictive,
-        )
+        with one_blas_thread():
+            derived = derived_groups(
+                compiled,
+                store.schema,
+                store.draws(("posterior", "unconstrained_posterior")),
+                plan.options.seed,
+                prior_draws=plan.prior_draws,
+                predictive=plan.posterior_predictive,
+            )
         store.finalise(derived.groups, {"skipped_groups": derived.skipped})
     return judge(store)
 

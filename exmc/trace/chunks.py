@@ -15,7 +15,9 @@ from exmc.trace.schema import Schema
 
 CRC_BYTES = 4
 _TARGET_BYTES = 4 << 20
-_FEWEST, _MOST = 100, 500
+FEWEST = 100
+"""Draws per chunk at least."""
+_MOST = 500
 _PARTIAL = ".partial"
 
 
@@ -25,7 +27,7 @@ def chunk_draws_for(schema: Schema) -> int:
     It does not depend on the number of draws, so that a run which is extended has the files of one that was longer
     from the start.
     """
-    return int(np.clip(_TARGET_BYTES // max(schema.bytes_per_draw, 1) // 100 * 100, _FEWEST, _MOST))
+    return int(np.clip(_TARGET_BYTES // max(schema.bytes_per_draw, 1) // 100 * 100, FEWEST, _MOST))
 
 
 def fill_value(dtype: np.dtype[Any]) -> Any:

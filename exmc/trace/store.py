@@ -43,8 +43,12 @@ class RunStore:
         chunk_draws: int | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> RunStore:
-        """A new run in `directory`; raises `StoreError` if there is one: nothing is ever overwritten."""
+        """A new run in `directory`; raises `StoreError` if there is one: nothing is ever overwritten.
+
+        An `OSError` of the disk leaves nothing behind.
+        """
         path = Path(directory)
+        made = not path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
             if (path / ZARR).exists():
@@ -59,9 +63,15 @@ class RunStore:
         journal = Journal(path, schema, chunk_draws or chunks.chunk_draws_for(schema))
         root = standard_attributes((attributes or {}).get("created_at")) | dict(attributes or {})
         building = path / STATE / BUILDING
-        _build_live(building, journal, root)
-        os.rename(building, path / ZARR)
-        write_description(path, Description(schema, journal.chunk_draws, root))
+        try:
+            _build_live(building, journal, root)
+            os.rename(building, path / ZARR)
+            write_description(path, Description(schema, journal.chunk_draws, root))
+        except OSError:
+            # A full disk, most often: nothing is left that a second attempt would find in its way.
+            for part in (path if made else path / STATE, path / ZARR):
+                remove(part)
+            raise
         return cls(journal)
 
     @classmethod

@@ -22,7 +22,7 @@ def test_short_warmups_are_split_in_proportion() -> None:
     assert warmup_stages(100) == (Stage(15, False), Stage(75, True), Stage(10, False))
     assert warmup_stages(150) == (Stage(75, False), Stage(25, True), Stage(50, False))
     for warmup in range(100, 150):
-        first, slow, last = warmup_stages(warmup)
+        first, _, last = warmup_stages(warmup)
         assert (first.length, last.length) == (warmup * 15 // 100, warmup // 10)
     assert warmup_stages(19) == (Stage(19, False),)
     assert warmup_stages(0) == ()
