@@ -41,8 +41,8 @@ def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
     free = shutil.disk_usage(folder).free
     if total > free:
         raise config.places.error(
-            f"{options.chains} chains of {rows} draws, {amount(per_draw)} each, take {amount(total)}; {amount(free)} are "
-            f"free in {folder}.",
+            f"{options.chains} chains of {rows} draws, {amount(per_draw)} each, take {amount(total)}; "
+            f"{amount(free)} are free in {folder}.",
             ("sampler", "draws"),
             "Draw less, keep less (keep: false for deterministics), or choose another disk with --out.",
         )

@@ -10,7 +10,7 @@ _SHORT = _FIRST + _WINDOW + _LAST
 # Below this many iterations a window would be shorter than what the estimate is shrunk by; as in Stan, the metric
 # stays the unit one.
 _TOO_SHORT_FOR_A_METRIC = 20
-# The least that follows the last metric: as many iterations as dual averaging waits (its t0) before it trusts an update.
+# The least that follows the last metric: as many iterations as dual averaging waits (its t0) before it trusts updates.
 # It begins at ten times the step size searched, and fewer updates leave the average there, where all is rejected.
 _SETTLING = 10
 

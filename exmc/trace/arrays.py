@@ -68,7 +68,7 @@ def read(folder: Path, variable: Variable, chains: Sequence[int], rows: int, chu
     for position, chain in enumerate(chains):
         for number in range(-(-rows // chunk_draws)):
             path = chunks.chunk_path(folder, chain, number, *event)
-            fault = "is missing"
+            fault: str | None = "is missing"
             try:
                 encoded = path.read_bytes()
                 fault = chunks.fault_in(encoded, variable.bytes_per_draw * chunk_draws + chunks.CRC_BYTES)
