@@ -23,7 +23,6 @@ from exmc.trace.journal import Journal
 from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.plan import STOP, Plan, check_versions
 from pipelines.processors import record_processor
-from pipelines.threads import one_blas_thread
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -71,8 +70,7 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
             remedy="Are all workers on the same shared storage?",
         )
     try:
-        with one_blas_thread():
-            return _draw_and_commit(plan, compiled, task, journal, before)
+        return _draw_and_commit(plan, compiled, task, journal, before)
     except _ChainError as error:
         cause = error.__cause__
         journal.fail(task.chain, "".join(traceback.format_exception(cause)))

@@ -18,7 +18,6 @@ from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan, fingerprint
 from pipelines.processors import mixed_note, processor, processors
 from pipelines.standing import unfinished
-from pipelines.threads import one_blas_thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +78,14 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
     """Stage 6: derive the groups that need all draws, finalise the store, judge it."""
     store = RunStore.open(plan.path)
     if not store.complete:
-        with one_blas_thread():
-            derived = derived_groups(
-                compiled,
-                store.schema,
-                store.draws(("posterior", "unconstrained_posterior")),
-                plan.options.seed,
-                prior_draws=plan.prior_draws,
-                predictive=plan.posterior_predictive,
-            )
+        derived = derived_groups(
+            compiled,
+            store.schema,
+            store.draws(("posterior", "unconstrained_posterior")),
+            plan.options.seed,
+            prior_draws=plan.prior_draws,
+            predictive=plan.posterior_predictive,
+        )
         store.finalise(derived.groups, {"skipped_groups": derived.skipped})
     return judge(store)
 
