@@ -45,14 +45,14 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
         stack.enter_context(dask.config.set(_SCHEDULER))
         if isinstance(cluster, RemoteCluster):
             client = stack.enter_context(_client(cluster.address, cluster.timeout_seconds))
-            client.register_plugin(OneBlasThread())  # type: ignore[no-untyped-call]
+            client.register_plugin(OneBlasThread())
             yield client
             return
         if isinstance(cluster, FactoryCluster):
             started = stack.enter_context(_from_factory(cluster))
             client = stack.enter_context(_client(started, cluster.timeout_seconds))
             _await_workers(client, cluster)
-            client.register_plugin(OneBlasThread())  # type: ignore[no-untyped-call]
+            client.register_plugin(OneBlasThread())
             yield client
             return
         if not cluster.processes:
@@ -64,7 +64,7 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
         yield stack.enter_context(_client(started, 30.0))
 
 
-class OneBlasThread(WorkerPlugin):  # type: ignore[misc]
+class OneBlasThread(WorkerPlugin):
     """Gives BLAS one thread on every worker there is and will be, whoever starts it.
 
     The last bits of a matrix product depend on the number of threads. It is set for the worker's life: runs may share
