@@ -15,6 +15,7 @@ from exmc.ir.model import Model
 from exmc.ir.operations import evaluate
 from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
+from exmc.trace.kept import LEFT_OUT, split_entries
 from exmc.trace.schema import Schema, constant_data_names
 
 LARGEST_GROUP_BYTES = 1 << 30
@@ -60,7 +61,7 @@ def derived_groups(
     Priors, predictions and data are those of the model as its user wrote it, whatever rewriting did.
     """
     source = compiled.source
-    predicted = ("posterior_predictive",) if predictive and source.observations else ()
+    predicted = ("posterior_predictive", LEFT_OUT) if predictive and source.observations else ()
     notes: list[CompileError] = []
     makers: dict[str, tuple[tuple[str, ...], Callable[[], Groups]]] = {
         "log_likelihood": (
@@ -88,6 +89,7 @@ def derived_groups(
     values = {name: data.values for name, data in source.data.items()}
     groups["observed_data"] = {o.name: np.asarray(evaluate(o.value, values)) for o in source.observations}
     groups["constant_data"] = {name: values[name] for name in constant_data_names(source)}
+    groups = split_entries(source, groups)
     return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped, tuple(notes))
 
 

@@ -26,6 +26,7 @@ from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.dataset import build_datatree
+from exmc.trace.kept import split_entries
 from exmc.trace.schema import schema_of
 
 
@@ -105,7 +106,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
     if drawn.skipped:
         raise SamplingError(f"there are no draws from the prior: {drawn.skipped}")
     schema = schema_of(source, rewritten, layout_of(rewritten), options.draws, 0, 1)
-    return build_datatree(schema, {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive})
+    groups = split_entries(source, {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive})
+    return build_datatree(schema, groups)
 
 
 def _built(model: Model | Builder) -> Model:

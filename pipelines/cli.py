@@ -12,13 +12,34 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-MISUSED, INTERRUPTED = 2, 130
+PASSED, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status; `arguments` are those of the process by default."""
     # When it ends, the interpreter looks for garbage among all that was imported, for a third of a second.
     atexit.register(gc.freeze)
+    try:
+        status = _answer(arguments)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read our output has seen enough.
+        discard_output()
+        return PASSED
+    except OSError as error:
+        discard_output()
+        print(f"exmc: the output cannot be written: {error.strerror or error}.", file=sys.stderr)
+        return FAILED
+
+
+def discard_output() -> None:
+    """Let what is still to be written to stdout vanish: Python would complain once more when it closes it."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _answer(arguments: Sequence[str] | None) -> int:
     try:
         with stopped_at_once():
             from pipelines.commands import app

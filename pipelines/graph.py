@@ -7,6 +7,7 @@ import secrets
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
@@ -21,6 +22,7 @@ from exmc.trace.journal import Journal
 from pipelines import stages
 from pipelines.events import Event, Listener
 from pipelines.plan import STOP, Plan
+from pipelines.processors import mixed_note, processors
 from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
 from pipelines.stages import Diagnosed
@@ -65,6 +67,7 @@ def follow(
     run = _Following(client, plan, on_event, started, locate)
     try:
         with _stopped_by_interrupt(run):
+            run.watch_workers()
             run.prepare()
             run.sample()
             return run.diagnose()
@@ -89,6 +92,8 @@ class _Following:
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
     told: bool = False
+    # Filled by the client's own thread.
+    lost_workers: deque[str] = field(default_factory=deque)
     drawing: bool = False
     # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
     token: str = field(default_factory=lambda: secrets.token_hex(2))
@@ -115,8 +120,25 @@ class _Following:
         """Iterates over futures in the order in which they finish, as the scheduler says so; more can be added."""
         return as_completed(list(futures), loop=self.client.loop)  # type: ignore[no-untyped-call]
 
+    def watch_workers(self) -> None:
+        """Note each worker that goes without having been asked to."""
+
+        def handler(event: tuple[float, Any]) -> None:
+            _, message = event
+            if isinstance(message, dict) and message.get("action") == "remove-worker" and not message.get("expected"):
+                self.lost_workers.append(str(message["worker"]))
+
+        self.client.subscribe_topic("all", handler)  # type: ignore[no-untyped-call]
+
+    def tell_lost_workers(self) -> None:
+        while self.lost_workers:
+            message = f"the worker {self.lost_workers.popleft()} was lost; what it was doing is done again"
+            self.tell(Event(kind="worker_lost", seconds=self.elapsed(), message=message))
+
     def forget(self) -> None:
         """Release every task, so that the scheduler drops what has not begun."""
+        with contextlib.suppress(Exception):
+            self.client.unsubscribe_topic("all")  # type: ignore[no-untyped-call]
         with contextlib.suppress(Exception):
             self.client.cancel(list(self.futures.values()), force=True)  # type: ignore[no-untyped-call]
         self.futures.clear()
@@ -132,6 +154,9 @@ class _Following:
             self.result(future)
             self.stage_done(names[future.key])
         self.tell_notes(self.result(next(self.completions(self.submit("note", stages.notes_on, compiled)))))
+        other = self.result(next(self.completions(self.submit("processor", stages.processor_note, self.plan))))
+        if other:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=other))
 
     def await_worker(self) -> None:
         """Return once the cluster has a worker. Tasks are waiting by now, which is what lets an adaptive one grow."""
@@ -159,6 +184,7 @@ class _Following:
         while waiting:
             future = next(completions)
             self.tell_stopping()
+            self.tell_lost_workers()
             task = waiting.pop(str(future.key))
             outcome: Outcome = self.result(future)
             following = self.schedule.after(outcome)
@@ -172,6 +198,9 @@ class _Following:
         if not self.schedule.complete:
             raise self.unfinished()
         self.stage_done("sample")
+        drawn_on = processors(self.plan.path)
+        if len(drawn_on) > 1:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=mixed_note(drawn_on)))
 
     def replay(self, journal: Journal, chain: int) -> SegmentTask | None:
         """The first segment of `chain` that is not committed, or None if all are; a new run has none committed."""
@@ -208,6 +237,7 @@ class _Following:
         """Derive the remaining groups, finalise the store and judge the draws."""
         future = self.submit("diagnose", stages.diagnose_run, self.plan, self.futures["compile"])
         next(self.completions(future))
+        self.tell_lost_workers()
         found: Diagnosed = self.result(future)
         self.tell_notes(found.notes)
         self.stage_done("diagnose")

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import xarray as xr
-
 from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import derived_groups
 from exmc.diagnostics.checks import diagnose
@@ -18,6 +16,8 @@ from exmc.ir.model import Model
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan, fingerprint
+from pipelines.processors import mixed_note, processor, processors
+from pipelines.standing import unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ def notes_on(compiled: CompiledModel) -> tuple[CompileError, ...]:
     return compiled.notes
 
 
+def processor_note(plan: Plan) -> str:
+    """What the user should know of the processor that draws next, if others have drawn before; often nothing."""
+    before = processors(plan.path)
+    return mixed_note((*before, processor())) if before and processor() not in before else ""
+
+
 def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
     """Stage 6: derive the groups that need all draws, finalise the store, judge it."""
     store = RunStore.open(plan.path)
@@ -82,7 +88,7 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
         derived = derived_groups(
             compiled,
             store.schema,
-            store.read(),
+            store.draws(("posterior", "unconstrained_posterior")),
             plan.options.seed,
             prior_draws=plan.prior_draws,
             predictive=plan.posterior_predictive,
@@ -90,11 +96,18 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
         notes = derived.notes
         everything = [str(note) for note in (*compiled.notes, *notes)]
         store.finalise(derived.groups, {"skipped_groups": derived.skipped, "notes": everything})
-    return replace(judge(store.read(loaded=False)), notes=notes)
+    return replace(judge(store), notes=notes)
 
 
-def judge(tree: xr.DataTree) -> Diagnosed:
-    """The checks on finished draws."""
+def judge(store: RunStore) -> Diagnosed:
+    """The checks on the draws that `store` shows; those of a run that is not finished pass for nobody."""
+    standing = unfinished(store)
+    if standing and not store.draws_done():
+        return Diagnosed(False, standing, {"complete": False, "passed": False, "standing": standing})
+    tree = store.draws(("posterior", "sample_stats"))
     found = diagnose(tree)
-    skipped = dict(tree.attrs.get("skipped_groups", {}))
-    return Diagnosed(found.passed, diagnosis_text(found), diagnosis_document(found), skipped)
+    values = diagnosis_document(found) | {"complete": not standing}
+    if standing:
+        text = f"{standing}\n\n{diagnosis_text(found, verdict='The draws so far pass every check.')}"
+        return Diagnosed(False, text, values | {"passed": False, "standing": standing})
+    return Diagnosed(found.passed, diagnosis_text(found), values, dict(tree.attrs.get("skipped_groups", {})))

@@ -107,6 +107,7 @@ class Progress:
             "chain_failed": self.on_failure,
             "stopped": self.on_message,
             "note": self.on_message,
+            "worker_lost": self.on_message,
         }.get(event.kind, _nothing)(event)
 
     def on_stage(self, event: Event) -> None:

@@ -17,8 +17,8 @@ COLUMNS = ("mean", "sd", "q5", "q95", "mcse_mean", "ess_bulk", "ess_tail", "r_ha
 """The columns of a summary; sd is over n - 1; q5 and q95 bound the central 90 % of the draws."""
 # A sum that is always one differs from draw to draw by a few units in the last place.
 _ROUNDING = 16 * np.finfo(np.float64).eps
-# Below it, ESS and R-hat of half chains are not defined.
-_FEWEST_DRAWS = 4
+FEWEST_DRAWS = 4
+"""Draws per chain below which ESS and R-hat, which compare half chains, are not defined."""
 
 
 def summarise(tree: xr.DataTree, variables: Sequence[str] | None = None) -> xr.Dataset:
@@ -116,7 +116,7 @@ def _columns(draws: FloatArray) -> dict[str, FloatArray]:
     columns["q5"][usable], columns["q95"][usable] = np.quantile(flat, [0.05, 0.95], axis=1)
     moving = usable & ~_constant(draws)
     columns["mcse_mean"][usable & ~moving] = 0.0
-    if not moving.any() or draws.shape[2] < _FEWEST_DRAWS:
+    if not moving.any() or draws.shape[2] < FEWEST_DRAWS:
         return columns
     columns["mcse_mean"][moving] = convergence.mcse_mean(draws[moving])
     columns["ess_bulk"][moving] = convergence.ess_bulk(draws[moving])

@@ -46,7 +46,9 @@ def test_cases_use_every_function(monkeypatch: pytest.MonkeyPatch) -> None:
         record(lambda x, f=case.function: (f(x),), case.dimension, gradient=False)
         if case.differentiable and case.dimension <= 6:
             record(lambda x, f=case.function: anp.sum(f(x)), case.dimension, gradient=True)
-    assert sorted(set().union(*(table.unused for _, _, table in tables))) == []
+    unused = set().union(*(table.unused for _, _, table in tables))
+    # Of data alone: tests/compile/test_record.py has it.
+    assert sorted(unused - {"positions"}) == []
 
 
 @pytest.mark.parametrize(
