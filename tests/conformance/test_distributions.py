@@ -173,7 +173,9 @@ class TestDensity:
         finite = np.isfinite(expected)
         np.testing.assert_array_equal(actual[~finite], expected[~finite])
         # A density near 1 has a logarithm near 0, whose digits its terms cancel: hence relative to 1 there.
-        allowed = 1e-12 * np.maximum(1.0, np.abs(expected[finite]))
+        # scipy rounds the terms that cancel; `test_precision` judges by 50 digits what this density makes of them.
+        terms = np.broadcast_to(case_of(distribution.name).magnitude(value, **parameters), value.shape)[finite]
+        allowed = 1e-12 * np.maximum(1.0, np.abs(expected[finite])) + 4 * EPSILON * terms
         error = np.abs(actual[finite] - expected[finite])
         assert np.all(error <= allowed), (value[finite], error / allowed)
 
@@ -346,8 +348,7 @@ class TestLogCdf:
             if np.isfinite(value):
                 assert distribution.log_cdf(value, **parameters) == expected
                 for name in differentiable(distribution, parameters):
-                    if name not in case_of(distribution.name).no_cdf_gradient:
-                        assert not np.isnan(partial(distribution.log_cdf, np.array([value]), parameters, name)[0])
+                    assert not np.isnan(partial(distribution.log_cdf, np.array([value]), parameters, name)[0])
 
     def test_its_slope_is_density_over_probability(self, distribution, parameters):
         if distribution.discrete:
@@ -368,10 +369,6 @@ class TestLogCdf:
         if distribution.discrete:
             value = np.unique([low, *value[value < high]])
         for name in differentiable(distribution, parameters):
-            if name in case_of(distribution.name).no_cdf_gradient:
-                with pytest.raises(NotImplementedError, match="derivative"):
-                    partial(distribution.log_cdf, value, parameters, name)
-                continue
             slope, along = partial(distribution.log_cdf, value, parameters, name)
             terms = case_of(distribution.name).magnitude(value, **parameters)
             assert_derivative(slope, along, np.full(value.shape, parameters[name]), magnitude=terms)
