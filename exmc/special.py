@@ -277,6 +277,26 @@ stdtr: Elementwise = _define(
 )
 
 
+# --- Bessel functions ----------------------------------------------------------------------------------------------
+
+i0e: Elementwise = _define(
+    "i0e",
+    "``exp(-|x|) * I_0(x)``, the scaled modified Bessel function.",
+    scipy.special.i0e,
+    lambda g, ans, x: g * (i1e(x) - np.sign(x) * ans),
+)
+
+i1e: Elementwise = _define(
+    "i1e",
+    "``exp(-|x|) * I_1(x)``, the scaled modified Bessel function.",
+    scipy.special.i1e,
+    # I_1(x) / x is 1/2 at 0.
+    lambda g, ans, x: (
+        g * (i0e(x) - np.sign(x) * ans - select(np.equal(x, 0.0), 0.5, ans / select(np.equal(x, 0.0), 1.0, x)))
+    ),
+)
+
+
 SPECIAL: dict[str, Elementwise] = {
     function.__name__: function
     for function in (
@@ -301,6 +321,8 @@ SPECIAL: dict[str, Elementwise] = {
         ndtr,
         log_ndtr,
         stdtr,
+        i0e,
+        i1e,
     )
 }
 """Every primitive of this module by name; the compiler has one lowering per row."""

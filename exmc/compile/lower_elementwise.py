@@ -207,6 +207,7 @@ _SAME = {name: name for name in _LIBM} | {
     "power": "pow",
 }
 _SCIPY = ["gammaln", "digamma", "erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gammainc", "gammaincc", "betainc", "stdtr"]
+_SCIPY += ["i0e", "i1e"]
 
 ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
     {

@@ -34,8 +34,8 @@ def _log_density(value: Array, n: Array, p: Array = None, logit: Array = None) -
     else:
         success, failure = expit(logit), expit(-logit)
         success_term, failure_term = -successes * softplus(-logit), -failures * softplus(logit)
-    # As a function of p this is a beta density, whose form is exact for large n. Where all or none succeed the number of
-    # ways is 1, and the plain formula is the one in which nothing cancels.
+    # As a function of p this is a beta density, whose form is exact for large n. Where all or none succeed the number
+    # of ways is 1, and the plain formula is the one in which nothing cancels.
     alike = np.logical_or(successes <= 0.0, failures <= 0.0)
     many = log_beta_density_by_terms(
         success, failure, successes + 1.0, inside(outside, failures, 0.0) + 1.0, success_term, failure_term

@@ -1,8 +1,8 @@
 """Formulas of densities whose large terms cancel on paper instead of in floats.
 
-``a * log(x) - gammaln(a)`` for a = 1e8 is a difference of numbers near 1e9 and keeps seven digits after the point. Written
-about the mode, what is left is a deviance of the density's own size and the error of Stirling's formula (Loader 2000,
-"Fast and accurate computation of binomial probabilities").
+``a * log(x) - gammaln(a)`` for a = 1e8 is a difference of numbers near 1e9 and keeps seven digits after the point.
+Written about the mode, what is left is a deviance of the density's own size and the error of Stirling's formula
+(Loader 2000, "Fast and accurate computation of binomial probabilities").
 """
 
 from __future__ import annotations
@@ -74,6 +74,13 @@ def _weighted_log_ratio(weight: Array, mean: Array, distance: Array, term: Array
     near = np.abs(distance) < 0.5 * mean
     close = weight * np.log1p(select(near, distance, 0.0) / mean)
     return select(near, close, term - weight * np.log(mean))
+
+
+def log_ratio(x: Array, y: Array) -> Array:
+    """``log(x / y)`` for positive x and y, with its digits near 0 too, where the quotient has rounded them away."""
+    distance = x - y
+    near = np.abs(distance) < 0.5 * y
+    return select(near, np.log1p(select(near, distance, 0.0) / y), np.log(x) - np.log(y))
 
 
 def exp_or_infinity(x: Array) -> Array:

@@ -1,8 +1,8 @@
 """Tail probabilities of log-concave densities in logarithms: by quadrature, with every derivative.
 
-The incomplete gamma and beta functions of scipy underflow beyond 1e-308 and have no derivative in their shapes. Here the
-integral of a log-concave density beyond a point is the density there times that of ``exp(h(w))`` over w > 0, with h(0) = 0
-and h falling: the first factor is known in logarithms, the second is tame, and both are made of primitives.
+The incomplete gamma and beta functions of scipy underflow beyond 1e-308 and have no derivative in their shapes. Here
+the integral of a log-concave density beyond a point is the density there times that of ``exp(h(w))`` over w > 0, with
+h(0) = 0 and h falling: the first factor is known in logarithms, the second is tame, and both are made of primitives.
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import HALF_LOG_TWO_PI
 from exmc.distributions.stable import log_beta_density, log_gamma_density
-from exmc.special import Array, erf, log1mexp, log_ndtr, select
+from exmc.special import Array, log1mexp, select
 
 _NODES_A_PANEL = 20
 # The scale is searched for within exp(+-_WIDEST); each halving of that range is a step.
 _WIDEST = 64.0
 _HALVINGS = 9
 _LARGEST_STEP = 300.0
-_INV_SQRT_TWO = 0.7071067811865476
 
 
 class _Rule(NamedTuple):
@@ -46,8 +44,8 @@ def _rule(edges: tuple[float, ...]) -> _Rule:
     )
 
 
-# In units of the distance at which the integrand has fallen to 1 / e: being log-concave, it is below exp(-40) at the last. A
-# shape far below 1 makes an integrand that is flat for long and then falls at once, or dips early: hence the fine panels.
+# In units of the distance at which the integrand has fallen to 1 / e: being log-concave, it is below exp(-40) at the
+# last. A shape far below 1 makes one that is flat for long and then falls at once, or dips early: hence the fine panels.
 _RULE = _rule((0.0, 0.003, 0.05, 0.4, 1.0, 1.4, 3.0, 10.0, 40.0))
 
 
@@ -57,7 +55,7 @@ def log_integral(exponent: Callable[[Array], Array], like: Array, end: Array = N
     Parameters
     ----------
     exponent
-        A concave, falling function with exponent(0) = 0, elementwise; its argument has one leading axis more than `like`.
+        A concave, falling function with exponent(0) = 0, elementwise; its argument has a leading axis more than `like`.
     like
         A number or array of the broadcast shape of all that `exponent` depends on.
     end
@@ -65,8 +63,9 @@ def log_integral(exponent: Callable[[Array], Array], like: Array, end: Array = N
 
     Notes
     -----
-    Gauss-Legendre on panels scaled to the distance at which the exponent is -1. That distance is found by halving a range
-    between constants, so it is a constant to every derivative, as it should be: the integral does not depend on it.
+    Gauss-Legendre on panels scaled to the distance at which the exponent is -1. That distance is found by halving a
+    range between constants, so it is a constant to every derivative, as it should be: the integral does not depend on
+    it.
     """
     lower, upper = 0.0 * like - _WIDEST, 0.0 * like + _WIDEST
     for _ in range(_HALVINGS):
@@ -82,7 +81,7 @@ def log_integral(exponent: Callable[[Array], Array], like: Array, end: Array = N
     return np.log(np.sum(weights * width * np.exp(exponent(first + points * width)), axis=0))
 
 
-def _both(right: Array, log_tail: Array) -> tuple[Array, Array]:
+def both_tails(right: Array, log_tail: Array) -> tuple[Array, Array]:
     """The logarithms of the lower and the upper tail, given one of them: the upper one where `right`."""
     log_rest = log1mexp(np.minimum(log_tail, 0.0))
     return select(right, log_rest, log_tail), select(right, log_tail, log_rest)
@@ -110,7 +109,7 @@ def log_gamma_tails(x: Array, a: Array) -> tuple[Array, Array]:
         return a * step - x * np.expm1(step)
 
     log_tail = log_gamma_density(x, a, 1.0) + np.log(x) + log_integral(exponent, a * x)
-    return _both(right, log_tail)
+    return both_tails(right, log_tail)
 
 
 def log_beta_tails(x: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array]:
@@ -130,4 +129,4 @@ def log_beta_tails(x: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array
         return -power * w - (power + other) * select(near, close, far)
 
     log_tail = log_beta_density(x, y, a, b) + np.log(x) + np.log(y) + log_integral(exponent, a * b * x)
-    return _both(right, log_tail)
+    return both_tails(right, log_tail)

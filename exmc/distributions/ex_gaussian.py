@@ -1,0 +1,75 @@
+"""The exponentially modified Gaussian distribution, the sum of a normal and an exponential variable."""
+
+from __future__ import annotations
+
+import autograd.numpy as np
+import numpy
+from numpy.typing import NDArray
+
+from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter
+from exmc.distributions.stable import log_mills
+from exmc.distributions.tails import log_integral
+from exmc.special import Array, log1mexp, log_ndtr, select
+from exmc.transforms import POSITIVE, REAL
+
+_LOG_HALF = -0.6931471805599453
+
+
+def _log_tilted(z: Array, k: Array) -> Array:
+    """``k**2 / 2 - k z + log_ndtr(z - k)``, of which large k would leave nothing."""
+    t = k - z
+    right = t > 0.0
+    normal = -0.5 * z * z - HALF_LOG_TWO_PI + log_mills(select(right, t, 0.0))
+    exponential = k * (0.5 * k - z) + log_ndtr(-select(right, 0.0, t))
+    return select(right, normal, exponential)
+
+
+def _log_density(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
+    return _log_tilted((value - mu) / sigma, sigma / nu) - np.log(nu)
+
+
+def _draw(
+    generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, sigma: Array, nu: Array
+) -> NDArray[numpy.float64]:
+    return numpy.asarray(generator.normal(mu, sigma, size=shape) + nu * generator.standard_exponential(size=shape))
+
+
+def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Array]:
+    z, k = (value - mu) / sigma, sigma / nu
+    tilted = _log_tilted(z, k)
+    log_upper = np.minimum(np.logaddexp(log_ndtr(-z), tilted), 0.0)
+    # The lower tail is a difference of the same terms. It loses its digits where it is small: there it is an integral.
+    t = k - z
+    right = t > 0.0
+    mills, normal = log_mills(select(right, t, 0.0)), log_ndtr(-select(right, 0.0, t))
+
+    def exponent(w: Array) -> Array:
+        left = w * (z - 0.5 * w) + log_mills(select(right, t + w, w)) - mills
+        return select(right, left, k * w + log_ndtr(-select(right, 0.0, t) - w) - normal)
+
+    log_lower = tilted + np.log(k) + log_integral(exponent, z * k)
+    small = log_upper > _LOG_HALF
+    return select(small, log_lower, log1mexp(select(small, _LOG_HALF, log_upper))), log_upper
+
+
+def _log_cdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
+    return _tails(value, mu, sigma, nu)[0]
+
+
+def _log_ccdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
+    lower, upper = _tails(value, mu, sigma, nu)
+    small = upper > _LOG_HALF
+    return select(small, log1mexp(select(small, np.minimum(lower, 0.0), _LOG_HALF)), upper)
+
+
+ExGaussian = Distribution(
+    name="ExGaussian",
+    parameters=(Parameter("mu", default=0.0), Parameter("sigma", POSITIVE), Parameter("nu", POSITIVE)),
+    support=REAL,
+    transform="identity",
+    log_density=_log_density,
+    draw=_draw,
+    log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
+)
+"""`nu` is the exponential part's mean, as in PyMC; Stan's exp_mod_normal has its rate, lambda = 1 / `nu`."""

@@ -1,0 +1,39 @@
+"""The Rice distribution of the length of a planar normal vector."""
+
+from __future__ import annotations
+
+import autograd.numpy as np
+import numpy
+from numpy.typing import NDArray
+
+from exmc.distributions.base import Distribution, Parameter, inside, masked
+from exmc.special import Array, i0e, xlogy
+from exmc.transforms import NONNEGATIVE, POSITIVE
+
+
+def _log_density(value: Array, nu: Array, sigma: Array) -> Array:
+    outside = np.logical_or(value < 0.0, value == numpy.inf)
+    within = inside(outside, value, 1.0)
+    z, center = within / sigma, nu / sigma
+    distance = z - center
+    log_bessel = np.log(i0e(z * center))
+    return masked(outside, xlogy(1.0, within) - 2.0 * np.log(sigma) - 0.5 * distance * distance + log_bessel)
+
+
+def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], nu: Array, sigma: Array) -> NDArray[numpy.float64]:
+    along = generator.normal(nu, sigma, size=shape)
+    return numpy.asarray(numpy.hypot(along, generator.normal(0.0, sigma, size=shape)))
+
+
+Rice = Distribution(
+    name="Rice",
+    parameters=(Parameter("nu", NONNEGATIVE), Parameter("sigma", POSITIVE, default=1.0)),
+    support=NONNEGATIVE,
+    transform="softplus",
+    log_density=_log_density,
+    draw=_draw,
+)
+"""Distance `nu` of the mean from the origin, as in PyMC; Stan and NumPyro have none.
+
+It has no log_cdf: that is Marcum's Q function.
+"""

@@ -1,0 +1,77 @@
+"""The Wald (inverse Gaussian) distribution."""
+
+from __future__ import annotations
+
+import autograd.numpy as np
+import numpy
+from numpy.typing import NDArray
+
+from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, inside, lower_tail, masked, upper_tail
+from exmc.distributions.stable import log_mills
+from exmc.distributions.tails import log_integral
+from exmc.special import Array, log1mexp, log_ndtr, select
+from exmc.transforms import POSITIVE
+
+_LOG_HALF = -0.6931471805599453
+_LARGEST_STEP = 300.0
+
+
+def _log_inside(value: Array, mu: Array, lam: Array) -> Array:
+    z = np.sqrt(lam / value) * ((value - mu) / mu)
+    return 0.5 * (np.log(lam) - 3.0 * np.log(value)) - HALF_LOG_TWO_PI - 0.5 * z * z
+
+
+def _log_density(value: Array, mu: Array, lam: Array) -> Array:
+    outside = np.logical_or(value <= 0.0, value == numpy.inf)
+    return masked(outside, _log_inside(inside(outside, value, 1.0), mu, lam))
+
+
+def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, lam: Array) -> NDArray[numpy.float64]:
+    return numpy.asarray(generator.wald(mu, lam, size=shape))
+
+
+def _tails(value: Array, mu: Array, lam: Array) -> tuple[Array, Array]:
+    below, above = value <= 0.0, value == numpy.inf
+    within = inside(np.logical_or(below, above), value, 1.0)
+    root = np.sqrt(lam / within)
+    z = root * ((within - mu) / mu)
+    # Shuster (1968), "On the inverse Gaussian distribution function", its second term without exp(2 lam / mu).
+    second = -0.5 * z * z - HALF_LOG_TWO_PI + log_mills(root * ((within + mu) / mu))
+    log_lower = np.minimum(np.logaddexp(log_ndtr(z), second), 0.0)
+    # The upper tail is a difference of the same terms. It loses its digits where it is small: there it is an integral,
+    # over log(value), in which the density is log-concave.
+    rise, fall = 0.5 * lam / within, 0.5 * lam * within / (mu * mu)
+
+    def exponent(w: Array) -> Array:
+        step = np.minimum(w, _LARGEST_STEP)
+        return -0.5 * step - fall * np.expm1(step) - rise * np.expm1(-step)
+
+    tail = _log_inside(within, mu, lam) + np.log(within) + log_integral(exponent, within * mu * lam)
+    small = log_lower > _LOG_HALF
+    log_upper = select(small, tail, log1mexp(select(small, _LOG_HALF, log_lower)))
+    log_lower = select(small, log1mexp(np.minimum(tail, 0.0)), log_lower)
+    return lower_tail(below, above, log_lower), upper_tail(below, above, log_upper)
+
+
+def _log_cdf(value: Array, mu: Array, lam: Array) -> Array:
+    return _tails(value, mu, lam)[0]
+
+
+def _log_ccdf(value: Array, mu: Array, lam: Array) -> Array:
+    return _tails(value, mu, lam)[1]
+
+
+Wald = Distribution(
+    name="Wald",
+    parameters=(Parameter("mu", POSITIVE), Parameter("lam", POSITIVE)),
+    support=POSITIVE,
+    transform="log",
+    log_density=_log_density,
+    draw=_draw,
+    log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
+)
+"""Mean `mu` and variance ``mu**3 / lam``, as in PyMC, whose shift alpha is left to an expression.
+
+NumPyro's InverseGaussian says mean and concentration; Stan has none.
+"""
