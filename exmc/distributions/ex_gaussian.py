@@ -6,7 +6,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter
+from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, valid
 from exmc.distributions.stable import log_mills
 from exmc.distributions.tails import log_integral
 from exmc.special import Array, log1mexp, log_ndtr, select
@@ -25,7 +25,7 @@ def _log_tilted(z: Array, k: Array) -> Array:
 
 
 def _log_density(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
-    return _log_tilted((value - mu) / sigma, sigma / nu) - np.log(nu)
+    return valid(sigma > 0.0, _log_tilted((value - mu) / sigma, np.divide(sigma, nu)) - np.log(nu))
 
 
 def _draw(

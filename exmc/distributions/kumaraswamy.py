@@ -11,21 +11,18 @@ from exmc.distributions.stable import log1mexp_exp
 from exmc.special import Array, log1mexp, select, xlogy
 from exmc.transforms import POSITIVE, UNIT_INTERVAL
 
-_LOG_HALF = -0.6931471805599453
 _SMALL_EXPONENT = -40.0
 
 
 def _log_density(value: Array, a: Array, b: Array) -> Array:
     outside = np.logical_or(value < 0.0, value > 1.0)
     within = inside(outside, value, 0.5)
-    edge = within <= 0.0
-    log_power = a * np.log(inside(edge, within, 0.5))
-    near_one = log_power > _LOG_HALF
-    # Each form of (b - 1) log(1 - x**a) where it keeps its digits; that near 1 has the edge in it.
-    close = xlogy(b - 1.0, -np.expm1(inside(np.logical_not(near_one), log_power, -1.0)))
-    far = (b - 1.0) * np.log1p(-np.exp(inside(near_one, log_power, -1.0)))
-    rest = select(edge, 0.0, select(near_one, close, far))
-    return masked(outside, np.log(a) + np.log(b) + xlogy(a - 1.0, within) + rest)
+    lowest, highest = within <= 0.0, within >= 1.0
+    log_power = a * np.log(inside(np.logical_or(lowest, highest), within, 0.5))
+    rest = select(lowest, 0.0, (b - 1.0) * log1mexp(log_power))
+    # On the upper edge 1 - x**a is a (1 - x), whose logarithm's infinite slope is to reach x alone.
+    at_one = xlogy(b - 1.0, 1.0 - inside(np.logical_not(highest), within, 0.5)) + (b - 1.0) * np.log(a)
+    return masked(outside, np.log(a) + np.log(b) + xlogy(a - 1.0, within) + select(highest, at_one, rest))
 
 
 def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], a: Array, b: Array) -> NDArray[numpy.float64]:

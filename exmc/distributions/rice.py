@@ -6,7 +6,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, inside, masked
+from exmc.distributions.base import Distribution, Parameter, inside, masked, valid
 from exmc.special import Array, i0e, xlogy
 from exmc.transforms import NONNEGATIVE, POSITIVE
 
@@ -17,7 +17,8 @@ def _log_density(value: Array, nu: Array, sigma: Array) -> Array:
     z, center = within / sigma, nu / sigma
     distance = z - center
     log_bessel = np.log(i0e(z * center))
-    return masked(outside, xlogy(1.0, within) - 2.0 * np.log(sigma) - 0.5 * distance * distance + log_bessel)
+    density = xlogy(1.0, within) - 2.0 * np.log(sigma) - 0.5 * distance * distance + log_bessel
+    return masked(outside, valid(nu >= 0.0, density))
 
 
 def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], nu: Array, sigma: Array) -> NDArray[numpy.float64]:

@@ -45,7 +45,7 @@ def _rule(edges: tuple[float, ...]) -> _Rule:
 
 
 # In units of the distance at which the integrand has fallen to 1 / e: being log-concave, it is below exp(-40) at the
-# last. A shape far below 1 makes one that is flat for long and then falls at once, or dips early: hence the fine panels.
+# last. A shape far below 1 makes one that is flat for long and then falls at once, or dips early: hence fine panels.
 _RULE = _rule((0.0, 0.003, 0.05, 0.4, 1.0, 1.4, 3.0, 10.0, 40.0))
 
 

@@ -19,7 +19,7 @@ _LOG_HALF = -0.6931471805599453
 
 def _log_mass(low: Array, high: Array, mu: Array, sigma: Array) -> Array:
     """The log of a normal variable's probability of lying between `low` and `high`, where low < high."""
-    a, b, width = (low - mu) / sigma, (high - mu) / sigma, (high - low) / sigma
+    a, b, width = (np.divide(distance, sigma) for distance in (low - mu, high - mu, high - low))
     # Mirrored so that the bound nearer to the mean is the lower one, `a`.
     mirrored = a + b < 0.0
     near, far = select(mirrored, -b, a), select(mirrored, -a, b)
