@@ -7,7 +7,7 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, masked, not_integer, valid
-from exmc.distributions.stable import log_rising
+from exmc.distributions.stable import log_beta_density
 from exmc.special import Array
 from exmc.transforms import INTEGER_INTERVAL, NONNEGATIVE_INTEGER, POSITIVE
 
@@ -16,10 +16,13 @@ def _log_density(value: Array, alpha: Array, beta: Array, n: Array) -> Array:
     outside = np.logical_or(np.logical_or(value < 0, value > n), not_integer(value))
     successes = inside(outside, value, 0.0)
     failures = inside(outside, n - value, 0.0)
-    ways = log_rising(failures + 1.0, successes) - log_rising(1.0, successes)
-    ratio = log_rising(alpha, successes) + log_rising(beta, failures) - log_rising(alpha + beta, successes + failures)
+    a, b = successes + alpha, failures + beta
+    p, q = np.divide(a, a + b), np.divide(b, a + b)
+    # Bayes' theorem at any probability p: prior times likelihood over posterior. At the posterior's mean all are tame.
+    prior, posterior = log_beta_density(p, q, alpha, beta), log_beta_density(p, q, a, b)
+    likelihood = log_beta_density(p, q, successes + 1.0, failures + 1.0) - np.log(successes + failures + 1.0)
     legal = np.logical_and(np.logical_and(alpha > 0.0, beta > 0.0), np.logical_not(not_integer(n)))
-    return masked(outside, valid(legal, ways + ratio))
+    return masked(outside, valid(legal, prior + likelihood - posterior))
 
 
 def _draw(

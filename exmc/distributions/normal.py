@@ -60,7 +60,10 @@ def _half_normal_log_cdf(value: Array, sigma: Array) -> Array:
 
 def _half_normal_log_ccdf(value: Array, sigma: Array) -> Array:
     below = value <= 0.0
-    return select(below, 0.0, LOG_TWO + log_ndtr(-inside(below, value, 1.0) / sigma))
+    z = inside(below, value, 1.0) / sigma
+    near = z < 1.0
+    close = np.log1p(-erf(select(near, z, 0.0) * _INV_SQRT_TWO))
+    return select(below, 0.0, select(near, close, LOG_TWO + log_ndtr(-z)))
 
 
 def _log_normal_log_density(value: Array, mu: Array, sigma: Array) -> Array:

@@ -14,9 +14,9 @@ from exmc.transforms import NONNEGATIVE, POSITIVE
 def _log_density(value: Array, nu: Array, sigma: Array) -> Array:
     outside = np.logical_or(value < 0.0, value == numpy.inf)
     within = inside(outside, value, 1.0)
-    z, center = within / sigma, nu / sigma
-    distance = z - center
-    log_bessel = np.log(i0e(z * center))
+    # The exponent of the Bessel function completes the square.
+    distance = (within - nu) / sigma
+    log_bessel = np.log(i0e(np.divide(within, sigma) * np.divide(nu, sigma)))
     density = xlogy(1.0, within) - 2.0 * np.log(sigma) - 0.5 * distance * distance + log_bessel
     return masked(outside, valid(nu >= 0.0, density))
 

@@ -10,7 +10,7 @@ from mpmath import mp, mpf
 
 DIGITS = 50
 # Closed forms that cancel are evaluated at so many.
-_MANY = 1000
+_MANY = 400
 
 
 def _log(x: Any) -> Any:
@@ -176,9 +176,9 @@ def _gamma_tails(x, alpha, beta):
     return lower, mp.gammainc(alpha, beta * x, mp.inf, regularized=True)
 
 
-def _beta_tails(x, alpha, beta):
+def _beta_tails(x, alpha, beta, rest=None):
     lower = mp.betainc(alpha, beta, 0, x, regularized=True)
-    return lower, mp.betainc(beta, alpha, 0, 1 - x, regularized=True)
+    return lower, mp.betainc(beta, alpha, 0, 1 - x if rest is None else rest, regularized=True)
 
 
 def _student_t_tails(x, nu, mu, sigma):
@@ -188,7 +188,8 @@ def _student_t_tails(x, nu, mu, sigma):
 
 
 def _half_student_t_tails(x, nu, sigma):
-    return _beta_tails(x * x / (nu * sigma * sigma + x * x), mpf(1) / 2, nu / 2)
+    total = nu * sigma * sigma + x * x
+    return _beta_tails(x * x / total, mpf(1) / 2, nu / 2, nu * sigma * sigma / total)
 
 
 def _cauchy_tails(x, alpha, beta):
@@ -215,8 +216,12 @@ def _survival(upper):
 
 def _skew_normal_tails(x, mu, sigma, alpha):
     z = (x - mu) / sigma
-    # Owen's T function as an integral over a finite range (Owen 1956).
-    t = mp.quad(lambda s: mp.exp(-z * z * (1 + s * s) / 2) / (1 + s * s), [0, alpha / 2, alpha]) / (2 * mp.pi)
+    # Closed forms where there are (Azzalini 1985), else Owen's T function, an integral over a finite range (Owen 1956).
+    if abs(alpha) <= 1:
+        assert alpha in (0, 1, -1)
+        one = _phi_tail(-alpha * z) ** 2 if alpha else _phi_tail(z)
+        return (one, 1 - one) if alpha == 1 else (1 - one, one)
+    t = mp.quad(lambda s: mp.exp(-z * z * (1 + s * s) / 2) / (1 + s * s), mp.linspace(0, alpha, 5)) / (2 * mp.pi)
     return _phi_tail(-z) - 2 * t, _phi_tail(z) + 2 * t
 
 
@@ -294,19 +299,19 @@ TAILS: dict[str, Callable[..., tuple[Any, Any]]] = {
 
 def log_density(name: str, value: float, parameters: dict[str, float]) -> float:
     """The log density at a value inside the support, correctly rounded."""
-    with mpmath.workdps(_MANY if name in {"ExGaussian", "TruncatedNormal"} else DIGITS):
+    with mpmath.workdps(_MANY if name in {"ExGaussian", "TruncatedNormal", "Bernoulli", "Binomial"} else DIGITS):
         return float(LOG_DENSITIES[name](mpf(value), **{key: mpf(number) for key, number in parameters.items()}))
 
 
 def log_tails(name: str, value: float, parameters: dict[str, float]) -> tuple[float, float]:
     """The logarithms of both tail probabilities at a value inside the support."""
-    with mpmath.workdps(_MANY if name not in _SLOW else DIGITS):
+    with mpmath.workdps(_DIGITS.get(name, _MANY)):
         lower, upper = TAILS[name](mpf(value), **{key: mpf(number) for key, number in parameters.items()})
-        return float(_log(lower)), float(_log(upper))
+        # What is near 1 has its digits in the other one.
+        log_lower = mp.log1p(-upper) if upper < 0.5 else _log(lower)
+        return float(log_lower), float(mp.log1p(-lower) if lower < 0.5 else _log(upper))
 
 
 # Their tails are sums of series or integrals, which take the longer the more digits are asked for.
-_SLOW = {
-    *("StudentT", "HalfStudentT", "Gamma", "InverseGamma", "ChiSquared", "Poisson"),
-    *("Beta", "Binomial", "Bernoulli", "NegativeBinomial", "SkewNormal"),
-}
+_SERIES = ("StudentT", "HalfStudentT", "Gamma", "InverseGamma", "ChiSquared", "Poisson", "Beta", "Binomial", "Bernoulli")
+_DIGITS = {**dict.fromkeys((*_SERIES, "NegativeBinomial"), DIGITS), "SkewNormal": 80}
