@@ -12,20 +12,21 @@ from exmc.distributions.tails import log_integral
 from exmc.special import Array, log1mexp, log_ndtr, select
 from exmc.transforms import POSITIVE, REAL
 
+_FAR = 9.0
 _LOG_HALF = -0.6931471805599453
 
 
-def _log_tilted(z: Array, k: Array) -> Array:
-    """``k**2 / 2 - k z + log_ndtr(z - k)``, of which large k would leave nothing."""
+def _log_tilted(z: Array, k: Array, shift: Array) -> Array:
+    """``k**2 / 2 - shift + log_ndtr(z - k)``, where ``shift == k * z``; large k would leave nothing of it."""
     t = k - z
     right = t > 0.0
     normal = -0.5 * z * z - HALF_LOG_TWO_PI + log_mills(select(right, t, 0.0))
-    exponential = k * (0.5 * k - z) + log_ndtr(-select(right, 0.0, t))
+    exponential = 0.5 * k * k - shift + log_ndtr(-select(right, 0.0, t))
     return select(right, normal, exponential)
 
 
 def _log_density(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
-    return valid(sigma > 0.0, _log_tilted((value - mu) / sigma, np.divide(sigma, nu)) - np.log(nu))
+    return valid(sigma > 0.0, _log_tilted((value - mu) / sigma, np.divide(sigma, nu), (value - mu) / nu) - np.log(nu))
 
 
 def _draw(
@@ -35,8 +36,8 @@ def _draw(
 
 
 def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Array]:
-    z, k = (value - mu) / sigma, sigma / nu
-    tilted = _log_tilted(z, k)
+    z, k, shift = (value - mu) / sigma, sigma / nu, (value - mu) / nu
+    tilted = _log_tilted(z, k, shift)
     log_upper = np.minimum(np.logaddexp(log_ndtr(-z), tilted), 0.0)
     # The lower tail is a difference of the same terms. It loses its digits where it is small: there it is an integral.
     t = k - z
@@ -47,7 +48,11 @@ def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Arr
         left = w * (z - 0.5 * w) + log_mills(select(right, t + w, w)) - mills
         return select(right, left, k * w + log_ndtr(-select(right, 0.0, t) - w) - normal)
 
-    log_lower = tilted + np.log(k) + log_integral(exponent, z * k)
+    integral = tilted + np.log(k) + log_integral(exponent, z * k)
+    # Far to the right of the normal part there is but the exponential one.
+    far = t < -_FAR
+    exponential = log1mexp(select(far, 0.5 * k * k - shift, -1.0))
+    log_lower = select(far, exponential, integral)
     small = log_upper > _LOG_HALF
     return select(small, log_lower, log1mexp(select(small, _LOG_HALF, log_upper))), log_upper
 

@@ -7,7 +7,8 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, masked, valid
-from exmc.special import Array, i0e, xlogy
+from exmc.distributions.stable import log_i0e
+from exmc.special import Array, select, xlogy
 from exmc.transforms import NONNEGATIVE, POSITIVE
 
 
@@ -16,7 +17,10 @@ def _log_density(value: Array, nu: Array, sigma: Array) -> Array:
     within = inside(outside, value, 1.0)
     # The exponent of the Bessel function completes the square.
     distance = (within - nu) / sigma
-    log_bessel = np.log(i0e(np.divide(within, sigma) * np.divide(nu, sigma)))
+    product = np.divide(within, sigma) * np.divide(nu, sigma)
+    # Its logarithm is that of an even function, with a kink at 0, where the slope from the right is -1.
+    still = product <= 0.0
+    log_bessel = select(still, -product, log_i0e(select(still, 1.0, product)))
     density = xlogy(1.0, within) - 2.0 * np.log(sigma) - 0.5 * distance * distance + log_bessel
     return masked(outside, valid(nu >= 0.0, density))
 

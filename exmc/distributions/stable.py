@@ -11,7 +11,7 @@ import autograd.numpy as np
 import numpy
 
 from exmc.distributions.base import HALF_LOG_TWO_PI
-from exmc.special import Array, erfcx, gammaln, log1mexp, select, xlogy
+from exmc.special import Array, erfcx, gammaln, i0e, log1mexp, select, xlogy
 
 _SERIES_FROM = 10.0
 # Bernoulli numbers B_2k / (2k (2k - 1)), k from 1 (Abramowitz and Stegun 6.1.41).
@@ -19,6 +19,7 @@ _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 /
 _LARGEST_EXPONENT = 709.0
 _SMALL_EXPONENT = -40.0
 _MILLS_SERIES_FROM = 60.0
+_BESSEL_SERIES_FROM = 200.0
 _INV_SQRT_TWO = 0.7071067811865476
 _LOG_SQRT_HALF_PI = 0.22579135264472744
 
@@ -103,3 +104,15 @@ def log_mills(t: Array) -> Array:
     # The derivative of `erfcx` cancels here; the asymptotic series (Abramowitz and Stegun 26.2.12) does not.
     series = np.log(far) + np.log1p(-square * (1.0 - square * (3.0 - square * (15.0 - 105.0 * square))))
     return select(large, series, _LOG_SQRT_HALF_PI + np.log(erfcx(select(large, 0.0, t) * _INV_SQRT_TWO)))
+
+
+def log_i0e(x: Array) -> Array:
+    """The log of ``exp(-x) * I_0(x)`` for positive x."""
+    large = x > _BESSEL_SERIES_FROM
+    far = 1.0 / select(large, x, _BESSEL_SERIES_FROM)
+    # The derivative of `i0e` cancels here; the asymptotic series (Abramowitz and Stegun 9.7.1) does not.
+    series = 0.0
+    for k in range(6, 0, -1):
+        series = (2 * k - 1) ** 2 / (8 * k) * far * (1.0 + series)
+    asymptotic = 0.5 * np.log(far) - HALF_LOG_TWO_PI + np.log1p(series)
+    return select(large, asymptotic, np.log(i0e(select(large, 1.0, x))))

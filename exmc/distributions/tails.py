@@ -22,6 +22,7 @@ _NODES_A_PANEL = 20
 _WIDEST = 64.0
 _HALVINGS = 9
 _LARGEST_STEP = 300.0
+_NEAR = 30.0
 
 
 class _Rule(NamedTuple):
@@ -122,11 +123,16 @@ def log_beta_tails(x: Array, y: Array, a: Array, b: Array) -> tuple[Array, Array
     falling, rising = select(right, y, x), select(right, x, y)
     power, other = select(right, b, a), select(right, a, b)
 
+    lesser = falling < 0.5
+
     def exponent(w: Array) -> Array:
-        near = w < 1.0
-        close = np.log1p(falling * np.expm1(-select(near, w, 0.0)))
-        far = np.log(rising + falling * np.exp(-select(near, 0.0, w)))
-        return -power * w - (power + other) * select(near, close, far)
+        # Each form where its logarithm's argument is 1 plus what does not cancel.
+        near = w < _NEAR
+        down = -power * w - (power + other) * np.log1p(select(lesser, falling, 0.5) * np.expm1(-w))
+        close = select(near, w, 0.0)
+        up = other * close - (power + other) * np.log1p(rising * np.expm1(close))
+        far = -power * w - (power + other) * np.log(rising + falling * np.exp(-w))
+        return select(lesser, down, select(near, up, far))
 
     log_tail = log_beta_density(x, y, a, b) + np.log(x) + np.log(y) + log_integral(exponent, a * b * x)
     return both_tails(right, log_tail)

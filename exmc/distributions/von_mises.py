@@ -7,7 +7,8 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import LOG_PI, LOG_TWO, Distribution, Parameter, inside, masked, valid
-from exmc.special import Array, i0e
+from exmc.distributions.stable import log_i0e
+from exmc.special import Array
 from exmc.transforms import ANGLE, POSITIVE
 
 
@@ -16,7 +17,7 @@ def _log_density(value: Array, mu: Array, kappa: Array) -> Array:
     half = np.sin(0.5 * (inside(outside, value, 0.0) - mu))
     # cos(x) - 1 without its cancellation at 0
     height = -2.0 * kappa * half * half
-    return masked(outside, valid(kappa > 0.0, height - LOG_TWO - LOG_PI - np.log(i0e(kappa))))
+    return masked(outside, valid(kappa > 0.0, height - LOG_TWO - LOG_PI - log_i0e(kappa)))
 
 
 def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, kappa: Array) -> NDArray[numpy.float64]:

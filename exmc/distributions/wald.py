@@ -41,10 +41,16 @@ def _tails(value: Array, mu: Array, lam: Array) -> tuple[Array, Array]:
     # The upper tail is a difference of the same terms. It loses its digits where it is small: there it is an integral,
     # over log(value), in which the density is log-concave.
     rise, fall = 0.5 * lam / within, 0.5 * lam * within / (mu * mu)
+    odd = 0.5 * root * z * ((within + mu) / mu)
 
     def exponent(w: Array) -> Array:
         step = np.minimum(w, _LARGEST_STEP)
-        return -0.5 * step - fall * np.expm1(step) - rise * np.expm1(-step)
+        plain = fall * np.expm1(step) + rise * np.expm1(-step)
+        # The two cancel near 0, where their even and odd parts do not.
+        near = step < 1.0
+        close = select(near, step, 0.0)
+        half = np.sinh(0.5 * close)
+        return -0.5 * step - select(near, 2.0 * (rise + fall) * half * half + odd * np.sinh(close), plain)
 
     tail = _log_inside(within, mu, lam) + np.log(within) + log_integral(exponent, within * mu * lam)
     small = log_lower > _LOG_HALF

@@ -313,5 +313,15 @@ def log_tails(name: str, value: float, parameters: dict[str, float]) -> tuple[fl
 
 
 # Their tails are sums of series or integrals, which take the longer the more digits are asked for.
-_SERIES = ("StudentT", "HalfStudentT", "Gamma", "InverseGamma", "ChiSquared", "Poisson", "Beta", "Binomial", "Bernoulli")
+_SERIES = (
+    "StudentT",
+    "HalfStudentT",
+    "Gamma",
+    "InverseGamma",
+    "ChiSquared",
+    "Poisson",
+    "Beta",
+    "Binomial",
+    "Bernoulli",
+)
 _DIGITS = {**dict.fromkeys((*_SERIES, "NegativeBinomial"), DIGITS), "SkewNormal": 80}
