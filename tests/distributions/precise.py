@@ -313,15 +313,8 @@ def log_tails(name: str, value: float, parameters: dict[str, float]) -> tuple[fl
 
 
 # Their tails are sums of series or integrals, which take the longer the more digits are asked for.
-_SERIES = (
-    "StudentT",
-    "HalfStudentT",
-    "Gamma",
-    "InverseGamma",
-    "ChiSquared",
-    "Poisson",
-    "Beta",
-    "Binomial",
-    "Bernoulli",
+SERIES = (
+    *("StudentT", "HalfStudentT", "Gamma", "InverseGamma", "ChiSquared", "Poisson"),
+    *("Beta", "Binomial", "Bernoulli", "NegativeBinomial"),
 )
-_DIGITS = {**dict.fromkeys((*_SERIES, "NegativeBinomial"), DIGITS), "SkewNormal": 80}
+_DIGITS = {**dict.fromkeys(SERIES, DIGITS), "SkewNormal": 80}
