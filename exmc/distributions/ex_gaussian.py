@@ -35,11 +35,8 @@ def _draw(
     return numpy.asarray(generator.normal(mu, sigma, size=shape) + nu * generator.standard_exponential(size=shape))
 
 
-def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Array]:
-    z, k, shift = (value - mu) / sigma, sigma / nu, (value - mu) / nu
-    tilted = _log_tilted(z, k, shift)
-    log_upper = np.minimum(np.logaddexp(log_ndtr(-z), tilted), 0.0)
-    # The lower tail is a difference of the same terms. It loses its digits where it is small: there it is an integral.
+def _log_lower(z: Array, k: Array, shift: Array) -> Array:
+    """The log of the lower tail, a difference of the terms of the upper one, where it is less than about half."""
     t = k - z
     right = t > 0.0
     mills, normal = log_mills(select(right, t, 0.0)), log_ndtr(-select(right, 0.0, t))
@@ -48,13 +45,20 @@ def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Arr
         left = w * (z - 0.5 * w) + log_mills(select(right, t + w, w)) - mills
         return select(right, left, k * w + log_ndtr(-select(right, 0.0, t) - w) - normal)
 
-    integral = tilted + np.log(k) + log_integral(exponent, z * k)
-    # Far to the right of the normal part there is but the exponential one.
-    far = t < -_FAR
-    exponential = log1mexp(select(far, 0.5 * k * k - shift, -1.0))
-    log_lower = select(far, exponential, integral)
+    return _log_tilted(z, k, shift) + np.log(k) + log_integral(exponent, z * k)
+
+
+def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Array]:
+    z, k, shift = (value - mu) / sigma, sigma / nu, (value - mu) / nu
+    log_upper = np.minimum(np.logaddexp(log_ndtr(-z), _log_tilted(z, k, shift)), 0.0)
     small = log_upper > _LOG_HALF
-    return select(small, log_lower, log1mexp(select(small, _LOG_HALF, log_upper))), log_upper
+    # Far to the right of the normal part there is but the exponential one.
+    far = z - k > _FAR
+    exponential = log1mexp(select(far, 0.5 * k * k - shift, -1.0))
+    near = np.logical_and(small, np.logical_not(far))
+    integral = np.minimum(_log_lower(select(near, z, 0.0), k, select(near, shift, 0.0)), 0.0)
+    log_lower = select(small, select(far, exponential, integral), log1mexp(select(small, _LOG_HALF, log_upper)))
+    return log_lower, select(small, log1mexp(select(small, log_lower, _LOG_HALF)), log_upper)
 
 
 def _log_cdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
@@ -62,9 +66,7 @@ def _log_cdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
 
 
 def _log_ccdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
-    lower, upper = _tails(value, mu, sigma, nu)
-    small = upper > _LOG_HALF
-    return select(small, log1mexp(select(small, np.minimum(lower, 0.0), _LOG_HALF)), upper)
+    return _tails(value, mu, sigma, nu)[1]
 
 
 ExGaussian = Distribution(

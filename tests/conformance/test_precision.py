@@ -125,6 +125,7 @@ def test_log_density_at_extreme_parameters(name):
     for parameters in extreme_sets(name):
         values = extreme_values(name, parameters)
         check_density(name, values, parameters)
+        values = values[~np.isin(values, (0.0, 1.0))]  # log(0) is a slope on an edge
         for key in differentiable(distribution, parameters):
 
             def total(x, key=key, parameters=parameters, values=values):
@@ -156,6 +157,8 @@ def test_densities_and_tails_compile(name):
     middle = interior(distribution, parameters)
     value = middle[np.linspace(0.3 * len(middle), 0.7 * len(middle), 3).astype(int)]
     keys = differentiable(distribution, parameters)
+    if not keys and distribution.discrete:
+        pytest.skip("has nothing to move")
     moves = [MOVES[distribution.parameter(key).support.name] for key in keys]
 
     def density(position):

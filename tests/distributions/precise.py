@@ -299,7 +299,7 @@ TAILS: dict[str, Callable[..., tuple[Any, Any]]] = {
 
 def log_density(name: str, value: float, parameters: dict[str, float]) -> float:
     """The log density at a value inside the support, correctly rounded."""
-    with mpmath.workdps(_MANY if name in {"ExGaussian", "TruncatedNormal", "Bernoulli", "Binomial"} else DIGITS):
+    with mpmath.workdps(_MANY if name in {"ExGaussian", "Bernoulli", "Binomial"} else DIGITS):
         return float(LOG_DENSITIES[name](mpf(value), **{key: mpf(number) for key, number in parameters.items()}))
 
 
