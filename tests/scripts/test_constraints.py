@@ -47,7 +47,7 @@ def test_pins_cover_and_satisfy_the_project(python: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = pins_for(python)
     extras = project["optional-dependencies"]
-    wanted_all = [Requirement(text) for text in (*project["dependencies"], *extras["test"], *extras["plots"])]
+    wanted_all = [Requirement(text) for text in (*project["dependencies"], *extras["test"])]
     for wanted in (w for w in wanted_all if applies(w, python)):
         pin = pins[canonicalize_name(wanted.name)]
         (version,) = [specifier.version for specifier in pin.specifier]
