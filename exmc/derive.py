@@ -10,11 +10,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.compile.program import CompiledModel
-from exmc.errors import ExmcError, ModelError
+from exmc.errors import CompileError, ExmcError, ModelError
 from exmc.ir.model import Model
 from exmc.ir.operations import evaluate
 from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
+from exmc.trace.kept import LEFT_OUT, split_entries
 from exmc.trace.schema import Schema, constant_data_names
 
 LARGEST_GROUP_BYTES = 1 << 30
@@ -24,10 +25,11 @@ Groups = dict[str, dict[str, NDArray[Any]]]
 
 
 class Derived(NamedTuple):
-    """Arrays by group and name, and why some groups are left out."""
+    """Arrays by group and name, why some groups are left out, and what was computed by autograd, which is slow."""
 
     groups: Groups
     skipped: dict[str, str]
+    notes: tuple[CompileError, ...]
 
 
 def derived_groups(
@@ -59,11 +61,12 @@ def derived_groups(
     Priors, predictions and data are those of the model as its user wrote it, whatever rewriting did.
     """
     source = compiled.source
-    predicted = ("posterior_predictive",) if predictive and source.observations else ()
+    predicted = ("posterior_predictive", LEFT_OUT) if predictive and source.observations else ()
+    notes: list[CompileError] = []
     makers: dict[str, tuple[tuple[str, ...], Callable[[], Groups]]] = {
         "log_likelihood": (
             ("log_likelihood", "log_prior"),
-            lambda: pointwise(*compiled.pointwise(), _positions(compiled, tree)),
+            lambda: _pointwise(compiled, tree, notes),
         ),
         "posterior_predictive": (
             predicted,
@@ -86,7 +89,14 @@ def derived_groups(
     values = {name: data.values for name, data in source.data.items()}
     groups["observed_data"] = {o.name: np.asarray(evaluate(o.value, values)) for o in source.observations}
     groups["constant_data"] = {name: values[name] for name in constant_data_names(source)}
-    return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped)
+    groups = split_entries(source, groups)
+    return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped, tuple(notes))
+
+
+def _pointwise(compiled: CompiledModel, tree: xr.DataTree, notes: list[CompileError]) -> Groups:
+    terms = compiled.pointwise()
+    notes += [] if terms.note is None else [terms.note]
+    return pointwise(terms.function, terms.likelihoods, terms.priors, _positions(compiled, tree))
 
 
 def _prior(source: Model, draws: int, seed: int) -> Groups:

@@ -172,3 +172,108 @@ class _Custom(Distribution):
     ) -> Given: ...
 
 Custom: _Custom
+
+class _Logistic(Distribution):
+    def __call__(self, mu: Any = 0.0, s: Any = 1.0) -> Given: ...
+
+Logistic: _Logistic
+
+class _HalfLogistic(Distribution):
+    def __call__(self, s: Any = 1.0) -> Given: ...
+
+HalfLogistic: _HalfLogistic
+
+class _Gumbel(Distribution):
+    def __call__(self, mu: Any, beta: Any) -> Given: ...
+
+Gumbel: _Gumbel
+
+class _Moyal(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0) -> Given: ...
+
+Moyal: _Moyal
+
+class _SkewNormal(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0, alpha: Any = 1.0) -> Given: ...
+
+SkewNormal: _SkewNormal
+
+class _ExGaussian(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = ..., nu: Any = ...) -> Given: ...
+
+ExGaussian: _ExGaussian
+
+class _AsymmetricLaplace(Distribution):
+    def __call__(self, kappa: Any, mu: Any, b: Any) -> Given: ...
+
+AsymmetricLaplace: _AsymmetricLaplace
+
+class _TruncatedNormal(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0, lower: Any = ..., upper: Any = ...) -> Given: ...
+
+TruncatedNormal: _TruncatedNormal
+
+class _ChiSquared(Distribution):
+    def __call__(self, nu: Any) -> Given: ...
+
+ChiSquared: _ChiSquared
+
+class _Weibull(Distribution):
+    def __call__(self, alpha: Any, beta: Any) -> Given: ...
+
+Weibull: _Weibull
+
+class _Rayleigh(Distribution):
+    def __call__(self, sigma: Any = 1.0) -> Given: ...
+
+Rayleigh: _Rayleigh
+
+class _Rice(Distribution):
+    def __call__(self, nu: Any, sigma: Any = 1.0) -> Given: ...
+
+Rice: _Rice
+
+class _Wald(Distribution):
+    def __call__(self, mu: Any, lam: Any) -> Given: ...
+
+Wald: _Wald
+
+class _Pareto(Distribution):
+    def __call__(self, alpha: Any, m: Any) -> Given: ...
+
+Pareto: _Pareto
+
+class _Kumaraswamy(Distribution):
+    def __call__(self, a: Any, b: Any) -> Given: ...
+
+Kumaraswamy: _Kumaraswamy
+
+class _LogitNormal(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0) -> Given: ...
+
+LogitNormal: _LogitNormal
+
+class _VonMises(Distribution):
+    def __call__(self, mu: Any = 0.0, kappa: Any = ...) -> Given: ...
+
+VonMises: _VonMises
+
+class _BetaBinomial(Distribution):
+    def __call__(self, alpha: Any, beta: Any, n: Any) -> Given: ...
+
+BetaBinomial: _BetaBinomial
+
+class _NegativeBinomial(Distribution):
+    def __call__(self, mu: Any, alpha: Any) -> Given: ...
+
+NegativeBinomial: _NegativeBinomial
+
+class _Geometric(Distribution):
+    def __call__(self, p: Any) -> Given: ...
+
+Geometric: _Geometric
+
+class _DiscreteUniform(Distribution):
+    def __call__(self, lower: Any, upper: Any) -> Given: ...
+
+DiscreteUniform: _DiscreteUniform

@@ -124,9 +124,10 @@ class Distribution:
         Names of the parameters that bound the support, in the order in which it takes them.
     log_cdf
         ``log_cdf(value, **parameters)`` -> logarithm of the probability of at most `value`, or None if not
-        available. Its derivatives in shape parameters may raise NotImplementedError.
+        available. It keeps its digits in both tails and is differentiable in every parameter that is not an integer.
     log_ccdf
-        The same for the probability of more than `value`, accurate where that is small.
+        ``log_ccdf(value, **parameters)`` -> logarithm of the probability of more than `value`, the complement of
+        `log_cdf`, under the same terms; there is both or neither.
     location_scale
         Names of location and scale, for families closed under affine maps; they can be non-centred.
     form
@@ -159,6 +160,8 @@ class Distribution:
         names = tuple(parameter.name for parameter in self.parameters)
         if not self.alternatives:
             object.__setattr__(self, "alternatives", (names,))
+        if (self.log_cdf is None) != (self.log_ccdf is None):
+            raise ModelError(f"{self.name} has a log_cdf or a log_ccdf without the other.")
         used = {name for names_together in self.alternatives for name in names_together}
         used.update(self.bounds, self.location_scale or ())
         if unknown := used - set(names):
@@ -251,15 +254,6 @@ def with_axis(value: Array) -> Array:
     return np.reshape(value, (*np.shape(value), 1))
 
 
-def log_sum_exp(value: Array) -> Array:
-    """The logarithm of the sum of exponentials over the last axis; -inf where all are."""
-    top = np.max(value, axis=-1, keepdims=True)
-    # The shift is constant in the derivative's value, and guards against -inf - -inf.
-    top = select(np.isfinite(top), top, 0.0)
-    total = np.sum(np.exp(value - top), axis=-1)
-    return xlogy(1.0, total) + np.reshape(top, np.shape(total))
-
-
 def chosen(values: Array, place: Array) -> Array:
     """``values[..., place]`` for each vector: `place` holds whole numbers, one a vector, and broadcasts with them."""
     size = np.shape(values)[-1]
@@ -269,6 +263,16 @@ def chosen(values: Array, place: Array) -> Array:
     batch = numpy.broadcast_shapes(numbers.shape, np.shape(values)[:-1])
     rows = np.reshape(values + numpy.zeros((*batch, 1)), (-1,))
     return rows[numpy.arange(math.prod(batch)).reshape(batch) * size + numpy.broadcast_to(numbers, batch)]
+
+
+def lower_tail(below: Array, above: Array, log_probability: Array) -> Array:
+    """A log_cdf: -inf `below` the support, 0 `above` it, there with a gradient of zero."""
+    return masked(below, select(above, 0.0, log_probability))
+
+
+def upper_tail(below: Array, above: Array, log_probability: Array) -> Array:
+    """A log_ccdf: 0 `below` the support, -inf `above` it, there with a gradient of zero."""
+    return masked(above, select(below, 0.0, log_probability))
 
 
 def not_integer(value: Array) -> Array:

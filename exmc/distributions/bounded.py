@@ -11,20 +11,11 @@ from exmc.errors import ModelError
 from exmc.special import Array, log1mexp, select
 from exmc.transforms import AT_LEAST, AT_MOST, INTEGER_RANGE, INTERVAL, REAL
 
-# Names of supports of numbers, and whether they have a least and a largest value.
-_EDGES = {
-    "real": (False, False),
-    "positive": (True, False),
-    "nonnegative": (True, False),
-    "nonnegative_integer": (True, False),
-    "at_least": (True, False),
-    "at_most": (False, True),
-}
-
 
 def has_edges(form: Form) -> tuple[bool, bool]:
     """Whether the values of `form`, numbers, have a least and a largest one."""
-    return _EDGES.get(form.support.name, (True, True))
+    low, high = form.support.edges
+    return low is not None, high is not None
 
 
 def bounded_form(discrete: bool, low: bool, high: bool, free: bool = True) -> Form:

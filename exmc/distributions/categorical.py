@@ -11,11 +11,11 @@ from exmc.distributions.base import (
     Distribution,
     Parameter,
     chosen,
-    log_sum_exp,
     masked,
     not_integer,
     valid_probability,
 )
+from exmc.logspace import logsumexp
 from exmc.special import Array, xlogy
 from exmc.transforms import INTEGER_INTERVAL, REAL, SIMPLEX
 
@@ -27,7 +27,7 @@ def _log_density(value: Array, p: Array = None, logits: Array = None) -> Array:
     place = numpy.where(numpy.logical_or(outside, numpy.isnan(value)), 0, value)
     picked = chosen(weights, place) + numpy.where(numpy.isnan(value), numpy.nan, 0.0)
     if p is None:
-        return masked(outside, picked - log_sum_exp(logits))
+        return masked(outside, picked - logsumexp(logits, axis=-1))
     return masked(outside, valid_probability(picked, xlogy(1.0, picked)))
 
 

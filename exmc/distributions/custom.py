@@ -17,7 +17,7 @@ from exmc.special import Array
 from exmc.transforms import REAL, SUPPORTS, TRANSFORMS
 
 # Those of known bounds; the others are meant by giving `lower` or `upper`.
-_UNBOUNDED = [name for name in SUPPORTS if name not in ("interval", "at_least", "at_most", "integer_interval")]
+_UNBOUNDED = [name for name, support in SUPPORTS.items() if not support.bounded]
 _OWN = ("function", "support", "event_rank", "draw", "lower", "upper")
 
 

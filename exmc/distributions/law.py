@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Form
 from exmc.errors import ModelError
-from exmc.special import Array, log1mexp
+from exmc.special import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,13 +45,8 @@ class Law:
     @property
     def edges(self) -> tuple[Any, Any]:
         """The least and the largest possible value, None where there is no bound; for distributions of numbers."""
-        support, bounds = self.form.support.name, self.bounds
-        if support in ("interval", "integer_range", "at_least"):
-            return bounds[0], bounds[1] if len(bounds) == 2 else None
-        if support in ("at_most", "integer_interval"):
-            return 0 if support == "integer_interval" else None, bounds[0]
-        low = None if support == "real" else 0
-        high = 1 if support in ("unit_interval", "open_unit_interval", "boolean") else None
+        bounds = iter(self.bounds)
+        low, high = (next(bounds) if edge == "bound" else edge for edge in self.form.support.edges)
         return low, high
 
     def log_density(self, value: Array) -> Array:
@@ -64,9 +59,8 @@ class Law:
         return self.distribution.log_cdf(value, **self.parameters)
 
     def log_ccdf(self, value: Array) -> Array:
-        """The logarithm of the probability of more than `value`; without digits far out if the family gives none."""
-        if self.distribution.log_ccdf is None:
-            return log1mexp(self.log_cdf(value))
+        """The logarithm of the probability of more than `value`, under the same terms."""
+        assert self.distribution.log_ccdf is not None
         return self.distribution.log_ccdf(value, **self.parameters)
 
     def check(self) -> None:

@@ -30,20 +30,17 @@ def _form(parts: Mapping[str, Any]) -> Form:
             )
         if form.rank and form.support is not first.support:
             raise ModelError(f"component {i} has another support than component 0.", where=("components", str(i)))
-    if all(form.support is first.support for form in forms) and first.support.name not in _WITH_BOUNDS:
+    if all(form.support is first.support for form in forms) and not first.support.bounded:
         return first
+    # The bounds of components differ, so that the mixture's are worked out.
     edges = [has_edges(form) for form in forms]
     low, high = all(low for low, _ in edges), all(high for _, high in edges)
     return replace(bounded_form(first.discrete, low, high, bool(first.transform)), cumulative=first.cumulative)
 
 
-# The bounds of components differ, so that the mixture's are worked out.
-_WITH_BOUNDS = ("interval", "at_least", "at_most", "integer_interval", "integer_range")
-
-
 def _limits(weights: Array, components: tuple[Law, ...]) -> tuple[Array, ...]:
     form = _form({"components": tuple(law.form for law in components)})
-    if form.support.name not in _WITH_BOUNDS:
+    if not form.support.bounded:
         return ()
     lows, highs = zip(*(law.edges for law in components), strict=True)
     low, high = _outermost(lows, np.minimum), _outermost(highs, np.maximum)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
@@ -16,17 +18,12 @@ def _log_density(value: Array, mu: Array, cov: Array = None, chol: Array = None,
     residual = value - mu
     size = np.shape(residual)[-1]
     if precision is not None:
-        half = _of_events(_times_factor, residual, _factor(precision))
-        log_scale = -_log_diagonal(_factor(precision))
+        lower = linalg.cholesky(precision)
+        half, log_scale = _of_events(_times_factor, lower, residual), -_log_diagonal(lower)
     else:
-        lower = _factor(cov) if chol is None else chol
-        half = _of_events(_whitened, residual, lower)
-        log_scale = _log_diagonal(lower)
+        lower = linalg.cholesky(cov) if chol is None else chol
+        half, log_scale = _of_events(linalg.solve_triangular, lower, residual), _log_diagonal(lower)
     return -0.5 * np.sum(half * half, axis=-1) - log_scale - size * HALF_LOG_TWO_PI
-
-
-def _factor(matrix: Array) -> Array:
-    return linalg.over_batch(linalg.cholesky, (2,), matrix)
 
 
 def _log_diagonal(lower: Array) -> Array:
@@ -37,21 +34,19 @@ def _log_diagonal(lower: Array) -> Array:
     return np.sum(np.log(diagonal), axis=-1)
 
 
-def _whitened(lower: Array, residuals: Array) -> Array:
-    return linalg.solve_triangular(lower, residuals)
+def _times_factor(lower: Array, columns: Array) -> Array:
+    return np.matmul(np.swapaxes(lower, -1, -2), columns)
 
 
-def _times_factor(lower: Array, residuals: Array) -> Array:
-    return np.dot(np.transpose(lower), residuals)
-
-
-def _of_events(function: Array, residual: Array, lower: Array) -> Array:
-    """`function` of the factor and each residual, shape (..., n); one call for all where they share a factor."""
+def _of_events(function: Callable[[Array, Array], Array], lower: Array, residual: Array) -> Array:
+    """`function` of the factor and each residual, shape (..., n); residuals that share a factor are its columns."""
     size = np.shape(residual)[-1]
     if np.ndim(lower) == 2:
         columns = function(lower, np.transpose(np.reshape(residual, (-1, size))))
         return np.reshape(np.transpose(columns), np.shape(residual))
-    return linalg.over_batch(function, (2, 1), lower, residual)
+    batch = numpy.broadcast_shapes(np.shape(lower)[:-2], np.shape(residual)[:-1])
+    columns = np.reshape(residual + numpy.zeros((*batch, size)), (*batch, size, 1))
+    return np.reshape(function(lower, columns), (*batch, size))
 
 
 def _draw(

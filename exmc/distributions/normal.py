@@ -61,9 +61,9 @@ def _half_normal_log_cdf(value: Array, sigma: Array) -> Array:
 def _half_normal_log_ccdf(value: Array, sigma: Array) -> Array:
     below = value <= 0.0
     z = inside(below, value, 1.0) / sigma
-    # erfc underflows far out, where log_ndtr does not; near 0 the sum would cancel.
-    far = LOG_TWO + log_ndtr(-z)
-    return select(below, 0.0, select(z > 1.0, far, np.log1p(-erf(inside(z > 1.0, z, 1.0) * _INV_SQRT_TWO))))
+    near = z < 1.0
+    close = np.log1p(-erf(select(near, z, 0.0) * _INV_SQRT_TWO))
+    return select(below, 0.0, select(near, close, LOG_TWO + log_ndtr(-z)))
 
 
 def _log_normal_log_density(value: Array, mu: Array, sigma: Array) -> Array:

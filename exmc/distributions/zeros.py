@@ -10,11 +10,19 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Form, Parameter, inside, log_of_probability, masked, valid_probability
-from exmc.distributions.bounded import has_edges, require_numbers
+from exmc.distributions.bounded import require_numbers
 from exmc.distributions.law import Law
 from exmc.errors import ModelError
 from exmc.special import Array, log1mexp, select
-from exmc.transforms import NONNEGATIVE, REAL, UNIT_INTERVAL
+from exmc.transforms import (
+    NONNEGATIVE,
+    NONNEGATIVE_INTEGER,
+    OPEN_UNIT_INTERVAL,
+    POSITIVE,
+    POSITIVE_INTEGER,
+    REAL,
+    UNIT_INTERVAL,
+)
 
 
 def _inflated_form(parts: Mapping[str, Any]) -> Form:
@@ -23,18 +31,31 @@ def _inflated_form(parts: Mapping[str, Any]) -> Form:
         raise ModelError(
             "ZeroInflated takes a distribution of whole numbers.", where=("of",), remedy="Use Hurdle for others."
         )
-    return form
+    return _with_zero(form)
 
 
 def _hurdle_form(parts: Mapping[str, Any]) -> Form:
     form = require_numbers(parts["of"], "Hurdle")
-    if not has_edges(form)[0]:
+    low = form.support.edges[0]
+    if low is None or (low != "bound" and low < 0):
         raise ModelError("Hurdle takes a distribution of values that are not negative.", where=("of",))
-    return form if form.discrete else Form(form.support if form.support.name != "positive" else NONNEGATIVE, "")
+    return _with_zero(form)
+
+
+_CLOSED = {POSITIVE: NONNEGATIVE, OPEN_UNIT_INTERVAL: UNIT_INTERVAL, POSITIVE_INTEGER: NONNEGATIVE_INTEGER}
+
+
+def _with_zero(form: Form) -> Form:
+    """The form of what is zero or has the given form; the bounds of its support are those of `_limits`."""
+    return Form(_CLOSED.get(form.support, form.support), "")
 
 
 def _limits(of: Law, zero: Array) -> tuple[Array, ...]:
-    return of.bounds
+    low, high = of.form.support.edges
+    bounds = iter(of.bounds)
+    below = (np.minimum(next(bounds), 0.0),) if low == "bound" else ()
+    above = (np.maximum(next(bounds), 0.0),) if high == "bound" else ()
+    return below + above
 
 
 def _inflated_log_density(value: Array, of: Law, zero: Array) -> Array:

@@ -215,7 +215,7 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> N
     if call is None:
         return
     form = form_of(call)
-    _check_arguments(call, model, ("variables", node.name))
+    _check_arguments(call, model, types, ("variables", node.name))
     bounds = _known_bounds(call, model, types)
     if bounds is None:
         return
@@ -229,17 +229,30 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> N
         _check_seen(node, model, form, bounds)
 
 
-def _check_arguments(call: Call, model: Model, where: tuple[str, ...]) -> None:
-    """Parameters that are data lie in their supports, those of the calls among them too."""
+def _check_arguments(call: Call, model: Model, types: Mapping[str, ArrayType], where: tuple[str, ...]) -> None:
+    """Parameters that are data lie in their supports, and counts are whole; those of calls among them too."""
     known = {p.name: p for p in DISTRIBUTIONS[call.distribution].parameters}
     for key, argument in call.parameters:
         if isinstance(argument, Call):
-            _check_arguments(argument, model, (*where, key))
+            _check_arguments(argument, model, types, (*where, key))
         elif isinstance(argument, tuple):
             for i, component in enumerate(argument):
-                _check_arguments(component, model, (*where, key, str(i)))
-        elif not isinstance(argument, str) and key in known and is_constant(argument, model):
-            _check_inside(constant_value(argument, model), known[key].support, (), (*where, key))
+                _check_arguments(component, model, types, (*where, key, str(i)))
+        elif not isinstance(argument, str) and key in known:
+            if is_constant(argument, model):
+                _check_inside(constant_value(argument, model), known[key].support, (), (*where, key))
+            elif known[key].support.discrete:
+                _check_whole(argument, types, call, (*where, key))
+
+
+def _check_whole(expression: Expression, types: Mapping[str, ArrayType], call: Call, where: tuple[str, ...]) -> None:
+    """Raise unless a count that depends on variables is a whole number whatever they are: else it never is one."""
+    if infer_type(expression, types).kind == "float":
+        raise ModelError(
+            f"{call.distribution} needs whole numbers for {where[-1]!r}, and this depends on continuous variables.",
+            where=where,
+            remedy="Give it data, or a comparison such as x > 0.",
+        )
 
 
 def _known_bounds(call: Call, model: Model, types: Mapping[str, ArrayType]) -> list[Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exmc.transforms.base import Transform
-from exmc.transforms.elementwise import IDENTITY, LOG, LOGIT, LOWER, SCALED_LOGIT, SOFTPLUS, UPPER
+from exmc.transforms.elementwise import ANGULAR, IDENTITY, LOG, LOGIT, LOWER, SCALED_LOGIT, SOFTPLUS, UPPER
 from exmc.transforms.matrices import (
     CHOLESKY_CORR_TRANSFORM,
     CHOLESKY_COV_TRANSFORM,
@@ -11,6 +11,7 @@ from exmc.transforms.matrices import (
     COVARIANCE_TRANSFORM,
 )
 from exmc.transforms.supports import (
+    ANGLE,
     AT_LEAST,
     AT_MOST,
     BOOLEAN,
@@ -18,6 +19,7 @@ from exmc.transforms.supports import (
     CHOLESKY_COV,
     CORRELATION,
     COVARIANCE,
+    INTEGER,
     INTEGER_INTERVAL,
     INTEGER_RANGE,
     INTERVAL,
@@ -26,6 +28,7 @@ from exmc.transforms.supports import (
     OPEN_UNIT_INTERVAL,
     ORDERED,
     POSITIVE,
+    POSITIVE_INTEGER,
     POSITIVE_ORDERED,
     REAL,
     SIMPLEX,
@@ -51,6 +54,7 @@ TRANSFORMS: dict[str, Transform] = {
         SCALED_LOGIT,
         LOWER,
         UPPER,
+        ANGULAR,
         ORDERED_TRANSFORM,
         POSITIVE_ORDERED_TRANSFORM,
         SIMPLEX_TRANSFORM,
@@ -64,6 +68,7 @@ TRANSFORMS: dict[str, Transform] = {
 """Every transform by name."""
 
 __all__ = [
+    "ANGLE",
     "AT_LEAST",
     "AT_MOST",
     "BOOLEAN",
@@ -71,6 +76,7 @@ __all__ = [
     "CHOLESKY_COV",
     "CORRELATION",
     "COVARIANCE",
+    "INTEGER",
     "INTEGER_INTERVAL",
     "INTEGER_RANGE",
     "INTERVAL",
@@ -79,6 +85,7 @@ __all__ = [
     "OPEN_UNIT_INTERVAL",
     "ORDERED",
     "POSITIVE",
+    "POSITIVE_INTEGER",
     "POSITIVE_ORDERED",
     "REAL",
     "SIMPLEX",

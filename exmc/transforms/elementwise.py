@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import autograd.numpy as np
+import numpy
 
 from exmc.special import Array, expit, log1mexp, log_expit, logit, select, softplus
 from exmc.transforms.base import Transform
 from exmc.transforms.supports import (
+    ANGLE,
     AT_LEAST,
     AT_MOST,
     INTERVAL,
@@ -84,6 +86,18 @@ def _log_jacobian_below(unconstrained: Array, high: Array) -> Array:
     return -unconstrained + 0.0 * high
 
 
+def _constrain_to_angle(unconstrained: Array) -> Array:
+    return _constrain_to_interval(unconstrained, -numpy.pi, numpy.pi)
+
+
+def _unconstrain_from_angle(constrained: Array) -> Array:
+    return _unconstrain_from_interval(constrained, -numpy.pi, numpy.pi)
+
+
+def _log_jacobian_of_angle(unconstrained: Array) -> Array:
+    return _log_jacobian_of_interval(unconstrained, -numpy.pi, numpy.pi)
+
+
 IDENTITY = Transform("identity", (REAL,), _same, _same, _log_jacobian_of_identity)
 LOG = Transform("log", (POSITIVE, NONNEGATIVE), _exp, _log, _same)
 SOFTPLUS = Transform("softplus", (POSITIVE, NONNEGATIVE), softplus, _inverse_softplus, log_expit)
@@ -93,3 +107,4 @@ SCALED_LOGIT = Transform(
 )
 LOWER = Transform("lower", (AT_LEAST,), _constrain_above, _unconstrain_above, _log_jacobian_of_half_line)
 UPPER = Transform("upper", (AT_MOST,), _constrain_below, _unconstrain_below, _log_jacobian_below)
+ANGULAR = Transform("angular", (ANGLE,), _constrain_to_angle, _unconstrain_from_angle, _log_jacobian_of_angle)

@@ -60,10 +60,6 @@ def _product(factor: Array) -> Array:
     return np.matmul(factor, np.swapaxes(factor, -2, -1))
 
 
-def _factor(matrix: Array) -> Array:
-    return linalg.over_batch(linalg.cholesky, (2,), matrix)
-
-
 # --- Covariances: a lower triangle with logarithms on the diagonal (Stan reference manual, "Covariance matrices") ----
 
 
@@ -92,7 +88,7 @@ def _constrain_covariance(unconstrained: Array) -> Array:
 
 
 def _unconstrain_covariance(constrained: Array) -> Array:
-    return _unconstrain_cholesky_cov(_factor(constrained))
+    return _unconstrain_cholesky_cov(linalg.cholesky(constrained))
 
 
 def _log_jacobian_of_covariance(unconstrained: Array) -> Array:
@@ -149,7 +145,7 @@ def _constrain_correlation(unconstrained: Array) -> Array:
 
 
 def _unconstrain_correlation(constrained: Array) -> Array:
-    return _unconstrain_cholesky_corr(_factor(constrained))
+    return _unconstrain_cholesky_corr(linalg.cholesky(constrained))
 
 
 def _log_jacobian_of_correlation(unconstrained: Array) -> Array:

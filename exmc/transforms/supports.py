@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from exmc.special import Array
 
 BoolArray = NDArray[numpy.bool_]
+Edge: TypeAlias = float | Literal["bound"] | None
 
 TOLERANCE = 1e-8
 """How far the sum of a simplex may be from 1, relative to its members' size: data are rounded, and so are sums."""
@@ -33,6 +35,9 @@ class Support:
         Whether its members are integers.
     event_rank
         How many axes a member has: 0 for numbers, 1 for vectors such as a simplex, 2 for matrices.
+    edges
+        Of numbers, the least one and the largest one, or where they end: "bound" where the next of the bounds says so,
+        None where there is no end.
     """
 
     name: str
@@ -40,6 +45,12 @@ class Support:
     contains: Callable[..., BoolArray]
     discrete: bool = False
     event_rank: int = 0
+    edges: tuple[Edge, Edge] = (None, None)
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it takes bounds."""
+        return "bound" in self.edges
 
 
 def _real(value: Array) -> BoolArray:
@@ -58,6 +69,10 @@ def _interval(value: Array, low: Array, high: Array) -> BoolArray:
     return numpy.asarray(_real(value) & (numpy.asarray(value) >= low) & (numpy.asarray(value) <= high))
 
 
+def _angle(value: Array) -> BoolArray:
+    return _interval(value, -numpy.pi, numpy.pi)
+
+
 def _unit_interval(value: Array) -> BoolArray:
     return _interval(value, 0.0, 1.0)
 
@@ -66,8 +81,16 @@ def _open_unit_interval(value: Array) -> BoolArray:
     return numpy.asarray((numpy.asarray(value) > 0.0) & (numpy.asarray(value) < 1.0))
 
 
+def _integer(value: Array) -> BoolArray:
+    return numpy.asarray(_real(value) & (numpy.floor(value) == value))
+
+
+def _positive_integer(value: Array) -> BoolArray:
+    return numpy.asarray(_integer(value) & _positive(value))
+
+
 def _nonnegative_integer(value: Array) -> BoolArray:
-    return numpy.asarray(_nonnegative(value) & (numpy.floor(value) == value))
+    return numpy.asarray(_integer(value) & _nonnegative(value))
 
 
 def _integer_interval(value: Array, high: Array) -> BoolArray:
@@ -83,7 +106,7 @@ def _at_most(value: Array, high: Array) -> BoolArray:
 
 
 def _integer_range(value: Array, low: Array, high: Array) -> BoolArray:
-    return numpy.asarray(_interval(value, low, high) & (numpy.floor(value) == value))
+    return numpy.asarray(_integer(value) & _interval(value, low, high))
 
 
 def _boolean(value: Array) -> BoolArray:
@@ -158,17 +181,26 @@ def _corr(value: Array) -> BoolArray:
 
 
 REAL = Support("real", "a finite number", _real)
-POSITIVE = Support("positive", "a positive number", _positive)
-NONNEGATIVE = Support("nonnegative", "a number that is not negative", _nonnegative)
-UNIT_INTERVAL = Support("unit_interval", "a number between 0 and 1", _unit_interval)
-OPEN_UNIT_INTERVAL = Support("open_unit_interval", "a number strictly between 0 and 1", _open_unit_interval)
-INTERVAL = Support("interval", "a number within its bounds", _interval)
-NONNEGATIVE_INTEGER = Support("nonnegative_integer", "0 or a positive integer", _nonnegative_integer, True)
-INTEGER_INTERVAL = Support("integer_interval", "an integer from 0 to its bound", _integer_interval, True)
-BOOLEAN = Support("boolean", "0 or 1", _boolean, True)
-AT_LEAST = Support("at_least", "a number not below its bound", _at_least)
-AT_MOST = Support("at_most", "a number not above its bound", _at_most)
-INTEGER_RANGE = Support("integer_range", "an integer within its bounds", _integer_range, True)
+POSITIVE = Support("positive", "a positive number", _positive, edges=(0.0, None))
+NONNEGATIVE = Support("nonnegative", "a number that is not negative", _nonnegative, edges=(0.0, None))
+UNIT_INTERVAL = Support("unit_interval", "a number between 0 and 1", _unit_interval, edges=(0.0, 1.0))
+OPEN_UNIT_INTERVAL = Support(
+    "open_unit_interval", "a number strictly between 0 and 1", _open_unit_interval, edges=(0.0, 1.0)
+)
+INTERVAL = Support("interval", "a number within its bounds", _interval, edges=("bound", "bound"))
+AT_LEAST = Support("at_least", "a number that is not below its bound", _at_least, edges=("bound", None))
+AT_MOST = Support("at_most", "a number that is not above its bound", _at_most, edges=(None, "bound"))
+ANGLE = Support("angle", "an angle between -pi and pi", _angle, edges=(-numpy.pi, numpy.pi))
+INTEGER = Support("integer", "an integer", _integer, True)
+POSITIVE_INTEGER = Support("positive_integer", "a positive integer", _positive_integer, True, edges=(1, None))
+NONNEGATIVE_INTEGER = Support(
+    "nonnegative_integer", "0 or a positive integer", _nonnegative_integer, True, edges=(0, None)
+)
+INTEGER_INTERVAL = Support(
+    "integer_interval", "an integer from 0 to its bound", _integer_interval, True, edges=(0, "bound")
+)
+INTEGER_RANGE = Support("integer_range", "an integer within its bounds", _integer_range, True, edges=("bound", "bound"))
+BOOLEAN = Support("boolean", "0 or 1", _boolean, True, edges=(0, 1))
 SIMPLEX = Support("simplex", "a vector of probabilities that sum to 1", _simplex, event_rank=1)
 ORDERED = Support("ordered", "a vector whose elements increase", _ordered, event_rank=1)
 POSITIVE_ORDERED = Support(
@@ -191,12 +223,15 @@ SUPPORTS: dict[str, Support] = {
         UNIT_INTERVAL,
         OPEN_UNIT_INTERVAL,
         INTERVAL,
-        NONNEGATIVE_INTEGER,
-        INTEGER_INTERVAL,
-        BOOLEAN,
         AT_LEAST,
         AT_MOST,
+        ANGLE,
+        INTEGER,
+        POSITIVE_INTEGER,
+        NONNEGATIVE_INTEGER,
+        INTEGER_INTERVAL,
         INTEGER_RANGE,
+        BOOLEAN,
         SIMPLEX,
         ORDERED,
         POSITIVE_ORDERED,

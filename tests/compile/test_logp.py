@@ -11,10 +11,11 @@ from scipy import stats
 from scipy.special import expit
 
 from exmc.compile.layout import layout_of
-from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
+from exmc.compile.logp import constrain_function, log_density_function, names_code, pointwise_function
 from exmc.distributions import Dirichlet, Flat, MvNormal, Normal
 from exmc.errors import CompileError
 from exmc.ir.builder import Builder
+from exmc.ir.model import Model
 from exmc.rewrite.run import rewrite
 from tests.rewrite.models import MODELS, schools, weighted
 
@@ -216,3 +217,22 @@ def test_vectors_restrictions_bounds_that_are_variables_and_potentials() -> None
     pointwise, likelihoods, priors = pointwise_function(model, rewritten)
     assert (likelihoods, priors) == ((), tuple(names))
     assert [np.shape(term) for term in pointwise(position)] == [(), (2, 2), (), (), (2,)]
+
+
+def test_a_function_is_known_by_its_model_without_the_values_of_its_data() -> None:
+    def model(values: list[float], sigma: float = 1.0, name: str = "v") -> Model:
+        builder = Builder().data(name, values).rv("m", "Normal", sigma=sigma)
+        return rewrite(builder.rv("y", "Normal", mu="m", observed=name).build()).model
+
+    first = log_density_function(model([1.0, 2.0]))
+    assert first.identity == log_density_function(model([3.0, -2.0])).identity
+    others = [model([1.0, 2.0], sigma=2.0), model([1.0, 2.0], name="w")]
+    known = {first.identity, *(log_density_function(other).identity for other in others)}
+    known |= {constrain_function(model([1.0, 2.0]), names).identity for names in ([], ["m"])}
+    known |= {pointwise_function(source, model([1.0, 2.0]))[0].identity for source in others}
+    assert len(known) == 7
+
+
+def test_a_model_that_names_code_of_its_user_is_not_known_without_it() -> None:
+    assert names_code([{"call": {"parameters": [["function", "package.module:density"]]}}])
+    assert not names_code([{"call": {"parameters": [["mu", {"ref": "a"}], ["sigma", 1.0]]}, "dims": None}])

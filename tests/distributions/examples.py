@@ -18,6 +18,7 @@ from exmc.distributions import (
     Dirichlet,
     Flat,
     Gamma,
+    Geometric,
     HalfNormal,
     Hurdle,
     IntervalCensored,
@@ -27,8 +28,11 @@ from exmc.distributions import (
     MvNormal,
     Normal,
     OrderedLogistic,
+    Pareto,
     Poisson,
+    StudentT,
     Truncated,
+    TruncatedNormal,
     Uniform,
     ZeroInflated,
     ZeroSumNormal,
@@ -97,6 +101,19 @@ def _truncated_gamma(value):
     return gamma.logpdf(value) - np.log(gamma.cdf(3.0) - gamma.cdf(0.5))
 
 
+def _truncated_pareto(value):
+    pareto = scipy.stats.pareto(3.0, scale=2.0)
+    return pareto.logpdf(value) - pareto.logcdf(6.0)
+
+
+def _truncated_student(value):
+    return scipy.stats.t(3.0).logpdf(value) - scipy.stats.t(3.0).logcdf(-40.0)
+
+
+def _truncated_geometric(value):
+    return scipy.stats.geom(0.4).logpmf(value) - np.log(0.6)
+
+
 def _truncated_poisson(value):
     poisson = scipy.stats.poisson(3.0)
     return poisson.logpmf(value) - np.log(poisson.pmf(np.arange(1, 6)).sum())
@@ -119,6 +136,14 @@ def _interval(value):
 
 def _zero_inflated(value):
     return np.log(0.25 * (value == 0) + 0.75 * scipy.stats.poisson(3.0).pmf(value))
+
+
+def _inflated_trials(value):
+    return np.log(0.25 * (value == 0) + 0.75 * scipy.stats.geom(0.4).pmf(value))
+
+
+def _truncated_count(value):
+    return np.where(value == 0, np.log(0.25), np.log(0.75) + _truncated_poisson(value))
 
 
 def _hurdle(value):
@@ -186,6 +211,15 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ),
         Example(Truncated(Poisson(3.0), lower=1.0, upper=5.0), (), _truncated_poisson, outside=(0.0, 6.0)),
         Example(Truncated(Normal(0.0, 1.0)), (), scipy.stats.norm.logpdf),
+        Example(
+            Truncated(TruncatedNormal(0.0, 1.0, lower=-1.0, upper=2.0), lower=0.5),
+            (),
+            scipy.stats.truncnorm(0.5, 2.0).logpdf,
+            outside=(0.4, 2.1),
+        ),
+        Example(Truncated(Pareto(3.0, 2.0), lower=1.0, upper=6.0), (), _truncated_pareto, outside=(1.5, 6.1)),
+        Example(Truncated(StudentT(3.0, 0.0, 1.0), upper=-40.0), (), _truncated_student, outside=(-39.9,)),
+        Example(Truncated(Geometric(0.4), lower=2.0), (), _truncated_geometric, outside=(1.0, 2.5)),
     ),
     "Censored": (
         Example(
@@ -234,10 +268,15 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             ),
         ),
     ),
-    "ZeroInflated": (Example(ZeroInflated(Poisson(3.0), 0.25), (), _zero_inflated, outside=(-1.0, 0.5)),),
+    "ZeroInflated": (
+        Example(ZeroInflated(Poisson(3.0), 0.25), (), _zero_inflated, outside=(-1.0, 0.5)),
+        # Zero is none of their own values.
+        Example(ZeroInflated(Geometric(0.4), 0.25), (), _inflated_trials, outside=(-1.0, 0.5)),
+    ),
     "Hurdle": (
         Example(Hurdle(Poisson(3.0), 0.25), (), _hurdle, outside=(-1.0, 0.5)),
         Example(Hurdle(Gamma(2.5, 1.5), 0.25), (), _hurdle_gamma, outside=(-1.0,)),
+        Example(Hurdle(Truncated(Poisson(3.0), lower=1.0, upper=5.0), 0.25), (), _truncated_count, outside=(-1.0, 6.0)),
     ),
     "Custom": (
         Example(

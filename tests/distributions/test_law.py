@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import scipy.stats
@@ -55,11 +53,6 @@ def test_what_has_no_distribution_function_cannot_be_truncated() -> None:
     for of in (Categorical([0.5, 0.5]), Mixture([0.5, 0.5], (Categorical([0.5, 0.5]), Poisson(1.0)))):
         with pytest.raises(ModelError, match="of: Truncated needs cumulative probabilities"):
             law(Truncated(of, lower=1.0)).form  # noqa: B018
-
-
-def test_an_upper_tail_without_its_own_formula() -> None:
-    plain = dataclasses.replace(Normal, log_ccdf=None)
-    assert law(plain(0.0, 1.0)).log_ccdf(1.0) == pytest.approx(scipy.stats.norm.logsf(1.0), rel=1e-12)
 
 
 def test_batches_of_parameters() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -129,6 +130,8 @@ def test_every_distribution_is_drawn_as_one_by_one(name: str) -> None:
     distribution = SCALAR[name]
     parameters = {p: 0.5 + 0.25 * i for i, p in enumerate(distribution.alternatives[0])}
     parameters |= {p: 7 for p in parameters if p == "n"}
+    if name == "DiscreteUniform":
+        parameters = {"lower": 0, "upper": 3}
     model = Builder().rv("x", name, observed=np.zeros(3) + 1.0, **parameters)
     if name in ("Uniform", "Beta"):
         model = Builder().rv("x", name, observed=np.zeros(3) + 0.6, **parameters)
@@ -182,3 +185,17 @@ def test_components_of_a_wrapper_are_evaluated_for_each_sample() -> None:
     away = found["x"] - found["m"]
     assert np.all((np.abs(away) < 0.6) | ((away >= 10.0) & (away < 10.6)))
     assert 100 < (away > 5).sum() < 300
+
+
+def test_values_that_are_not_numbers_are_no_warnings() -> None:
+    """Where it matters, as a parameter, the variable is named; else the results show it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        source = Builder().rv("a", "Normal").det("root", "sqrt(a)").build()
+        roots = simulate(source, 1, "prior", Samples.grid([0], 50))["root"]
+        assert np.isnan(roots).any()
+        with pytest.raises(ModelError, match=r"variables\.y\.sigma: Normal needs a positive number"):
+            simulate(
+                Builder().rv("a", "Normal").rv("y", "Normal", mu=0.0, sigma="sqrt(a)", observed=[1.0]).build(),
+                1, "prior", Samples.grid([0], 50),
+            )  # fmt: skip

@@ -25,6 +25,7 @@ BOUNDS = {
 CLOSURES = {
     "real": lambda: (-np.inf, np.inf),
     "unit_interval": lambda: (0.0, 1.0),
+    "angle": lambda: (-np.pi, np.pi),
     "interval": lambda low, high: (low, high),
     "at_least": lambda low: (low, np.inf),
     "at_most": lambda high: (-np.inf, high),

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 
-from exmc.transforms import SUPPORTS
+from exmc.transforms import SUPPORTS, TRANSFORMS
 
 # Support name -> (bounds, members, others).
 MEMBERSHIP = {
@@ -19,10 +19,13 @@ MEMBERSHIP = {
     "interval": ((-1.0, 2.0), [-1.0, 0.0, 2.0], [-1.1, 2.1]),
     "nonnegative_integer": ((), [0, 1, 7.0], [-1, 0.5]),
     "integer_interval": ((3,), [0, 3, 2.0], [-1, 4, 1.5]),
+    "integer": ((), [-3, 0, 7.0], [0.5, -1.5]),
+    "positive_integer": ((), [1, 7.0], [0, -1, 0.5]),
+    "angle": ((), [-3.14, 0.0, 3.14], [-3.15, 3.15]),
     "boolean": ((), [0, 1, True, False], [2, -1, 0.5]),
-    "at_least": ((-1.0,), [-1.0, 5.0], [-1.1]),
+    "at_least": ((-1.0,), [-1.0, 0.0, 1e300], [-1.1]),
     "at_most": ((-1.0,), [-1.0, -5.0], [-0.9]),
-    "integer_range": ((1, 3), [1, 2.0, 3], [0, 4, 1.5]),
+    "integer_range": ((-2, 3), [-2, 0, 3.0], [-3, 4, 0.5]),
     "simplex": ((), [[0.25, 0.75], [0.0, 1.0]], [[0.5, 0.6], [-0.1, 1.1]]),
     "ordered": ((), [[-1.0, 2.0], [0.0, 0.0]], [[2.0, 1.0]]),
     "positive_ordered": ((), [[0.0, 2.0]], [[-1.0, 2.0], [2.0, 1.0]]),
@@ -49,9 +52,16 @@ def test_support_membership(name):
     assert result.shape == (2, 3)
     assert result.dtype == bool
     assert support.description
+    assert sum(edge == "bound" for edge in support.edges) == len(bounds)
     assert pickle.loads(pickle.dumps(support)) == support
 
 
 def test_bounds_of_a_support_broadcast():
     inside = SUPPORTS["interval"].contains(np.array([0.5, 1.5]), np.array([[0.0], [1.0]]), np.array([[1.0], [2.0]]))
     np.testing.assert_array_equal(inside, [[True, False], [False, True]])
+
+
+def test_the_table_of_transforms_is_keyed_by_name_and_knows_its_supports():
+    assert {name: transform.name for name, transform in TRANSFORMS.items()} == {name: name for name in TRANSFORMS}
+    for transform in TRANSFORMS.values():
+        assert all(SUPPORTS[support.name] is support for support in transform.supports)
