@@ -9,7 +9,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Form, Parameter, masked
+from exmc.distributions.base import Distribution, Form, Parameter, inside, masked
 from exmc.distributions.bounded import (
     bounded_form,
     edges_within,
@@ -44,8 +44,9 @@ def _outside(value: Array, lower: Array | None, upper: Array | None) -> Array:
 
 
 def _log_density(value: Array, of: Law, lower: Array | None = None, upper: Array | None = None) -> Array:
-    density = of.log_density(value) - log_mass(of, lower, upper)
-    return masked(_outside(value, lower, upper), density)
+    density = of.log_density(value)
+    outside = np.logical_or(_outside(value, lower, upper), density == -numpy.inf)
+    return masked(outside, inside(outside, density, 0.0) - log_mass(of, lower, upper))
 
 
 def _log_cdf(value: Array, of: Law, lower: Array | None = None, upper: Array | None = None) -> Array:

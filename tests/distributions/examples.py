@@ -107,7 +107,7 @@ def _truncated_pareto(value):
 
 
 def _truncated_student(value):
-    return scipy.stats.t(3.0).logpdf(value) - scipy.stats.t(3.0).logcdf(-40.0)
+    return scipy.stats.t(3.0, 0.5).logpdf(value) - scipy.stats.t(3.0, 0.5).logcdf(-4.0)
 
 
 def _truncated_geometric(value):
@@ -218,7 +218,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             outside=(0.4, 2.1),
         ),
         Example(Truncated(Pareto(3.0, 2.0), lower=1.0, upper=6.0), (), _truncated_pareto, outside=(1.5, 6.1)),
-        Example(Truncated(StudentT(3.0, 0.0, 1.0), upper=-40.0), (), _truncated_student, outside=(-39.9,)),
+        Example(Truncated(StudentT(3.0, 0.5, 1.0), upper=-4.0), (), _truncated_student, outside=(-3.9,)),
         Example(Truncated(Geometric(0.4), lower=2.0), (), _truncated_geometric, outside=(1.0, 2.5)),
     ),
     "Censored": (
