@@ -1,4 +1,4 @@
-"""Functions of symmetric positive definite and triangular matrices as autograd primitives that never raise.
+"""Functions of positive definite, triangular and general matrices as autograd primitives that never raise.
 
 A matrix without a Cholesky factor, one that is not positive definite or not finite, gets the factor ``diag(inf)``: its
 log-determinant is infinite and solutions with it are 0, so that a normal log density of it is -inf, not an exception.
@@ -45,8 +45,24 @@ def inverse_from_factor(lower: Any) -> Any:
     return half.T @ half
 
 
+def invert(matrix: Any) -> Any:
+    """The inverse of a square matrix, NaN throughout where there is none."""
+    matrix = np.asarray(matrix, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        try:
+            found = np.linalg.inv(matrix)
+        except np.linalg.LinAlgError:
+            found = np.full(matrix.shape, np.nan)
+        # A sum, as in machine code, is finite where every element is, and all but never overflows by itself.
+        return found if np.isfinite(np.sum(np.abs(found))) else np.full(matrix.shape, np.nan)
+
+
 cholesky = primitive(factor)
 cholesky.__doc__ = "The lower Cholesky factor L of a positive definite A, shape (n, n): ``A = L @ L.T``."
+
+
+inverse = primitive(invert)
+inverse.__doc__ = "The inverse of a square matrix, shape (n, n), of any signs; NaN throughout where there is none."
 
 
 @primitive  # type: ignore[untyped-decorator]
@@ -111,6 +127,7 @@ defvjp(
     lambda ans, matrix, right: lambda g: -_outer(solve_posdef(matrix, g), ans),
     lambda ans, matrix, right: lambda g: solve_posdef(matrix, g),
 )
+defvjp(inverse, lambda ans, matrix: lambda g: -anp.dot(anp.transpose(ans), anp.dot(g, anp.transpose(ans))))
 # Through the inverse, as in Stan: half the work of the derivative of the factor.
 defvjp(logdet, lambda ans, matrix: lambda g: g * inverse_posdef(matrix))
 defvjp(inverse_posdef, lambda ans, matrix: lambda g: -anp.dot(ans, anp.dot(g, ans)))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import primitive
+from autograd.extend import defvjp_argnums, primitive
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import unbroadcast_f
@@ -53,6 +53,21 @@ def scatter_sum(shape: tuple[int, ...], places: tuple[Any, ...], *values: Array)
         else:
             np.add.at(result, place, value)
     return result
+
+
+def _gathered(argnums: tuple[int, ...], ans: Value, args: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Any:
+    """The derivative of a sum of scattered values: that of a derivative, where one is differentiated again."""
+    _shape, places, *values = args
+
+    def cotangent(g: Value, number: int) -> Value:
+        place = places[number]
+        taken = anp.reshape(g, (-1,))[place.numbers] if isinstance(place, FlatIndex) else g[place]
+        return anp.reshape(taken, anp.shape(values[number]))
+
+    return lambda g: [cotangent(g, n - 2) for n in argnums]
+
+
+defvjp_argnums(scatter_sum, _gathered)
 
 
 def backward_pass(end_node: Any, seed: Value) -> Value:

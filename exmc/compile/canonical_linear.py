@@ -49,6 +49,10 @@ def _logdet(builder: TapeBuilder, matrix: Any) -> int:
     return builder.apply("multiply", builder.literal(2.0), total)
 
 
+def _general_inverse(builder: TapeBuilder, matrix: Any) -> int:
+    return builder.apply("inverse", _matrix(builder, matrix))
+
+
 def _inverse(builder: TapeBuilder, matrix: Any) -> int:
     return builder.apply("inverse_from_factor", _cholesky(builder, matrix))
 
@@ -62,6 +66,7 @@ LINEAR_RULES: Mapping[Any, Rule] = MappingProxyType(
         linalg.solve_posdef: _solve_posdef,
         linalg.logdet: _logdet,
         linalg.inverse_posdef: _inverse,
+        linalg.inverse: _general_inverse,
     }
 )
 """By autograd function."""

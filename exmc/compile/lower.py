@@ -12,8 +12,10 @@ import numpy as np
 from exmc.compile.lower_blocks import BLOCKS
 from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
 from exmc.compile.lower_frame import Frame
+from exmc.compile.lower_inverse import INVERSES
 from exmc.compile.lower_linear import LINEAR
 from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
+from exmc.compile.lower_ode import ODES
 from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
 from exmc.compile.lower_text import Memory, Register, Writer
@@ -25,7 +27,7 @@ from exmc.errors import MissingLoweringError
 SYMBOL = "exmc_program"
 BATCH_SYMBOL = "exmc_batch"
 
-_BLOCKS = {**BLOCKS, **LINEAR, **SCANS}
+_BLOCKS = {**BLOCKS, **LINEAR, **INVERSES, **SCANS, **ODES}
 
 LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")

@@ -208,7 +208,7 @@ def _like_last(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> 
 
 
 class Loop(NamedTuple):
-    """What a scan's primitives need of its body: tapes and sizes; `evaluate` runs it by numpy."""
+    """What the primitives of a scan or an ode need of its body: tapes and sizes; `evaluate` runs it by numpy."""
 
     body: Any
     name: str
@@ -222,6 +222,15 @@ def _scanned(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> Arr
 def _scanned_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     start, shared, inputs = (t.size for t in types[:3])
     return ArrayType((start + shared + (inputs if parameters["loop"].name == "reverse all" else 0),), FLOAT)
+
+
+def _solved(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType((parameters["loop"].body.path_size(types[2].size - 1),), FLOAT)
+
+
+def _solved_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    loop = parameters["loop"]
+    return ArrayType((loop.body.gradient_size(types[0].size, types[1].size, loop.name),), FLOAT)
 
 
 def _by_body(*operands: Any, loop: Loop) -> Any:
@@ -288,8 +297,11 @@ def _table() -> dict[str, Primitive]:
         Primitive("cholesky", "memory", _same, linalg.factor),
         Primitive("substitute", "memory", _like_last, linalg.substitute),
         Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
+        Primitive("inverse", "memory", _same, linalg.invert),
         Primitive("scan_rows", "memory", _scanned, _by_body),
         Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
+        Primitive("ode_path", "memory", _solved, _by_body),
+        Primitive("ode_reverse", "memory", _solved_reverse, _by_body),
         Primitive("external", "external", _foreign, call_external),
     ]
     return {row.name: row for row in rows}

@@ -85,8 +85,7 @@ def record_body(body: Body, name: str) -> Tape:
     size = body.carry.size + body.parameters.size
     if name == "forward":
         return simplify(record(lambda u: (body.apply(u),), size + body.inputs.size, gradient=False))
-    inside = size + (body.inputs.size if name == "reverse all" else 0)
-    whole = size + body.inputs.size
+    inside, whole = _inside(body, name), size + body.inputs.size
     position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, whole + body.width)
     builder = TapeBuilder(len(position))
     with AUTOGRAD_LOCK, _recording(), np.errstate(all="ignore"), trace_stack.new_trace() as level:
@@ -97,10 +96,21 @@ def record_body(body: Body, name: str) -> Tape:
         )
         tape = simplify(builder.finish((_output(builder, slope),)))
     for point in points(tape.dimension, np.random.default_rng(20_240_302)):
-        pulled = partial(_pulled, body, position=point, inside=inside, whole=whole)
-        _, expected = autograd_value_and_gradient(pulled, point[:inside])
-        verify_outputs("tape", tape.evaluate(point), (expected,), point)
+        verify_outputs("tape", tape.evaluate(point), (vector_jacobian_product(body, point, name),), point)
     return tape
+
+
+def vector_jacobian_product(body: Body, arguments: Array, name: str) -> Array:
+    """What the tape `name` of a body gives, a reverse one, by autograd itself."""
+    whole = body.carry.size + body.parameters.size + body.inputs.size
+    pulled = partial(_pulled, body, position=arguments, inside=_inside(body, name), whole=whole)
+    return autograd_value_and_gradient(pulled, arguments[: _inside(body, name)])[1]
+
+
+def _inside(body: Body, name: str) -> int:
+    """How many of a body's arguments a reverse tape differentiates."""
+    size = body.carry.size + body.parameters.size
+    return size + (body.inputs.size if name == "reverse all" else 0)
 
 
 def _pulled(body: Body, inner: Any, *, position: Any, inside: int, whole: int) -> Any:
@@ -174,6 +184,30 @@ def _differentiate(function: Callable[[Any], Any], position: Any, seed: Any) -> 
     if np.shape(_plain(result)) != ():
         return result._value, position
     return result._value, backward_pass(result._node, seed)
+
+
+def jacobian(function: Callable[[Any], list[Any]], point: Any) -> Any:
+    """The derivative of a function's arrays, flattened one after the other, at a point (n,): shape (m, n).
+
+    It may itself be traced, and recorded; each row is a backward pass of its own.
+    """
+    recording = _BackwardNode in notrace_primitives
+    start = _BackwardNode.new_root() if recording else VJPNode.new_root()
+    with trace_stack.new_trace() as level:
+        leaves = function(new_box(point, level, start))
+    rows = []
+    for leaf in leaves:
+        shape = anp.shape(leaf)
+        dependent = isinstance(leaf, Box) and leaf._trace == level
+        # A literal seed folds away where it is recorded.
+        seeds = np.eye(int(np.prod(shape))).reshape(-1, *shape) if shape else [1.0]
+        for seed in seeds:
+            if not dependent:
+                rows.append(np.zeros((1, len(point))))
+                continue
+            row = backward_pass(leaf._node, seed) if recording else autograd_backward_pass(seed, leaf._node)
+            rows.append(anp.reshape(row, (1, -1)))
+    return anp.concatenate(rows, axis=0)
 
 
 def is_recorded(value: Any) -> bool:
@@ -360,6 +394,8 @@ def _size(tape: Tape) -> int:
     largest = max((array.size for array in tape.constants.values()), default=0)
     # A step of a scan is interpreted in tens of microseconds, and so as slow as thousands of elements.
     steps = [tape.types[e.operands[2]].shape[0] for e in tape.equations if e.primitive.startswith("scan")]
+    # Nobody knows how many steps a differential equation takes.
+    steps += [LARGE for e in tape.equations if e.primitive.startswith("ode")]
     return max([largest, *(1000 * n for n in steps)])
 
 
