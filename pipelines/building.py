@@ -20,7 +20,7 @@ from exmc.ir.check import check
 from exmc.ir.model import Model
 from exmc.ir.nodes import Centering, RandomVariable
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel
-from pipelines.sections import DeterministicEntry, RandomEntry
+from pipelines.sections import DeterministicEntry, OdeEntry, RandomEntry, ScanEntry
 
 
 def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
@@ -42,6 +42,10 @@ def _build_inline(source: InlineModel, centering: Centering) -> Model:
     for name, entry in source.variables.items():
         if isinstance(entry, DeterministicEntry):
             builder.det(name, entry.expr, dims=entry.dims, keep=entry.keep)
+        elif isinstance(entry, ScanEntry):
+            builder.scan(name, **dict(entry.scan), dims=entry.dims, keep=entry.keep)
+        elif isinstance(entry, OdeEntry):
+            builder.ode(name, **dict(entry.ode), dims=entry.dims, keep=entry.keep)
         else:
             _add_random(builder, name, entry, centering)
     return builder.build()

@@ -15,7 +15,7 @@ from exmc.errors import DataError
 from exmc.ir.nodes import as_data_array
 from pipelines.data_files import Column, DataFiles
 from pipelines.places import KeyPath, Places
-from pipelines.sections import DeterministicEntry, FileEntry, RandomEntry, ValuesEntry
+from pipelines.sections import ENTRIES, DeterministicEntry, Entry, FileEntry, RandomEntry, ValuesEntry
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 
 _PATH: KeyPath = ("model",)
@@ -37,7 +37,7 @@ class InlineModel:
 
     coords: Mapping[str, tuple[Any, ...]]
     data: Mapping[str, LoadedData]
-    variables: Mapping[str, RandomEntry | DeterministicEntry]
+    variables: Mapping[str, Entry]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -189,22 +189,22 @@ def _dims(dims: Any) -> tuple[str | None, ...] | None:
     return None if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
 
 
-def _parse_variable(name: str, raw: Any, places: Places) -> RandomEntry | DeterministicEntry:
+def _parse_variable(name: str, raw: Any, places: Places) -> Entry:
     where = (*_PATH, "variables", name)
     if not isinstance(raw, dict):
         remedy = 'Write {dist: Normal, mu: 0, sigma: 1}, or {expr: "a + b"}; fixed values belong under model.data.'
         raise places.error(f"{shown(raw)} is no variable.", where, remedy)
-    if ("dist" in raw) == ("expr" in raw):
-        fault = "has both dist and expr" if "dist" in raw else "has neither dist nor expr"
-        near = "" if "dist" in raw else _near_keys(raw)
-        remedy = near or "Give dist for a random variable, expr for a deterministic one."
-        raise places.error(f"the variable {fault}.", where, remedy)
-    if "expr" in raw:
-        if isinstance(raw["expr"], bool):
-            raise places.error(f"{shown(raw['expr'])} is not an expression.", (*where, "expr"))
-        return parse_section(DeterministicEntry, raw, places, where)
-    entry = parse_section(RandomEntry, raw, places, where)
-    _check_parameters(entry, places, where)
+    kinds = [kind for kind in ENTRIES if kind in raw]
+    if len(kinds) != 1:
+        fault = f"has both {' and '.join(kinds)}" if kinds else "has neither dist nor expr, scan or ode"
+        remedy = "" if kinds else _near_keys(raw)
+        described = "Give dist for a random variable; expr, scan or ode for a deterministic one."
+        raise places.error(f"the variable {fault}.", where, remedy or described)
+    if isinstance(raw.get("expr"), bool):
+        raise places.error(f"{shown(raw['expr'])} is not an expression.", (*where, "expr"))
+    entry = parse_section(ENTRIES[kinds[0]], raw, places, where)
+    if isinstance(entry, RandomEntry):
+        _check_parameters(entry, places, where)
     return entry
 
 

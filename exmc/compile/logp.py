@@ -10,14 +10,17 @@ import autograd.numpy as anp
 import numpy as np
 
 from exmc.compile.layout import Layout, layout_of, posterior_names
+from exmc.compile.sequential import evaluate_loop
 from exmc.errors import CompileError
 from exmc.ir.calls import call_bounds, call_log_density
 from exmc.ir.check import infer_types
 from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Reference
+from exmc.ir.loops import OdeBody, loop_body
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.operations import evaluate
+from exmc.special import select
 from exmc.transforms import TRANSFORMS, Transform
 
 Values: TypeAlias = dict[str, Any]
@@ -62,6 +65,7 @@ class _Plan:
         self.types = infer_types(model)
         self.nodes = in_order(model)
         self.observations: tuple[Observation, ...] = model.observations
+        self.solutions = [d.name for d in model.deterministics if isinstance(loop_body(d.expression), OdeBody)]
         self.data: Values = {name: data.values for name, data in model.data.items()}
         for node in self.observations:
             if isinstance(node.target, Reference):
@@ -77,7 +81,7 @@ class _Plan:
         terms = []
         for node in self.nodes:
             if isinstance(node, Deterministic):
-                values[node.name] = evaluate(node.expression, values)
+                values[node.name] = evaluate_loop(node.expression, values)
             elif isinstance(node, Observation):
                 values[node.name] = evaluate(node.value, values)
             else:
@@ -94,7 +98,11 @@ def _log_density(plan: _Plan, position: Any) -> Any:
     values, terms = plan.run(position)
     for node in plan.observations:
         terms.append(anp.sum(_log_likelihood(node, values, plan.shape(node.name))))
-    return sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
+    total = sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
+    for name in plan.solutions:
+        # Where a differential equation has no solution its states are NaN, and the model says nothing.
+        total = select(anp.all(anp.isfinite(values[name])), total, -np.inf)
+    return total
 
 
 def _constrain(plan: _Plan, names: tuple[str, ...], position: Any) -> tuple[Any, ...]:

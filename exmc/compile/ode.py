@@ -28,8 +28,8 @@ def ode(
     *,
     start: Array = 0.0,
     method: str = "dormand_prince",
-    relative: float = 1e-6,
-    absolute: float = 1e-6,
+    relative_tolerance: float = 1e-6,
+    absolute_tolerance: float = 1e-6,
     max_steps: int = MAX_STEPS,
 ) -> Array:
     """Solve `dy/dt = slope(t, y, *params)` from y = `init` at t = `start`.
@@ -50,8 +50,9 @@ def ode(
         "dormand_prince", of order 5(4), or, for stiff equations with up to tens of components, "rodas", a Rosenbrock
         method of order 4(3). Both choose their steps by a PI controller. Sources: Hairer, Norsett & Wanner, "Solving
         Ordinary Differential Equations I", II.4 and II.5; Hairer & Wanner, II, IV.2 and IV.7.
-    relative, absolute
-        The error of a step, the root of the mean square over components, stays below absolute + relative * abs(y).
+    relative_tolerance, absolute_tolerance
+        The error of a step, the root of the mean square over components, stays below absolute_tolerance +
+        relative_tolerance * abs(y).
     max_steps
         How many steps are tried in all.
 
@@ -72,7 +73,7 @@ def ode(
     as parts of the intervals between `times`: it differs from that of the exact solution, and from that of the
     numbers computed, by the order of the tolerances (Alexe & Sandu 2009).
     """
-    control = _checked_control(method, relative, absolute, max_steps)
+    control = _checked_control(method, relative_tolerance, absolute_tolerance, max_steps)
     whole = anp.concatenate([anp.reshape(start, (1,)), anp.reshape(times, (-1,))])
     _check_times(times, whole)
     state, parameters = packing_of(init), packing_of(tuple(params))

@@ -85,7 +85,8 @@ def record_body(body: Body, name: str) -> Tape:
     size = body.carry.size + body.parameters.size
     if name == "forward":
         return simplify(record(lambda u: (body.apply(u),), size + body.inputs.size, gradient=False))
-    inside, whole = _inside(body, name), size + body.inputs.size
+    whole = size + body.inputs.size
+    inside = _inside(body, name)
     position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, whole + body.width)
     builder = TapeBuilder(len(position))
     with AUTOGRAD_LOCK, _recording(), np.errstate(all="ignore"), trace_stack.new_trace() as level:
@@ -187,25 +188,19 @@ def _differentiate(function: Callable[[Any], Any], position: Any, seed: Any) -> 
 
 
 def jacobian(function: Callable[[Any], list[Any]], point: Any) -> Any:
-    """The derivative of a function's arrays, flattened one after the other, at a point (n,): shape (m, n).
-
-    It may itself be traced, and recorded; each row is a backward pass of its own.
-    """
+    """The derivative (m, n) of a function's flattened arrays at a point (n,), traced itself, row by backward pass."""
     recording = _BackwardNode in notrace_primitives
     start = _BackwardNode.new_root() if recording else VJPNode.new_root()
     with trace_stack.new_trace() as level:
         leaves = function(new_box(point, level, start))
     rows = []
     for leaf in leaves:
-        shape = anp.shape(leaf)
-        dependent = isinstance(leaf, Box) and leaf._trace == level
+        shape, dependent = anp.shape(leaf), isinstance(leaf, Box) and leaf._trace == level
         # A literal seed folds away where it is recorded.
-        seeds = np.eye(int(np.prod(shape))).reshape(-1, *shape) if shape else [1.0]
-        for seed in seeds:
-            if not dependent:
-                rows.append(np.zeros((1, len(point))))
-                continue
-            row = backward_pass(leaf._node, seed) if recording else autograd_backward_pass(seed, leaf._node)
+        for seed in np.eye(int(np.prod(shape))).reshape(-1, *shape) if shape else [1.0]:
+            row: Any = np.zeros(len(point))
+            if dependent:
+                row = backward_pass(leaf._node, seed) if recording else autograd_backward_pass(seed, leaf._node)
             rows.append(anp.reshape(row, (1, -1)))
     return anp.concatenate(rows, axis=0)
 
@@ -395,8 +390,8 @@ def _size(tape: Tape) -> int:
     # A step of a scan is interpreted in tens of microseconds, and so as slow as thousands of elements.
     steps = [tape.types[e.operands[2]].shape[0] for e in tape.equations if e.primitive.startswith("scan")]
     # Nobody knows how many steps a differential equation takes.
-    steps += [LARGE for e in tape.equations if e.primitive.startswith("ode")]
-    return max([largest, *(1000 * n for n in steps)])
+    unknown = [LARGE for e in tape.equations if e.primitive.startswith("ode")]
+    return max([largest, *(1000 * n for n in steps), *unknown])
 
 
 def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, oracle: Oracle) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from exmc.distributions.base import Distribution
 from exmc.errors import DataError, ExpressionError, ModelError, suggest
+from exmc.ir.check_loops import check_loop, check_times
 from exmc.ir.constants import constant_value, is_constant
-from exmc.ir.expressions import Apply, Reference, Slice, extent, names_in, walk
+from exmc.ir.expressions import Apply, Expression, Reference, Slice, extent, names_in, walk
 from exmc.ir.infer import (
     dim_sizes,
     distribution_of,
@@ -20,6 +21,7 @@ from exmc.ir.infer import (
     map_expressions,
     resolve_expressions,
 )
+from exmc.ir.loops import loop_body, place_of
 from exmc.ir.model import Model, expressions_of, parents
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import infer_type
@@ -41,6 +43,8 @@ def check(model: Model) -> dict[str, ArrayType]:
     """
     _check_names(model)
     _check_coords(model)
+    for node in model.nodes:
+        check_loop(node)
     _check_extents(model)
     _check_references(model)
     _check_cycles(model)
@@ -49,6 +53,7 @@ def check(model: Model) -> dict[str, ArrayType]:
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
         _check_values(node, resolved)
+        check_times(node, resolved)
     return types
 
 
@@ -105,15 +110,24 @@ def _check_coords(model: Model) -> None:
 def _check_extents(model: Model) -> None:
     """Everything that reads expressions is recursive: one that is too deep would exhaust the interpreter's stack."""
     for node in model.nodes:
-        for key, expression in expressions_of(node).items():
+        for place, expression in _placed(node):
             depth, parts = extent(expression, DEEPEST, LARGEST)
             if depth > DEEPEST or parts > LARGEST:
                 limit = f"{DEEPEST} levels" if depth > DEEPEST else f"{LARGEST} parts"
                 raise ExpressionError(
                     f"the expression has more than {limit}.",
-                    where=("variables", node.name, key),
+                    where=("variables", node.name, *place),
                     remedy="Use vectors and reductions instead of a loop, or split it into deterministics.",
                 )
+
+
+def _placed(node: Node) -> Iterator[tuple[tuple[str, ...], Expression]]:
+    """Each expression of `node`, and those inside its loops, with its keys."""
+    for key, expression in expressions_of(node).items():
+        body = loop_body(expression)
+        yield (key,), expression
+        if body is not None:
+            yield from (((key, body.section, name), formula) for name, formula in body.formulas)
 
 
 def _check_references(model: Model) -> None:
@@ -125,7 +139,7 @@ def _check_references(model: Model) -> None:
                 if name not in known:
                     raise ModelError(
                         f"there is no variable or data named {name!r}.",
-                        where=("variables", node.name, key),
+                        where=("variables", node.name, key, *place_of(expression, name)),
                         remedy=suggest(name, sorted(known)),
                     )
         if isinstance(node, Observation):

@@ -10,6 +10,7 @@ from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Distribution
 from exmc.errors import ModelError, suggest
 from exmc.ir.expressions import Apply, Expression, Reference, transform_bottom_up
+from exmc.ir.loops import key_of
 from exmc.ir.model import Model, expressions_of, in_order
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import infer_type, resolve_dims
@@ -102,7 +103,7 @@ def map_expressions(node: Node, change: Change) -> Node:
             raise error.within("variables", node.name, key) from None
 
     if isinstance(node, Deterministic):
-        return replace(node, expression=at("expr", node.expression))
+        return replace(node, expression=at(key_of(node.expression), node.expression))
     if isinstance(node, RandomVariable):
         return replace(node, call=_map_call(node.call, at))
     return replace(
@@ -136,7 +137,7 @@ def _at(node: Node, key: str, types: Mapping[str, ArrayType]) -> ArrayType:
 
 def _infer_node(node: Node, types: Mapping[str, ArrayType], sizes: Mapping[str, int]) -> ArrayType:
     if isinstance(node, Deterministic):
-        return _named(_at(node, "expr", types), node.dims, node.name, sizes)
+        return _named(_at(node, key_of(node.expression), types), node.dims, node.name, sizes)
     if isinstance(node, Observation):
         return _infer_observation(node, types, sizes)
     distribution = distribution_of(node.call, node.name)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.ir.expressions import Apply, Expression, Reference
-from exmc.ir.operations import OPERATIONS
+from exmc.ir.operations import operation_of
 from exmc.ir.operations import evaluate as evaluate_once
 
 
@@ -46,7 +46,7 @@ def evaluate(expression: Expression, values: Mapping[str, Value], samples: int) 
     if not isinstance(expression, Apply):
         return evaluate_once(expression, {})
     operands = [evaluate(o, values, samples) for o in expression.operands]
-    function, options = OPERATIONS[expression.operation].evaluate, dict(expression.options)
+    function, options = operation_of(expression).evaluate, dict(expression.options)
     if not any(isinstance(o, Batch) for o in operands):
         return function(*operands, **options)
     rule = RULES.get(expression.operation)
