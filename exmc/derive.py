@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.compile.program import CompiledModel
+from exmc.compile.sequential import loop_values
 from exmc.errors import ExmcError, ModelError
 from exmc.ir.model import Model
 from exmc.ir.operations import evaluate
+from exmc.predictive.batch import Loops
 from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
 from exmc.trace.schema import Schema, constant_data_names
@@ -59,6 +62,7 @@ def derived_groups(
     Priors, predictions and data are those of the model as its user wrote it, whatever rewriting did.
     """
     source = compiled.source
+    loops = partial(loop_values, engine=compiled.engine, cache=compiled.cache)
     predicted = ("posterior_predictive",) if predictive and source.observations else ()
     makers: dict[str, tuple[tuple[str, ...], Callable[[], Groups]]] = {
         "log_likelihood": (
@@ -67,9 +71,9 @@ def derived_groups(
         ),
         "posterior_predictive": (
             predicted,
-            lambda: {"posterior_predictive": posterior_predictive(source, tree, seed, compiled.model)},
+            lambda: {"posterior_predictive": posterior_predictive(source, tree, seed, compiled.model, loops)},
         ),
-        "prior": (("prior", "prior_predictive") if prior_draws else (), lambda: _prior(source, prior_draws, seed)),
+        "prior": (("prior", "prior_predictive") if prior_draws else (), lambda: _prior(source, prior_draws, seed, loops)),
     }
     groups: Groups = {}
     skipped: dict[str, str] = {}
@@ -89,8 +93,8 @@ def derived_groups(
     return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped)
 
 
-def _prior(source: Model, draws: int, seed: int) -> Groups:
-    found = prior_predictive(source, draws, seed)
+def _prior(source: Model, draws: int, seed: int, loops: Loops) -> Groups:
+    found = prior_predictive(source, draws, seed, loops)
     if found.skipped:
         raise ModelError(found.skipped)
     return {"prior": found.prior, "prior_predictive": found.prior_predictive}

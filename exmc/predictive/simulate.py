@@ -16,7 +16,7 @@ from exmc.ir.infer import infer_types
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Node, RandomVariable
 from exmc.ir.types import ArrayType
-from exmc.predictive.batch import Batch, Value, evaluate, take
+from exmc.predictive.batch import Batch, Loops, Value, evaluate, take
 
 # Words that set these random numbers apart from the chains' own, which have `spawn_key=(chain,)`.
 _PREDICTIVE = 0x70726564
@@ -49,6 +49,7 @@ def simulate(
     purpose: str,
     samples: Samples,
     given: Mapping[str, NDArray[Any]] | None = None,
+    loops: Loops | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Every variable of `source` in each sample, shape (samples, ...).
 
@@ -65,6 +66,8 @@ def simulate(
         are simulated with it, nor by how many workers.
     given
         Values of random variables, shape (samples, ...); the others are drawn.
+    loops
+        What evaluates scans and differential equations for many samples; one after the other without.
 
     Raises
     ------
@@ -78,7 +81,7 @@ def simulate(
     parts: list[dict[str, NDArray[Any]]] = []
     for part in _slices(len(samples), step):
         chosen = {name: values[part] for name, values in (given or {}).items()}
-        parts.append(_Simulation(source, types, seed, purpose, samples[part]).run(nodes, chosen))
+        parts.append(_Simulation(source, types, seed, purpose, samples[part], loops).run(nodes, chosen))
     return {node.name: np.concatenate([p[node.name] for p in parts]) for node in nodes} if parts else {}
 
 
@@ -95,6 +98,7 @@ class _Simulation:
     seed: int
     purpose: str
     samples: Samples
+    loops: Loops | None
 
     def run(self, nodes: tuple[Node, ...], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         values: dict[str, Value] = {name: data.values for name, data in self.source.data.items()}
@@ -104,7 +108,7 @@ class _Simulation:
 
     def _value(self, node: Node, values: Mapping[str, Value], given: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         if isinstance(node, Deterministic):
-            return self._filled(evaluate(node.expression, values, len(self.samples)), node.name)
+            return self._filled(evaluate(node.expression, values, len(self.samples), self.loops), node.name)
         if isinstance(node, RandomVariable):
             return given[node.name] if node.name in given else self._draw(node.name, node.call, values)
         if isinstance(node.target, Reference):
