@@ -9,6 +9,7 @@ import autograd.numpy as np
 import numpy
 
 from exmc import linalg, special
+from tests.compile.equations import PROBLEMS
 from tests.compile.sequences import SEQUENCES
 
 
@@ -282,6 +283,23 @@ def _linear() -> list[Case]:
     ]
 
 
+def _general(x: Any, size: int) -> Any:
+    """A matrix whose rows have to be exchanged, for there are zeros on its diagonal."""
+    return np.diag(2.0 + np.sin(x[0] + numpy.arange(size)))[::-1] + 0.1 * x[1] * SIDES[:size, :1] * SIDES[:size, 1]
+
+
+def _inverses() -> list[Case]:
+    return [
+        *(Case(f"general inverse {n}", 3, lambda x, n=n: linalg.inverse(_general(x, n))) for n in (1, 2, 5)),
+        Case("no inverse", 3, lambda x: linalg.inverse(np.outer(x, numpy.zeros(3))), False),
+    ]
+
+
+def _equations() -> list[Case]:
+    # Differences of a loose solution are not those of its derivative: `test_ode` compares tight ones.
+    return [Case(f"ode: {p.name}", p.dimension, p.density(1e-2), False) for p in PROBLEMS[:6]]
+
+
 def _scans() -> list[Case]:
     return [Case(f"scan: {s.name}", s.dimension, s.scanned) for s in SEQUENCES]
 
@@ -304,6 +322,8 @@ CASES: list[Case] = [
     *_products(),
     *_rows(),
     *_linear(),
+    *_inverses(),
     *_scans(),
+    *_equations(),
     *_powers(),
 ]

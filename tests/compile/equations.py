@@ -34,13 +34,12 @@ class Problem(NamedTuple):
 
     def density(self, tolerance: float, **options: Any) -> Callable[[Any], Any]:
         """A smooth function of the solution, of moderate size."""
-        weights = numpy.cos(numpy.arange(len(self.times) * len(self.init(numpy.zeros(self.dimension))), dtype=float))
+        return lambda x: self.combined(self.solution(x, tolerance, **options), x)
 
-        def density(x: Any) -> Any:
-            flat = np.reshape(self.solution(x, tolerance, **options), (-1,)) / self.scale
-            return np.sum(weights * flat) - 0.5 * np.sum(x**2)
-
-        return density
+    def combined(self, states: Any, x: Any) -> Any:
+        """The density at x of states of shape (times, n)."""
+        flat = np.reshape(states, (-1,)) / self.scale
+        return np.sum(np.cos(numpy.arange(1.0 * np.size(states))) * flat) - 0.5 * np.sum(x**2)
 
     def exact(self, x: Any) -> numpy.ndarray:
         """y at the times, by another library at tight tolerances."""
@@ -112,7 +111,7 @@ PROBLEMS = [
         _robertson,
         lambda x: (1.0, 0.0, 0.0),
         lambda x: (0.04 * np.exp(0.1 * x[0]), 3e7 * np.exp(0.1 * x[1]), 1e4 * np.exp(0.1 * x[2])),
-        numpy.array([0.4, 4.0, 40.0, 400.0]),
+        numpy.array([0.4, 4.0, 40.0]),
         method="rodas",
         scale=1e-3,
     ),
@@ -122,7 +121,7 @@ PROBLEMS = [
         lambda t, y, mu: (y[1], mu * (1.0 - y[0] ** 2) * y[1] - y[0]),
         lambda x: (2.0 + 0.1 * x[0], 0.0),
         lambda x: (1000.0 * np.exp(0.1 * x[1]),),
-        numpy.array([100.0, 500.0, 1500.0]),
+        numpy.array([100.0, 900.0]),
         method="rodas",
     ),
 ]

