@@ -33,6 +33,8 @@ from exmc.ir.expressions import ref
 from exmc.ir.model import Model
 
 if TYPE_CHECKING:
+    from exmc.compile.ode import ode
+    from exmc.compile.scan import scan
     from exmc.diagnostics.checks import diagnose
     from exmc.diagnostics.compare import compare
     from exmc.inference import prior_predictive, sample
@@ -65,17 +67,21 @@ __all__ = [
     "compare",
     "diagnose",
     "math",
+    "ode",
     "prior_predictive",
     "ref",
     "sample",
+    "scan",
 ]
 
 # xarray, numba and arviz-stats take seconds to import, and building a model needs none of them.
 _LATE = {
     "compare": "exmc.diagnostics.compare",
     "diagnose": "exmc.diagnostics.checks",
+    "ode": "exmc.compile.ode",
     "prior_predictive": "exmc.inference",
     "sample": "exmc.inference",
+    "scan": "exmc.compile.scan",
 }
 
 

@@ -73,7 +73,10 @@ def derived_groups(
             predicted,
             lambda: {"posterior_predictive": posterior_predictive(source, tree, seed, compiled.model, loops)},
         ),
-        "prior": (("prior", "prior_predictive") if prior_draws else (), lambda: _prior(source, prior_draws, seed, loops)),
+        "prior": (
+            ("prior", "prior_predictive") if prior_draws else (),
+            lambda: _prior(source, prior_draws, seed, loops),
+        ),
     }
     groups: Groups = {}
     skipped: dict[str, str] = {}

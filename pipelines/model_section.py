@@ -15,7 +15,7 @@ from exmc.errors import DataError
 from exmc.ir.nodes import as_data_array
 from pipelines.data_files import Column, DataFiles
 from pipelines.places import KeyPath, Places
-from pipelines.sections import ENTRIES, DeterministicEntry, Entry, FileEntry, RandomEntry, ValuesEntry
+from pipelines.sections import ENTRIES, Entry, FileEntry, RandomEntry, ValuesEntry
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 
 _PATH: KeyPath = ("model",)

@@ -18,11 +18,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cache": set(),
     "special": {"errors"},
     "linalg": {"errors"},
+    "integrators": {"linalg"},
     "transforms": {"special", "errors"},
     "distributions": {"errors", "special", "transforms"},
-    "ir": {"errors", "special", "linalg", "transforms", "distributions"},
+    "ir": {"errors", "special", "linalg", "integrators", "transforms", "distributions"},
     "rewrite": {"errors", "ir", "distributions", "transforms"},
-    "compile": {"errors", "ir", "distributions", "transforms", "special", "linalg", "density", "cache"},
+    "compile": {"errors", "ir", "distributions", "transforms", "special", "linalg", "integrators", "density", "cache"},
     # Samplers know a density, and nothing of models.
     "nuts": {"errors", "density", "cache"},
     "sampling": {"errors", "density", "nuts"},
@@ -33,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
-    "__init__": {"errors", "ir", "distributions", "inference", "diagnostics"},
+    "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does.
 LATE_IMPORTS = {"pipelines.cli", "pipelines.commands"}

@@ -75,7 +75,7 @@ def ode(
     """
     control = _checked_control(method, relative_tolerance, absolute_tolerance, max_steps)
     whole = anp.concatenate([anp.reshape(start, (1,)), anp.reshape(times, (-1,))])
-    _check_times(times, whole)
+    _check_times(times, whole, (init, start, *params))
     state, parameters = packing_of(init), packing_of(tuple(params))
     _check_slope(slope, state, parameters)
     sketched = is_recorded((init, times, start, *params))
@@ -97,10 +97,12 @@ def _checked_control(method: str, relative: float, absolute: float, max_steps: i
     return Control(method, relative, absolute)
 
 
-def _check_times(times: Array, whole: Array) -> None:
+def _check_times(times: Array, whole: Array, others: tuple[Any, ...]) -> None:
     if anp.ndim(times) != 1 or anp.shape(times)[0] == 0:
         raise CompileError(f"The times of an ode are a vector of at least one, not of shape {anp.shape(times)}.")
-    if isinstance(whole, Box):
+    flat = [leaf for value in others for leaf in (value if isinstance(value, tuple | list) else (value,))]
+    # Among numbers alone nobody knows which are data; falling times that follow from a position have no solution.
+    if isinstance(whole, Box) or not any(isinstance(leaf, Box) for leaf in flat):
         return
     steps = np.diff(whole)
     if not (np.all(np.isfinite(whole)) and steps[0] >= 0.0 and np.all(steps[1:] > 0.0)):

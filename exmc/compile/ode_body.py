@@ -1,7 +1,7 @@
 """The solution of a differential equation as two primitives on vectors, forward and reverse, around tapes of one step.
 
 The derivative is the discrete adjoint of the accepted steps, with their sizes held fixed as parts of the intervals
-between the times asked for (Hairer, Norsett & Wanner I, section II.6; Alexe & Sandu 2009, "On the discrete adjoints of
+between the times asked for (Hairer, Norsett & Wanner I, II.6; Alexe & Sandu 2009, "On the discrete adjoints of
 adaptive time stepping algorithms"): that of the numbers computed but for what the choice of step sizes adds, which is of
 the size of the tolerance.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import autograd.numpy as anp
@@ -60,17 +59,13 @@ class OdeBody:
         return self.size + parameters + (times if name == "reverse all" else 0)
 
 
-def solve(
-    start: Array, parameters: Array, times: Array, body: OdeBody, first: Function, tried: Function
-) -> Array:
+def solve(start: Array, parameters: Array, times: Array, body: OdeBody, first: Function, tried: Function) -> Array:
     """A path as one vector; `first` and `tried` are the bodies of these names as functions of one vector."""
 
     def placed(function: Function, size: int) -> Function:
         return lambda v: function(np.concatenate([v[:size], parameters, v[size:]]))
 
-    path = integrate(
-        placed(first, body.size), placed(tried, body.attempt.carry.size), start, times, body.max_steps
-    )
+    path = integrate(placed(first, body.size), placed(tried, body.attempt.carry.size), start, times, body.max_steps)
     return packed(path, body, len(times) - 1)
 
 
@@ -135,8 +130,7 @@ def ode_reverse(parameters: Array, times: Array, path: Array, cotangents: Array,
     if body.sketched:
         return np.zeros(body.gradient_size(len(parameters), len(times), name))
     with np.errstate(all="ignore"):
-        pulled = partial(body.pull, body.step, name=name)
-        return pull_back(parameters, times, path, cotangents, body, name, pulled)
+        return pull_back(parameters, times, path, cotangents, body, name, lambda v: body.pull(body.step, v, name))
 
 
 def _vjp(argnums: tuple[int, ...], path: Array, args: tuple[Any, ...], _kwargs: Any) -> Any:

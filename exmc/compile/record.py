@@ -85,16 +85,12 @@ def record_body(body: Body, name: str) -> Tape:
     size = body.carry.size + body.parameters.size
     if name == "forward":
         return simplify(record(lambda u: (body.apply(u),), size + body.inputs.size, gradient=False))
-    whole = size + body.inputs.size
-    inside = _inside(body, name)
-    position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, whole + body.width)
+    position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, size + body.inputs.size + body.width)
     builder = TapeBuilder(len(position))
     with AUTOGRAD_LOCK, _recording(), np.errstate(all="ignore"), trace_stack.new_trace() as level:
         root = new_box(position, level, _RecordNode.root(builder, builder.position))
         seed = new_box(np.ones(()), level, _RecordNode.root(builder, builder.literal(1.0)))
-        _, slope = _differentiate(
-            partial(_pulled, body, position=root, inside=inside, whole=whole), root[:inside], seed
-        )
+        _, slope = _differentiate(partial(_pulled, body, position=root), root[: _inside(body, name)], seed)
         tape = simplify(builder.finish((_output(builder, slope),)))
     for point in points(tape.dimension, np.random.default_rng(20_240_302)):
         verify_outputs("tape", tape.evaluate(point), (vector_jacobian_product(body, point, name),), point)
@@ -103,9 +99,7 @@ def record_body(body: Body, name: str) -> Tape:
 
 def vector_jacobian_product(body: Body, arguments: Array, name: str) -> Array:
     """What the tape `name` of a body gives, a reverse one, by autograd itself."""
-    whole = body.carry.size + body.parameters.size + body.inputs.size
-    pulled = partial(_pulled, body, position=arguments, inside=_inside(body, name), whole=whole)
-    return autograd_value_and_gradient(pulled, arguments[: _inside(body, name)])[1]
+    return autograd_value_and_gradient(partial(_pulled, body, position=arguments), arguments[: _inside(body, name)])[1]
 
 
 def _inside(body: Body, name: str) -> int:
@@ -114,8 +108,9 @@ def _inside(body: Body, name: str) -> int:
     return size + (body.inputs.size if name == "reverse all" else 0)
 
 
-def _pulled(body: Body, inner: Any, *, position: Any, inside: int, whole: int) -> Any:
+def _pulled(body: Body, inner: Any, *, position: Any) -> Any:
     """A step's result times its cotangent; what is differentiated comes from `inner`, the rest from `position`."""
+    inside, whole = len(inner), len(position) - body.width
     arguments = inner if inside == whole else anp.concatenate([inner, position[inside:whole]])
     return anp.sum(body.apply(arguments) * position[whole:])
 

@@ -188,9 +188,11 @@ class Builder:
         for key in control:
             if key not in known:
                 raise ModelError(f"unknown key {key!r}.", where=("variables", name, "ode"), remedy=suggest(key, known))
-        read = [self._formulas(name, "ode", key, g) for key, g in (("state", state), ("derivative", derivative))]
-        read_times, read_start = (self._expression(name, ("ode", k), v) for k, v in (("times", times), ("start", start)))
-        made = partial(make_ode, *read, read_times, read_start, time=time, **control)
+        start_state, formulas = (
+            self._formulas(name, "ode", key, given) for key, given in (("state", state), ("derivative", derivative))
+        )
+        ends = [self._expression(name, ("ode", key), value) for key, value in (("times", times), ("start", start))]
+        made = partial(make_ode, start_state, formulas, *ends, time=time, **control)
         return self._add_loop(name, "ode", made, dims, keep)
 
     def _formulas(self, name: str, kind: str, section: str, given: Mapping[str, Argument]) -> dict[str, Expression]:
@@ -269,9 +271,7 @@ class Builder:
         ranked = sorted(arguments, key=lambda k: order.index(k) if k in order else len(order))
         return Call(spelled, tuple((key, arguments[key]) for key in ranked))
 
-    def _expression(
-        self, name: str, key: str | tuple[str, ...], value: Argument, dims: DimsLike = None
-    ) -> Expression:
+    def _expression(self, name: str, key: str | tuple[str, ...], value: Argument, dims: DimsLike = None) -> Expression:
         """`value` as an expression; `key` is where it stands below the variable."""
         place = (key,) if isinstance(key, str) else key
         where = ("variables", name, *place)

@@ -43,9 +43,9 @@ def check(model: Model) -> dict[str, ArrayType]:
     """
     _check_names(model)
     _check_coords(model)
+    _check_extents(model)
     for node in model.nodes:
         check_loop(node)
-    _check_extents(model)
     _check_references(model)
     _check_cycles(model)
     types = infer_types(model)

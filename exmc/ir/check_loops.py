@@ -50,7 +50,9 @@ def check_times(node: Node, model: Model) -> None:
     falls = np.flatnonzero(~(np.diff(values) > 0.0))
     if falls.size:
         at = int(falls[0])
-        raise DataError(f"the time {values[at + 1]} at [{at + 1}] follows {values[at]}.", where=where, remedy="Sort them.")
+        raise DataError(
+            f"the time {values[at + 1]} at [{at + 1}] follows {values[at]}.", where=where, remedy="Sort them."
+        )
     if is_constant(start, model) and values[0] < float(constant_value(start, model)):
         message = f"the first time, {values[0]}, is before the start, {float(constant_value(start, model))}."
         raise DataError(message, where=where, remedy="Give an earlier start.")
@@ -104,10 +106,14 @@ def _check_scan(body: ScanBody, formulas: list[str]) -> None:
         )
     if body.collect not in COLLECTS:
         raise ModelError(
-            f"{body.collect!r} is none of {', '.join(COLLECTS)}.", where=("collect",), remedy=suggest(body.collect, COLLECTS)
+            f"{body.collect!r} is none of {', '.join(COLLECTS)}.",
+            where=("collect",),
+            remedy=suggest(body.collect, COLLECTS),
         )
     if body.collect == "all" and body.output not in body.carry:
-        raise ModelError(f"{body.output!r} has no value before the first step.", where=("collect",), remedy="Use steps.")
+        raise ModelError(
+            f"{body.output!r} has no value before the first step.", where=("collect",), remedy="Use steps."
+        )
     if (body.length is None) == (not body.sequences):
         fault = "there are neither sequences nor a length" if body.length is None else "sequences have a length already"
         raise ModelError(f"{fault}.", where=("length",))
@@ -117,7 +123,9 @@ def _check_scan(body: ScanBody, formulas: list[str]) -> None:
 
 def _check_ode(body: OdeBody) -> None:
     if body.method not in METHODS:
-        raise ModelError(f"there is no method {body.method!r}.", where=("method",), remedy=suggest(body.method, METHODS))
+        raise ModelError(
+            f"there is no method {body.method!r}.", where=("method",), remedy=suggest(body.method, METHODS)
+        )
     for key in ("relative_tolerance", "absolute_tolerance", "max_steps"):
         value = getattr(body, key)
         kinds = (int,) if key == "max_steps" else (int, float)

@@ -204,4 +204,3 @@ def run_formulas(
         if name not in body.fixed:
             scope = {**scope, name: found[name]}
     return found
-

@@ -157,9 +157,7 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
-def _loop(
-    run: Callable[..., Any], infer: Callable[..., ArrayType]
-) -> Operation:
+def _loop(run: Callable[..., Any], infer: Callable[..., ArrayType]) -> Operation:
     """A row that evaluates and types the formulas of its option ``body``."""
 
     def evaluate_loop(*operands: Any, body: Body) -> Any:

@@ -203,7 +203,7 @@ def _encode_body(body: Body) -> dict[str, Any]:
 
 def _decode_body(item: dict[str, Any]) -> Body:
     kind = BODIES[item["loop"]]
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in item.items() if key != "loop"}
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items() if k != "loop"}
     values[kind.section] = tuple((name, decode(e)) for name, e in item[kind.section])
     return kind(**values)
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from exmc.ir.expressions import Apply, Expression, Reference
 from exmc.ir.loops import Body, loop_body
-from exmc.ir.operations import operation_of
 from exmc.ir.operations import evaluate as evaluate_once
+from exmc.ir.operations import operation_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,9 +39,7 @@ Loops: TypeAlias = Callable[[Body, list[Any], list[bool]], NDArray[Any] | None]
 """Evaluates a loop for all samples: given its operands and which of them have an axis of samples; None declines."""
 
 
-def evaluate(
-    expression: Expression, values: Mapping[str, Value], samples: int, loops: Loops | None = None
-) -> Value:
+def evaluate(expression: Expression, values: Mapping[str, Value], samples: int, loops: Loops | None = None) -> Value:
     """The value of `expression`, names looked up in `values`; a `Batch` if it depends on one.
 
     An operation without a rule here is evaluated sample by sample: a new operation is right at once, and fast when it

@@ -43,6 +43,7 @@ def chosen(large: bool) -> list[models.Model]:
         *(models.gaussian_process(n) for n in (11, 100, 500)),
         models.garch(1000),
         models.hidden_markov(1000),
+        models.predators(),
     ]
 
 

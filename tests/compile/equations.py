@@ -69,7 +69,14 @@ def _robertson(t: Any, y: Any, slow: Any, fast: Any, middle: Any) -> Any:
 
 
 PROBLEMS = [
-    Problem("decay", 2, lambda t, y, k: (-k * y[0],), lambda x: (np.exp(x[0]),), lambda x: (np.exp(x[1]),), numpy.arange(1.0, 6.0)),
+    Problem(
+        "decay",
+        2,
+        lambda t, y, k: (-k * y[0],),
+        lambda x: (np.exp(x[0]),),
+        lambda x: (np.exp(x[1]),),
+        numpy.arange(1.0, 6.0),
+    ),
     Problem(
         "oscillator",
         3,
@@ -87,7 +94,14 @@ PROBLEMS = [
         numpy.arange(1.0, 21.0),
         scale=30.0,
     ),
-    Problem("SIR", 2, _sir, lambda x: (0.99, 0.01, 0.0), lambda x: (np.exp(0.3 * x[0]), 0.3 * np.exp(0.3 * x[1])), numpy.arange(1.0, 15.0)),
+    Problem(
+        "SIR",
+        2,
+        _sir,
+        lambda x: (0.99, 0.01, 0.0),
+        lambda x: (np.exp(0.3 * x[0]), 0.3 * np.exp(0.3 * x[1])),
+        numpy.arange(1.0, 15.0),
+    ),
     Problem(
         "forced",
         2,
