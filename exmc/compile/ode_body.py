@@ -2,8 +2,8 @@
 
 The derivative is the discrete adjoint of the accepted steps, with their sizes held fixed as parts of the intervals
 between the times asked for (Hairer, Norsett & Wanner I, II.6; Alexe & Sandu 2009, "On the discrete adjoints of
-adaptive time stepping algorithms"): that of the numbers computed but for what the choice of step sizes adds, which is of
-the size of the tolerance.
+adaptive time stepping algorithms"): that of the numbers computed but for what the choice of step sizes adds, which is
+of the size of the tolerance.
 """
 
 from __future__ import annotations

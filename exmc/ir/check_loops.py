@@ -79,11 +79,11 @@ def _check_body(body: Body) -> None:
     for name in body.given:
         if name in formulas:
             raise ModelError(f"{name!r} is given, and has a formula too.", where=(body.section, name))
-    _check_order(body, formulas)
     for name in body.fixed:
         if name not in formulas:
             what = "next value" if isinstance(body, ScanBody) else "derivative"
             raise ModelError(f"{name!r} has no {what}.", where=(body.section,), remedy=suggest(name, formulas))
+    _check_order(body, formulas)
     if isinstance(body, ScanBody):
         _check_scan(body, formulas)
     else:

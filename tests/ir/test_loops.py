@@ -43,7 +43,8 @@ def test_a_local_name_hides_the_models() -> None:
     scan = make_scan({"s": Reference("y")}, {"y": parse_expression("y[1:]")}, {"s": parse_expression("s + y * k")})
     changed = substitute(scan, {"y": Reference("other"), "k": parse_expression("2 * y")})
     assert expression_text(changed) == (
-        "scan(carry={s: other}, sequences={y: other[1:]}, captured={k: 2 * y}, step={s: s + y * k}, output=s, collect=steps)"
+        "scan(carry={s: other}, sequences={y: other[1:]}, captured={k: 2 * y}, step={s: s + y * k}, "
+        "output=s, collect=steps)"
     )
 
 

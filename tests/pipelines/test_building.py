@@ -107,7 +107,7 @@ def test_scans_and_differential_equations_are_those_of_the_builder(tmp_path: Pat
         ("times: ts", "start: 0", "ode.times", "'times' is missing"),
         ("method: rodas", "method: radau", "ode.method", "none of dormand_prince, rodas"),
         ("1e-5", "0", "ode.relative_tolerance", "not above 0"),
-        ("lynxes: base}", "lynxs: base}", "ode", "lynxs"),
+        ("lynxes: base}", "lynxs: base}", "ode.derivative", "'lynxs' has no derivative. Did you mean 'lynxes'?"),
     ],
 )
 def test_faults_of_loops_are_placed(old: str, new: str, where: str, message: str, tmp_path: Path) -> None:
