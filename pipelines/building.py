@@ -38,7 +38,7 @@ def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
 def _build_inline(source: InlineModel, centering: Centering) -> Model:
     builder = Builder().coords(**{dim: list(labels) for dim, labels in source.coords.items()})
     for name, data in source.data.items():
-        builder.data(name, data.values, data.dims, data.source)
+        builder.coords(**data.coords).data(name, data.values, data.dims, data.source)
     for name, entry in source.variables.items():
         if isinstance(entry, DeterministicEntry):
             builder.det(name, entry.expr, dims=entry.dims, keep=entry.keep)

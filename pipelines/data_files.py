@@ -1,170 +1,115 @@
-"""Columns of numbers out of CSV and JSON files, each fault one clear `DataError`."""
+"""Columns out of tables, as numbers or as the labels of a factor, each fault one clear `DataError`."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import json
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import DataError, suggest
+from exmc.ir.inputs import Labelled
+from exmc.ir.model import Label
 from exmc.ir.nodes import as_data_array
+from exmc.ir.types import Dims
+from pipelines.tables import MISSING_REMEDY, Table, is_url, item_name, read_table
 
 Column: TypeAlias = str | tuple[str, ...] | None
 
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", ".", "?", "-"})
-_MISSING_REMEDY = "Drop such rows, or put any number there and leave the rows out with mask."
 _WHOLE = re.compile(r"[-+]?[0-9]{1,18}\Z")
+_PLAIN = re.compile(r"[-+.0-9eE\n]*\Z")
 _TRUTH = {"true": True, "false": False}
 
 
 class Loaded(NamedTuple):
-    """Values from a file, and the SHA-256 (hex) of the whole file."""
+    """Values from a file, and the SHA-256 (hex) of the whole file (for Zarr: of the values).
+
+    `dims` and `coords` are those which the file itself gives them (NetCDF, Zarr); None and empty where it gives none.
+    """
 
     values: NDArray[Any]
     digest: str
+    dims: Dims | None = None
+    coords: Mapping[str, tuple[Label, ...]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A file that has been read: its columns by name, or (JSON alone) one bare value under None."""
+class Labels(NamedTuple):
+    """The labels in a column, one per row, and the digest as for `Loaded`."""
 
-    columns: dict[str | None, Any]
+    labels: list[Label]
     digest: str
-    # For an error: what to call the n-th value of a column.
-    row_name: Callable[[int], str]
 
 
 @dataclass(slots=True)
 class DataFiles:
-    """Reads the files of one config, each once. Paths are relative to `folder`."""
+    """Reads the files of one config, each once. Paths are relative to `folder`; URLs are read by fsspec."""
 
     folder: Path
-    tables: dict[Path, Table] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
 
-    def resolve(self, path: str) -> Path:
-        """The absolute path that `path` in the config stands for."""
-        return (self.folder / Path(path).expanduser()).resolve()
+    def resolve(self, path: str) -> str:
+        """The absolute path (or the URL) that `path` in the config stands for."""
+        return path if is_url(path) else str((self.folder / Path(path).expanduser()).resolve())
 
     def load(self, path: str, column: Column) -> Loaded:
         """One column, or several side by side (shape (rows, columns)), of a file.
 
         Raises `DataError`, with `where` ``("path",)`` or ``("column",)``.
         """
-        full = self.resolve(path)
-        if full not in self.tables:
-            self.tables[full] = _read(full, path)
-        table = self.tables[full]
+        table = self._table(path)
         if isinstance(column, tuple):
-            parts = [_convert(table, _pick(table, c, path), c, path) for c in column]
-            lengths = {p.shape for p in parts}
-            if len(lengths) > 1 or any(p.ndim != 1 for p in parts):
-                raise DataError(
-                    f"the columns {list(column)} of {path} have the shapes {[p.shape for p in parts]}.",
-                    where=("column",),
-                    remedy="Columns that are put side by side must be lists of one length.",
-                )
-            return Loaded(np.stack(parts, axis=1), table.digest)
-        return Loaded(_convert(table, _pick(table, column, path), column, path), table.digest)
-
-
-def _read(full: Path, path: str) -> Table:
-    where = ("path",)
-    try:
-        raw = full.read_bytes()
-    except FileNotFoundError:
-        near = suggest(full.name, _neighbours(full))
-        near = near if near.startswith("Did") else ""
-        raise DataError(f"there is no file {path!r} ({full}).", where=where, remedy=near) from None
-    except IsADirectoryError:
-        raise DataError(f"{path!r} is a folder, not a file.", where=where) from None
-    except OSError as error:
-        raise DataError(f"cannot read {path!r}: {error.strerror}.", where=where) from None
-    reader = _READERS.get(full.suffix.lower())
-    if reader is None:
-        raise DataError(
-            f"{path!r} is of no known kind ({full.suffix or 'no suffix'}).",
-            where=where,
-            remedy=f"Data may be {', '.join(_READERS)}.",
+            return _side_by_side(table, column, path)
+        picked = _pick(table, column, path)
+        values = _convert(table, picked, column, path)
+        digest = table.digest or _digest_of(values)
+        return (
+            Loaded(values, digest, picked.dims, picked.coords)
+            if isinstance(picked, Labelled)
+            else Loaded(values, digest)
         )
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
+
+    def load_labels(self, path: str, column: str | None) -> Labels:
+        """The column of a factor: texts as they stand, numbers as numbers.
+
+        Raises `DataError`, with `where` ``("path",)`` or ``("column",)``.
+        """
+        table = self._table(path)
+        picked = _pick(table, column, path)
+        cells = picked.values if isinstance(picked, Labelled) else picked
+        cells = cells.tolist() if isinstance(cells, np.ndarray) else cells
+        (place,), label = _place(column, path)
+        labels = as_label_list(cells, place, label, table.row_name)
+        return Labels(labels, table.digest or hashlib.sha256(repr(labels).encode()).hexdigest())
+
+    def _table(self, path: str) -> Table:
+        location = self.resolve(path)
+        if location not in self.tables:
+            self.tables[location] = read_table(location, path)
+        return self.tables[location]
+
+
+def _digest_of(values: NDArray[Any]) -> str:
+    return hashlib.sha256(f"{values.dtype.str}{values.shape}".encode() + values.tobytes()).hexdigest()
+
+
+def _side_by_side(table: Table, columns: tuple[str, ...], path: str) -> Loaded:
+    parts = [_convert(table, _pick(table, c, path), c, path) for c in columns]
+    lengths = {p.shape for p in parts}
+    if len(lengths) > 1 or any(p.ndim != 1 for p in parts):
         raise DataError(
-            f"{path} is not UTF-8 text: byte 0x{raw[error.start]:02x} in line {line}.",
-            where=where,
-            remedy="Save it as UTF-8.",
-        ) from None
-    return reader(text, path, hashlib.sha256(raw).hexdigest())
-
-
-def _neighbours(full: Path) -> list[str]:
-    try:
-        return [p.name for p in full.parent.iterdir()][:1000]
-    except OSError:
-        return []
-
-
-def _read_csv(text: str, path: str, digest: str, delimiter: str = ",") -> Table:
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        if not any(header):
-            raise DataError(f"{path} is empty; its first line must name the columns.", where=("path",))
-        for row in reader:
-            if not row:
-                continue
-            if len(row) != len(header):
-                raise DataError(
-                    f"line {reader.line_num} of {path} has {len(row)} cells; the header has {len(header)}.",
-                    where=("path",),
-                )
-            rows.append(row)
-            lines.append(reader.line_num)
-    except csv.Error as error:
-        raise DataError(f"line {reader.line_num} of {path} cannot be read: {error}.", where=("path",)) from None
-    repeated = next((name for name in header if header.count(name) > 1), None)
-    if repeated is not None:
-        raise DataError(f"{path} has two columns {repeated!r}.", where=("path",), remedy="Rename one.")
-    if not rows:
-        raise DataError(f"{path} has a header but no rows.", where=("path",))
-    columns: dict[str | None, Any] = {n: list(c) for n, c in zip(header, zip(*rows, strict=True), strict=True)}
-    return Table(columns, digest, lambda i: f"line {lines[i]}")
-
-
-def _read_tsv(text: str, path: str, digest: str) -> Table:
-    return _read_csv(text, path, digest, "\t")
-
-
-def _read_json(text: str, path: str, digest: str) -> Table:
-    def refuse(token: str) -> NoReturn:
-        raise DataError(f"{path} holds {token}.", where=("path",), remedy=_MISSING_REMEDY)
-
-    try:
-        found = json.loads(text, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"line {error.lineno} of {path} cannot be read as JSON: {error.msg}.", where=("path",)
-        ) from None
-    except (RecursionError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as JSON: {error}.", where=("path",)) from None
-    columns = found if isinstance(found, dict) else {None: found}
-    return Table(columns, digest, lambda i: f"item {i}")
-
-
-_READERS: dict[str, Callable[[str, str, str], Table]] = {".csv": _read_csv, ".tsv": _read_tsv, ".json": _read_json}
+            f"the columns {list(columns)} of {path} have the shapes {[p.shape for p in parts]}.",
+            where=("column",),
+            remedy="Columns that are put side by side must be lists of one length.",
+        )
+    values = np.stack(parts, axis=1)
+    return Loaded(values, table.digest or _digest_of(values))
 
 
 def _pick(table: Table, column: str | None, path: str) -> Any:
@@ -179,13 +124,24 @@ def _pick(table: Table, column: str | None, path: str) -> Any:
     return table.columns[column]
 
 
+def _place(column: str | None, path: str) -> tuple[tuple[str], str]:
+    """Where an error of the column is, and what to call it."""
+    return (("path",), path) if column is None else (("column",), f"column {column!r} of {path}")
+
+
 def _convert(table: Table, raw: Any, column: str | None, path: str) -> NDArray[Any]:
-    place = ("path",) if column is None else ("column",)
-    label = path if column is None else f"column {column!r} of {path}"
+    place, label = _place(column, path)
+    raw = raw.values if isinstance(raw, Labelled) else raw
+    if isinstance(raw, np.ndarray):
+        numeric = raw.dtype.kind in "iub" or (raw.dtype.kind == "f" and bool(np.isfinite(raw).all()))
+        raw = raw if numeric else raw.tolist()
+    fast = _plain_numbers(raw)
+    if fast is not None:
+        return as_data_array(fast, "")
     if isinstance(raw, list):
         for index, item in _leaves(raw):
             _check_item(item, f"{label}, {table.row_name(index[0])}{_inner(index)}", place)
-    else:
+    elif not isinstance(raw, np.ndarray):
         _check_item(raw, label, place)
     try:
         values = _numbers(raw) if isinstance(raw, list) and isinstance(raw[0] if raw else 0, str) else raw
@@ -195,6 +151,47 @@ def _convert(table: Table, raw: Any, column: str | None, path: str) -> NDArray[A
     if array.size == 0:
         raise DataError(f"{label} is empty.", where=place)
     return array
+
+
+def _plain_numbers(raw: Any) -> NDArray[Any] | None:
+    """A long column of a CSV file as numbers, at once; None for whatever needs a closer look, one cell at a time."""
+    if not (isinstance(raw, list) and raw and isinstance(raw[0], str)):
+        return None
+    text = "\n".join(raw)
+    if not _PLAIN.match(text):
+        return None
+    try:
+        values = np.asarray(raw, dtype=np.float64)
+    except ValueError:
+        return None
+    if not np.isfinite(values).all():
+        return None
+    if set(".eE") & set(text):
+        return values
+    # Larger whole numbers have lost digits as floats.
+    return values.astype(np.int64) if (np.abs(values) < 1e15).all() else None
+
+
+def as_label_list(
+    cells: Any, place: str, label: str = "this", row_name: Callable[[int], str] = item_name
+) -> list[Label]:
+    """`cells` as labels of one kind, texts (or the numbers that all of them write) or numbers.
+
+    Raises `DataError`, with `where` ``(place,)``, for whatever else is in them; its message has `label`, `row_name`.
+    """
+    where = (place,)
+    if not isinstance(cells, list) or not cells:
+        raise DataError(f"{label} is no list of labels.", where=where)
+    for i, cell in enumerate(cells):
+        if _missing(cell) or isinstance(cell, list | dict | bool):
+            fault = "is missing" if _missing(cell) else "is no label"
+            raise DataError(f"{label}, {row_name(i)}: the cell {fault}.", where=where)
+    if all(isinstance(cell, str) for cell in cells):
+        texts = [cell.strip() for cell in cells]
+        return [int(t) for t in texts] if all(_WHOLE.match(t) for t in texts) else list(texts)
+    if any(isinstance(cell, str) for cell in cells):
+        raise DataError(f"{label} mixes texts with numbers.", where=where)
+    return list(cells)
 
 
 def _leaves(items: list[Any], index: tuple[int, ...] = ()) -> Iterator[tuple[tuple[int, ...], Any]]:
@@ -209,15 +206,21 @@ def _inner(index: Sequence[int]) -> str:
     return "" if len(index) == 1 else f"[{', '.join(map(str, index[1:]))}]"
 
 
+def _missing(item: Any) -> bool:
+    if isinstance(item, float):
+        return math.isnan(item)
+    return item is None or (isinstance(item, str) and item.strip().lower() in MISSING)
+
+
 def _check_item(item: Any, label: str, place: tuple[str, ...]) -> None:
-    if item is None or (isinstance(item, str) and item.strip().lower() in MISSING):
-        shown = "is empty" if item is None or not item.strip() else f"is {item.strip()!r}, a missing value"
-        raise DataError(f"{label}: the cell {shown}.", where=place, remedy=_MISSING_REMEDY)
+    if _missing(item):
+        shown = "is empty" if item is None or not str(item).strip() else f"is {str(item).strip()!r}, a missing value"
+        raise DataError(f"{label}: the cell {shown}.", where=place, remedy=MISSING_REMEDY)
     if isinstance(item, str) and not _is_number(item.strip()):
         raise DataError(
             f"{label}: {item.strip()!r} is not a number.",
             where=place,
-            remedy="Code categories as whole numbers from 0, and use them as an index.",
+            remedy="If the column holds categories, give it a factor, which codes them as whole numbers from 0.",
         )
     if isinstance(item, dict):
         raise DataError(f"{label}: it is an object, not a number or list.", where=place)

@@ -7,28 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import DataError
 from exmc.ir.nodes import as_data_array
-from pipelines.data_files import Column, DataFiles
+from pipelines.data_files import DataFiles
+from pipelines.data_section import LoadedData, parse_data, require_numbers
 from pipelines.places import KeyPath, Places
-from pipelines.sections import ENTRIES, Entry, FileEntry, RandomEntry, ValuesEntry
+from pipelines.sections import ENTRIES, Entry, RandomEntry
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 
 _PATH: KeyPath = ("model",)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedData:
-    """Values with their dims; `source` says where they came from, `written` is the entry that loads them again."""
-
-    values: NDArray[Any]
-    dims: tuple[str | None, ...] | None
-    source: str
-    written: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +62,7 @@ def parse_model(raw: Any, places: Places, folder: Path) -> InlineModel | Importe
         )
     files = DataFiles(folder)
     coords = _parse_coords(raw.get("coords"), places)
-    data = {name: _parse_data(name, entry, places, files) for name, entry in _mapping(raw, "data", places).items()}
+    data, coords = parse_data(_mapping(raw, "data", places), coords, places, files)
     variables = {
         name: _parse_variable(name, entry, places) for name, entry in _mapping(raw, "variables", places).items()
     }
@@ -120,75 +108,6 @@ def _parse_coords(raw: Any, places: Places) -> dict[str, tuple[Any, ...]]:
     return {dim: tuple(labels) for dim, labels in raw.items()}
 
 
-def _parse_data(name: str, raw: Any, places: Places, files: DataFiles) -> LoadedData:
-    where = (*_PATH, "data", name)
-    try:
-        if not isinstance(raw, dict):
-            return _loaded(raw, None, "", {"values": raw})
-        if "path" in raw:
-            return _load_file(parse_section(FileEntry, raw, places, where), places, where, files)
-        if "values" not in raw and not {"column", "sha256"} & set(raw):
-            for key in raw:
-                if key not in ValuesEntry.model_fields:
-                    raise unknown_key(key, [*ValuesEntry.model_fields, *FileEntry.model_fields], places, (*where, key))
-            raise places.error("there are neither values nor a path.", where)
-        if "values" not in raw:
-            raise places.error("the key 'path' is missing.", where)
-        entry = parse_section(ValuesEntry, raw, places, where, also=FileEntry.model_fields)
-        try:
-            return _loaded(entry.values, entry.dims, entry.source or "", raw)
-        except DataError as error:
-            raise places.locate(DataError(error.message, where=("values",), remedy=error.remedy), *where) from None
-    except DataError as error:
-        raise places.locate(error, *where) from None
-
-
-def _loaded(values: Any, dims: Any, source: str, written: Mapping[str, Any]) -> LoadedData:
-    _require_numbers(values)
-    try:
-        array = as_data_array(values, "")
-    except DataError as error:
-        raise DataError(error.message, remedy=error.remedy) from None
-    except OverflowError:
-        raise DataError("a whole number is too large for 64 bits.", remedy="Write it with a point.") from None
-    if array.size == 0:
-        raise DataError("there are no values.")
-    return LoadedData(array, _dims(dims), source, written)
-
-
-def _require_numbers(values: Any, index: tuple[int, ...] = ()) -> None:
-    """Raise `DataError` for the first value that is none: numpy would turn all of them into text or objects."""
-    if isinstance(values, list):
-        for i, item in enumerate(values):
-            _require_numbers(item, (*index, i))
-        return
-    place = f" at [{', '.join(map(str, index))}]" if index else ""
-    if isinstance(values, str | dict):
-        raise DataError(f"{shown(values)}{place} is not a number.", remedy="Data must be numeric.")
-    if values is None or (isinstance(values, float) and np.isnan(values)):
-        found = "null" if values is None else "NaN"
-        remedy = "Drop it, or put any number there and leave it out with mask."
-        raise DataError(f"the value{place} is missing ({found}).", remedy=remedy)
-
-
-def _load_file(entry: FileEntry, places: Places, where: KeyPath, files: DataFiles) -> LoadedData:
-    column: Column = tuple(entry.column) if isinstance(entry.column, list) else entry.column
-    values, digest = files.load(entry.path, column)
-    if entry.sha256 is not None and entry.sha256 != digest:
-        raise places.error(
-            f"{entry.path} has changed: its SHA-256 is {digest}.",
-            (*where, "sha256"),
-            "Remove sha256 if the new data are meant.",
-        )
-    written = entry.model_dump(exclude_none=True) | {"path": str(files.resolve(entry.path)), "sha256": digest}
-    source = entry.path if column is None else f"{entry.path}:{entry.column}"
-    return LoadedData(values, _dims(entry.dims), source, written)
-
-
-def _dims(dims: Any) -> tuple[str | None, ...] | None:
-    return None if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)
-
-
 def _parse_variable(name: str, raw: Any, places: Places) -> Entry:
     where = (*_PATH, "variables", name)
     if not isinstance(raw, dict):
@@ -232,7 +151,7 @@ def _check_parameters(entry: RandomEntry, places: Places, where: KeyPath) -> Non
             raise places.error(f"{shown(value)} is not a value.", (*where, key), remedy)
         if isinstance(value, list):
             try:
-                _require_numbers(value)
+                require_numbers(value)
                 as_data_array(value, "")
             except (DataError, OverflowError) as error:
                 message = error.message if isinstance(error, DataError) else "a whole number is too large."

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
 Dims: TypeAlias = str | list[str | None]
+Adjustment: TypeAlias = bool | float | list[float]
 Centering: TypeAlias = Literal["auto", "centered", "noncentered"]
 
 
@@ -19,11 +20,14 @@ class Section(BaseModel):
 
 
 class ValuesEntry(Section):
-    """Data written in the config itself."""
+    """Data written in the config itself; with `factor`, labels that are coded by their place in that dim."""
 
     values: Any
     dims: Dims | None = None
     source: str | None = None
+    factor: str | None = None
+    center: Adjustment = False
+    scale: Adjustment = False
 
 
 class FileEntry(Section):
@@ -33,6 +37,9 @@ class FileEntry(Section):
     column: str | list[str] | None = None
     dims: Dims | None = None
     sha256: str | None = None
+    factor: str | None = None
+    center: Adjustment = False
+    scale: Adjustment = False
 
 
 class RandomEntry(BaseModel):

@@ -36,8 +36,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics"},
 }
-# Commands import what they need when they run: `exmc --help` would else take as long as a sampler does.
-LATE_IMPORTS = {"pipelines.cli", "pipelines.commands"}
+# Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
+# data: few need pandas or xarray to be read.
+LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.tables"}
 
 # Third parties, and the only modules (or packages, with a trailing dot) that may import them.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {

@@ -32,7 +32,7 @@ CASES: list[tuple[str, str, Any, list[Any]]] = [
 def test_values(name: str, text: str, column: Any, expected: Any, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(text.encode())
-    values, digest = DataFiles(tmp_path).load(name, column)
+    values, digest, _, _ = DataFiles(tmp_path).load(name, column)
     wanted = np.asarray(expected)
     assert values.tolist() == expected
     assert values.dtype == wanted.dtype
