@@ -59,7 +59,8 @@ def ode(
     Returns
     -------
     array or tuple of arrays
-        y at `times`, of shape (times, ...) each. NaN from where steps run out, shrink to nothing, or leave the numbers.
+        y at `times`, of shape (times, ...) each. NaN from where steps run out, shrink to nothing, or leave the numbers;
+        to samplers a density of NaN is one of -inf.
 
     Raises
     ------

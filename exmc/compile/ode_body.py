@@ -8,6 +8,7 @@ of the size of the tolerance.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ Array = Any
 
 HEAD = 3
 """Numbers of an accepted step before y: t, h, and the number of the time it ended at, or -1."""
+
+_PATIENCE = 100
 
 Function = Callable[[Array], Array]
 Pull = Callable[[Body, Array, str], Array]
@@ -109,13 +112,20 @@ def pull_back(
     return np.concatenate(parts)
 
 
+def _patient(body: Body, name: str, plain: Function) -> Function:
+    """`plain` for a hundred calls, and then the body's tape, which is a tenth of the work once it is recorded."""
+    calls = itertools.count()
+    return lambda v: plain(v) if next(calls) < _PATIENCE else body.tape(name).evaluate(v)[0]
+
+
 @primitive  # type: ignore[untyped-decorator]
 def ode_path(start: Array, parameters: Array, times: Array, body: OdeBody) -> Array:
     """The path of a solution from `start` at the first of `times` to the others, as a vector."""
     if body.sketched:
         return np.zeros(body.path_size(len(times) - 1))
     with np.errstate(all="ignore"):
-        return solve(start, parameters, times, body, body.first.apply, body.attempt.apply)
+        tried = _patient(body.attempt, "forward", body.attempt.apply)
+        return solve(start, parameters, times, body, body.first.apply, tried)
 
 
 @primitive  # type: ignore[untyped-decorator]
@@ -130,7 +140,8 @@ def ode_reverse(parameters: Array, times: Array, path: Array, cotangents: Array,
     if body.sketched:
         return np.zeros(body.gradient_size(len(parameters), len(times), name))
     with np.errstate(all="ignore"):
-        return pull_back(parameters, times, path, cotangents, body, name, lambda v: body.pull(body.step, v, name))
+        pulled = _patient(body.step, name, lambda v: body.pull(body.step, v, name))
+        return pull_back(parameters, times, path, cotangents, body, name, pulled)
 
 
 def _vjp(argnums: tuple[int, ...], path: Array, args: tuple[Any, ...], _kwargs: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import re
 
 import numpy as np
 
@@ -14,8 +13,6 @@ from exmc.ir.expressions import Apply, Expression, names_in, walk
 from exmc.ir.loops import BODIES, COLLECTS, Body, OdeBody, ScanBody, loop_body
 from exmc.ir.model import Model, expressions_of
 from exmc.ir.nodes import Deterministic, Node
-
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
 def check_loop(node: Node) -> None:
@@ -71,7 +68,7 @@ def _check_body(body: Body) -> None:
         raise ModelError("there is nothing that changes.", where=("carry" if isinstance(body, ScanBody) else "state",))
     formulas = [name for name, _ in body.formulas]
     for name in (*own, *formulas):
-        if not _NAME.match(name) or keyword.iskeyword(name) or name.startswith("__"):
+        if not (name.isascii() and name.isidentifier()) or keyword.iskeyword(name) or name.startswith("__"):
             raise ModelError(f"{name!r} is not a name.", where=(body.section,), remedy="Use letters, digits and _.")
     for name in own:
         if own.count(name) > 1:
