@@ -14,6 +14,7 @@ from exmc.compile.kernel import Kernel, build_kernel, compile_density, compile_o
 from exmc.compile.lower import lower
 from exmc.compile.ode import ode
 from exmc.compile.record import autograd_value_and_gradient, record
+from exmc.compile.scan import scan
 from exmc.compile.simplify import simplify
 from exmc.errors import CompileError
 from tests.compile.equations import PROBLEMS, Problem
@@ -112,6 +113,33 @@ def test_states_keep_their_shapes(tmp_path: Path) -> None:
     expected = np.array([[np.cos(0.9), np.sin(0.9)], [-np.sin(0.9), np.cos(0.9)]])
     np.testing.assert_allclose(turned[0, 1], expected, atol=1e-8)
     np.testing.assert_allclose(shrunk[0, 1], position * np.exp(-0.9), rtol=1e-8)
+
+
+def test_a_solution_inside_a_scan(tmp_path: Path) -> None:
+    """Doses given again and again, with decay between them, in closed form."""
+    doses = np.array([1.0, 0.5, 2.0])
+
+    def density(x):
+        def step(amount, dose, rate):
+            options = {"relative_tolerance": 1e-9, "absolute_tolerance": 1e-9}
+            after = ode(lambda t, y, k: -k * y, amount + dose, np.ones(1), (rate,), **options)[0]
+            return after, after
+
+        _, amounts = scan(step, 0.0, doses, (anp.exp(x[0]),))
+        return anp.sum(amounts * np.array([1.0, 2.0, 3.0]))
+
+    def closed(x):
+        kept, amount, total = anp.exp(-anp.exp(x[0])), 0.0, 0.0
+        for weight, dose in enumerate(doses, start=1):
+            amount = (amount + dose) * kept
+            total = total + weight * amount
+        return total
+
+    position = np.array([-0.3])
+    expected = autograd_value_and_gradient(closed, position)
+    found = compile_density(density, 1, cache=tmp_path).load()(position)
+    assert found[0] == pytest.approx(float(expected[0]), rel=1e-8)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-7)
 
 
 def test_neither_tape_nor_code_grows_with_times_or_steps(tmp_path: Path) -> None:
