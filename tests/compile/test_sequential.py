@@ -85,7 +85,7 @@ def test_without_a_solution_the_log_density_is_minus_infinity(method: str, tmp_p
     model = (
         Builder()
         .rv("y0", "LogNormal")
-        .ode("y", state={"y": "y0"}, derivative={"y": "y**2"}, times=[0.5, 1.0], method=method, max_steps=300)
+        .ode("y", state={"y": "y0"}, derivative={"y": "y**2"}, times=[0.5, 1.0], method=method, max_steps=80)
         .rv("seen", "Poisson", mu="y", observed=[1, 2])
         .build()
     )
