@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,13 +10,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.compile.program import CompiledModel
-from exmc.compile.sequential import loop_values
-from exmc.errors import ExmcError, ModelError
+from exmc.errors import CompileError, ExmcError, ModelError
 from exmc.ir.model import Model
 from exmc.ir.operations import evaluate
 from exmc.predictive.batch import Loops
 from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
+from exmc.trace.kept import LEFT_OUT, split_entries
 from exmc.trace.schema import Schema, constant_data_names
 
 LARGEST_GROUP_BYTES = 1 << 30
@@ -27,10 +26,11 @@ Groups = dict[str, dict[str, NDArray[Any]]]
 
 
 class Derived(NamedTuple):
-    """Arrays by group and name, and why some groups are left out."""
+    """Arrays by group and name, why some groups are left out, and what was computed by autograd, which is slow."""
 
     groups: Groups
     skipped: dict[str, str]
+    notes: tuple[CompileError, ...]
 
 
 def derived_groups(
@@ -61,13 +61,13 @@ def derived_groups(
     -----
     Priors, predictions and data are those of the model as its user wrote it, whatever rewriting did.
     """
-    source = compiled.source
-    loops = partial(loop_values, engine=compiled.engine, cache=compiled.cache)
-    predicted = ("posterior_predictive",) if predictive and source.observations else ()
+    source, loops = compiled.source, compiled.loop_values
+    predicted = ("posterior_predictive", LEFT_OUT) if predictive and source.observations else ()
+    notes: list[CompileError] = []
     makers: dict[str, tuple[tuple[str, ...], Callable[[], Groups]]] = {
         "log_likelihood": (
             ("log_likelihood", "log_prior"),
-            lambda: pointwise(*compiled.pointwise(), _positions(compiled, tree)),
+            lambda: _pointwise(compiled, tree, notes),
         ),
         "posterior_predictive": (
             predicted,
@@ -93,7 +93,14 @@ def derived_groups(
     values = {name: data.values for name, data in source.data.items()}
     groups["observed_data"] = {o.name: np.asarray(evaluate(o.value, values)) for o in source.observations}
     groups["constant_data"] = {name: values[name] for name in constant_data_names(source)}
-    return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped)
+    groups = split_entries(source, groups)
+    return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped, tuple(notes))
+
+
+def _pointwise(compiled: CompiledModel, tree: xr.DataTree, notes: list[CompileError]) -> Groups:
+    terms = compiled.pointwise()
+    notes += [] if terms.note is None else [terms.note]
+    return pointwise(terms.function, terms.likelihoods, terms.priors, _positions(compiled, tree))
 
 
 def _prior(source: Model, draws: int, seed: int, loops: Loops) -> Groups:

@@ -69,6 +69,10 @@ class MissingLoweringError(CompileError):
     """A primitive without a lowering; the model still runs with ``engine: autograd``."""
 
 
+class TooLargeError(CompileError):
+    """A density whose machine code would take too long to make; it still runs with ``engine: autograd``."""
+
+
 class SamplingError(ExmcError):
     """A chain that cannot go on: no valid starting point, a flat posterior, a failing density."""
 

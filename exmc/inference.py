@@ -27,6 +27,7 @@ from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.dataset import build_datatree
+from exmc.trace.kept import split_entries
 from exmc.trace.schema import schema_of
 
 
@@ -89,7 +90,9 @@ def sample(
     tree = build_datatree(schema, groups, attributes)
     prior_draws = 500 if predictive else 0
     derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
-    return build_datatree(schema, groups | derived.groups, attributes | {"skipped_groups": derived.skipped})
+    notes = [str(note) for note in (*compiled.notes, *derived.notes)]
+    attributes |= {"skipped_groups": derived.skipped, "notes": notes}
+    return build_datatree(schema, groups | derived.groups, attributes)
 
 
 def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None = None) -> xr.DataTree:
@@ -104,7 +107,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
     if drawn.skipped:
         raise SamplingError(f"there are no draws from the prior: {drawn.skipped}")
     schema = schema_of(source, rewritten, layout_of(rewritten), options.draws, 0, 1)
-    return build_datatree(schema, {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive})
+    groups = split_entries(source, {"prior": drawn.prior, "prior_predictive": drawn.prior_predictive})
+    return build_datatree(schema, groups)
 
 
 def _built(model: Model | Builder) -> Model:

@@ -3,6 +3,9 @@
 autograd lacks some of these and differentiates others badly (``0 * inf`` is NaN, ``1 - expit(x)`` is 0 beyond 37,
 the derivative of ``where`` keeps the broadcast shape). Here every derivative is itself made of primitives, so that it
 can be recorded and differentiated again, and sums over broadcast axes. None of them warns, at poles either.
+
+"Within N ulps" is the largest error, in units in the last place of the result, by numpy and in machine code, against
+50 digits on extreme arguments (tests/conformance/test_precision.py).
 """
 
 from __future__ import annotations
@@ -16,6 +19,8 @@ import scipy.special
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast_f
 
+from exmc.stirling import log_beta
+
 Array = Any
 """A number, a numpy array or an autograd box around one."""
 
@@ -26,6 +31,8 @@ _SQRT_2 = 1.4142135623730951
 _TWO_OVER_SQRT_PI = 1.1283791670955126
 _SQRT_2_OVER_PI = 0.7978845608028654
 _INV_SQRT_2_PI = 0.3989422804014327
+_SQRT_2_PI = 2.5066282746310002
+_HALF_SQRT_PI = 0.886226925452758
 _LOG_2 = 0.6931471805599453
 
 
@@ -90,7 +97,7 @@ xdivy: Elementwise = _define(
 
 xlogy: Elementwise = _define(
     "xlogy",
-    "``x * log(y)``, and 0 where x is 0.",
+    "``x * log(y)``, and 0 where x is 0. Within 2 ulps.",
     scipy.special.xlogy,
     lambda g, ans, x, y: xlogy(g, y),
     lambda g, ans, x, y: xdivy(g * x, y),
@@ -98,7 +105,7 @@ xlogy: Elementwise = _define(
 
 xlog1py: Elementwise = _define(
     "xlog1py",
-    "``x * log1p(y)``, and 0 where x is 0.",
+    "``x * log1p(y)``, and 0 where x is 0. Within 3 ulps.",
     scipy.special.xlog1py,
     lambda g, ans, x, y: xlog1py(g, y),
     lambda g, ans, x, y: xdivy(g * x, 1.0 + y),
@@ -121,7 +128,7 @@ def _log1mexp(x: Array) -> Array:
 
 expit: Elementwise = _define(
     "expit",
-    "The logistic function ``1 / (1 + exp(-x))``.",
+    "The logistic function ``1 / (1 + exp(-x))``. Within 3 ulps.",
     scipy.special.expit,
     # ans * (1 - ans) would be 0 beyond x = 37.
     lambda g, ans, x: g * (ans * expit(-x)),
@@ -129,14 +136,14 @@ expit: Elementwise = _define(
 
 logit: Elementwise = _define(
     "logit",
-    "``log(x / (1 - x))`` for x in [0, 1].",
+    "``log(x / (1 - x))`` for x in [0, 1]. Within 2 ulps.",
     scipy.special.logit,
     lambda g, ans, x: xdivy(g, x * (1.0 - x)),
 )
 
 softplus: Elementwise = _define(
     "softplus",
-    "``log(1 + exp(x))`` without overflow.",
+    "``log(1 + exp(x))`` without overflow. Within 2 ulps.",
     # numpy's logaddexp, but quiet at NaN.
     lambda x: numpy.maximum(x, 0.0) + numpy.log1p(numpy.exp(-numpy.abs(x))),
     lambda g, ans, x: g * expit(x),
@@ -144,14 +151,14 @@ softplus: Elementwise = _define(
 
 log_expit: Elementwise = _define(
     "log_expit",
-    "``log(expit(x))`` without underflow.",
+    "``log(expit(x))`` without underflow. Within 2 ulps.",
     scipy.special.log_expit,
     lambda g, ans, x: g * expit(-x),
 )
 
 log1mexp: Elementwise = _define(
     "log1mexp",
-    "``log(1 - exp(x))`` for x <= 0.",
+    "``log(1 - exp(x))`` for x <= 0. Within 1 ulps.",
     _log1mexp,
     # 1 - exp(x) is exp(ans); the quotient is -inf at x = 0 and -0.0 at -inf, never inf / inf.
     lambda g, ans, x: -xdivy(g * np.exp(x), np.exp(ans)),
@@ -160,22 +167,32 @@ log1mexp: Elementwise = _define(
 
 # --- Gamma and beta functions ------------------------------------------------------------------------------------
 
+_SMALLEST_NORMAL = 2.2250738585072014e-308
+
+
+def _gammaln(x: Array) -> Array:
+    # scipy's is infinite below the normal range.
+    size = numpy.abs(x)
+    tiny = (size < _SMALLEST_NORMAL) & (size > 0.0)
+    return numpy.where(tiny, -numpy.log(numpy.where(tiny, size, 1.0)), scipy.special.gammaln(x))
+
+
 gammaln: Elementwise = _define(
     "gammaln",
-    "The logarithm of the absolute value of the gamma function.",
-    scipy.special.gammaln,
+    "The logarithm of the absolute value of the gamma function. Within 26 ulps of max(1, |result|).",
+    _gammaln,
     lambda g, ans, x: g * digamma(x),
 )
 
 digamma: Elementwise = _define(
     "digamma",
-    "The derivative of `gammaln`.",
+    "The derivative of `gammaln`. Within 5 ulps of max(1, |result|).",
     scipy.special.digamma,
     lambda g, ans, x: g * trigamma(x),
 )
 
-# Only a third derivative of `gammaln` meets this one, so it has no row of its own. autograd.scipy has it too, but takes
-# half a second to import.
+# Only a fourth derivative of `gammaln` meets this one, so it has no row of its own. autograd.scipy has it too, but
+# takes half a second to import.
 polygamma: Elementwise = _define(
     "polygamma",
     "The derivative of order n + 1 of `gammaln`, for an integer n.",
@@ -186,15 +203,37 @@ polygamma: Elementwise = _define(
 
 trigamma: Elementwise = _define(
     "trigamma",
-    "The derivative of `digamma`.",
+    "The derivative of `digamma`. Within 4 ulps.",
     lambda x: scipy.special.polygamma(1, x),
-    lambda g, ans, x: g * polygamma(2, x),
+    lambda g, ans, x: g * tetragamma(x),
 )
 
 
-def betaln(a: Array, b: Array) -> Array:
-    """The logarithm of the beta function for positive a and b, composed of `gammaln`."""
-    return gammaln(a) + gammaln(b) - gammaln(a + b)
+tetragamma: Elementwise = _define(
+    "tetragamma",
+    "The derivative of `trigamma`. Within 5 ulps.",
+    lambda x: scipy.special.polygamma(2, x),
+    lambda g, ans, x: g * polygamma(3, x),
+)
+
+
+def betaln_text(a: Array, b: Array) -> Array:
+    """`betaln` written in functions that machine code has."""
+    return log_beta(a, b, gammaln)
+
+
+def _betaln(a: Array, b: Array) -> Array:
+    with numpy.errstate(all="ignore"):
+        return betaln_text(numpy.asarray(a, dtype=float), numpy.asarray(b, dtype=float))
+
+
+betaln: Elementwise = _define(
+    "betaln",
+    "The logarithm of the beta function for positive a and b. Within 7 ulps of max(1, |result|).",
+    _betaln,
+    lambda g, ans, a, b: g * (digamma(a) - digamma(a + b)),
+    lambda g, ans, a, b: g * (digamma(b) - digamma(a + b)),
+)
 
 
 def _times(g: Array, slope: Array) -> Array:
@@ -204,7 +243,7 @@ def _times(g: Array, slope: Array) -> Array:
 
 gammainc: Elementwise = _define(
     "gammainc",
-    "The regularised lower incomplete gamma function P(a, x); differentiable in x.",
+    "The regularised lower incomplete gamma function P(a, x); differentiable in x. Within 480 ulps.",
     scipy.special.gammainc,
     _unavailable("gammainc", "a"),
     lambda g, ans, a, x: _times(g, np.exp(xlogy(a - 1.0, x) - x - gammaln(a))),
@@ -212,7 +251,7 @@ gammainc: Elementwise = _define(
 
 gammaincc: Elementwise = _define(
     "gammaincc",
-    "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x); differentiable in x.",
+    "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x); differentiable in x. Within 377 ulps.",
     scipy.special.gammaincc,
     _unavailable("gammaincc", "a"),
     lambda g, ans, a, x: _times(-g, np.exp(xlogy(a - 1.0, x) - x - gammaln(a))),
@@ -220,7 +259,7 @@ gammaincc: Elementwise = _define(
 
 betainc: Elementwise = _define(
     "betainc",
-    "The regularised incomplete beta function I_x(a, b); differentiable in x.",
+    "The regularised incomplete beta function I_x(a, b); differentiable in x. Within 11047 ulps.",
     scipy.special.betainc,
     _unavailable("betainc", "a"),
     _unavailable("betainc", "b"),
@@ -232,35 +271,49 @@ betainc: Elementwise = _define(
 
 erf: Elementwise = _define(
     "erf",
-    "The error function.",
+    "The error function. Within 2 ulps.",
     scipy.special.erf,
     lambda g, ans, x: g * (_TWO_OVER_SQRT_PI * np.exp(-x * x)),
 )
 
 erfc: Elementwise = _define(
     "erfc",
-    "``1 - erf(x)`` without cancellation.",
+    "``1 - erf(x)`` without cancellation. Within 26 ulps.",
     scipy.special.erfc,
     lambda g, ans, x: g * (-_TWO_OVER_SQRT_PI * np.exp(-x * x)),
 )
 
 erfcx: Elementwise = _define(
     "erfcx",
-    "``exp(x**2) * erfc(x)`` without underflow for large x; its own derivative cancels there.",
+    "``exp(x**2) * erfc(x)`` without underflow for large x; its own derivative cancels there. Within 143 ulps.",
     scipy.special.erfcx,
     lambda g, ans, x: g * (2.0 * x * ans - _TWO_OVER_SQRT_PI),
 )
 
 ndtr: Elementwise = _define(
     "ndtr",
-    "The standard normal distribution function.",
+    "The standard normal distribution function. Within 353 ulps.",
     scipy.special.ndtr,
     lambda g, ans, x: g * (_INV_SQRT_2_PI * np.exp(-0.5 * x * x)),
 )
 
+ndtri: Elementwise = _define(
+    "ndtri",
+    "The inverse of `ndtr`, for probabilities in [0, 1]. Within 2 ulps.",
+    scipy.special.ndtri,
+    lambda g, ans, x: g * (_SQRT_2_PI * np.exp(0.5 * ans * ans)),
+)
+
+erfinv: Elementwise = _define(
+    "erfinv",
+    "The inverse of `erf`, for numbers in [-1, 1]. Within 2 ulps.",
+    scipy.special.erfinv,
+    lambda g, ans, x: g * (_HALF_SQRT_PI * np.exp(ans * ans)),
+)
+
 log_ndtr: Elementwise = _define(
     "log_ndtr",
-    "The logarithm of `ndtr`, finite far into the left tail.",
+    "The logarithm of `ndtr`, finite far into the left tail. Within 353 ulps.",
     scipy.special.log_ndtr,
     # Density over probability as one scaled function: exp(log density - ans) loses x**2 ulps in the left tail.
     lambda g, ans, x: g * xdivy(_SQRT_2_OVER_PI, erfcx(x * (-1.0 / _SQRT_2))),
@@ -268,11 +321,31 @@ log_ndtr: Elementwise = _define(
 
 stdtr: Elementwise = _define(
     "stdtr",
-    "The standard Student t distribution function with `nu` degrees of freedom at t; differentiable in t.",
+    "The Student t distribution function with `nu` degrees of freedom at t; differentiable in t. Within 10 ulps.",
     scipy.special.stdtr,
     _unavailable("stdtr", "nu"),
     lambda g, ans, nu, t: (
         g * np.exp(-0.5 * (nu + 1.0) * np.log1p(t * t / nu) - 0.5 * np.log(nu) - betaln(0.5 * nu, 0.5))
+    ),
+)
+
+
+# --- Bessel functions ----------------------------------------------------------------------------------------------
+
+i0e: Elementwise = _define(
+    "i0e",
+    "``exp(-|x|) * I_0(x)``, the scaled modified Bessel function. Within 5 ulps.",
+    scipy.special.i0e,
+    lambda g, ans, x: g * (i1e(x) - np.sign(x) * ans),
+)
+
+i1e: Elementwise = _define(
+    "i1e",
+    "``exp(-|x|) * I_1(x)``, the scaled modified Bessel function. Within 4 ulps.",
+    scipy.special.i1e,
+    # I_1(x) / x is 1/2 at 0.
+    lambda g, ans, x: (
+        g * (i0e(x) - np.sign(x) * ans - select(np.equal(x, 0.0), 0.5, ans / select(np.equal(x, 0.0), 1.0, x)))
     ),
 )
 
@@ -292,6 +365,7 @@ SPECIAL: dict[str, Elementwise] = {
         gammaln,
         digamma,
         trigamma,
+        tetragamma,
         gammainc,
         gammaincc,
         betainc,
@@ -299,8 +373,12 @@ SPECIAL: dict[str, Elementwise] = {
         erfc,
         erfcx,
         ndtr,
+        ndtri,
+        erfinv,
         log_ndtr,
         stdtr,
+        i0e,
+        i1e,
     )
 }
 """Every primitive of this module by name; the compiler has one lowering per row."""

@@ -53,6 +53,14 @@ def _interval(value: Array, low: Array, high: Array) -> BoolArray:
     return numpy.asarray(_real(value) & (numpy.asarray(value) >= low) & (numpy.asarray(value) <= high))
 
 
+def _lower_bounded(value: Array, low: Array) -> BoolArray:
+    return numpy.asarray(_real(value) & (numpy.asarray(value) >= low))
+
+
+def _angle(value: Array) -> BoolArray:
+    return _interval(value, -numpy.pi, numpy.pi)
+
+
 def _unit_interval(value: Array) -> BoolArray:
     return _interval(value, 0.0, 1.0)
 
@@ -61,8 +69,20 @@ def _open_unit_interval(value: Array) -> BoolArray:
     return numpy.asarray((numpy.asarray(value) > 0.0) & (numpy.asarray(value) < 1.0))
 
 
+def _integer(value: Array) -> BoolArray:
+    return numpy.asarray(_real(value) & (numpy.floor(value) == value))
+
+
+def _integer_range(value: Array, low: Array, high: Array) -> BoolArray:
+    return numpy.asarray(_integer(value) & _interval(value, low, high))
+
+
+def _positive_integer(value: Array) -> BoolArray:
+    return numpy.asarray(_integer(value) & _positive(value))
+
+
 def _nonnegative_integer(value: Array) -> BoolArray:
-    return numpy.asarray(_nonnegative(value) & (numpy.floor(value) == value))
+    return numpy.asarray(_integer(value) & _nonnegative(value))
 
 
 def _integer_interval(value: Array, high: Array) -> BoolArray:
@@ -79,6 +99,11 @@ NONNEGATIVE = Support("nonnegative", "a number that is not negative", _nonnegati
 UNIT_INTERVAL = Support("unit_interval", "a number between 0 and 1", _unit_interval)
 OPEN_UNIT_INTERVAL = Support("open_unit_interval", "a number strictly between 0 and 1", _open_unit_interval)
 INTERVAL = Support("interval", "a number within its bounds", _interval)
+LOWER_BOUNDED = Support("lower_bounded", "a number that is not below its bound", _lower_bounded)
+ANGLE = Support("angle", "an angle between -pi and pi", _angle)
+INTEGER = Support("integer", "an integer", _integer, True)
+POSITIVE_INTEGER = Support("positive_integer", "a positive integer", _positive_integer, True)
+INTEGER_RANGE = Support("integer_range", "an integer within its bounds", _integer_range, True)
 NONNEGATIVE_INTEGER = Support("nonnegative_integer", "0 or a positive integer", _nonnegative_integer, True)
 INTEGER_INTERVAL = Support("integer_interval", "an integer from 0 to its bound", _integer_interval, True)
 BOOLEAN = Support("boolean", "0 or 1", _boolean, True)
@@ -92,6 +117,11 @@ SUPPORTS: dict[str, Support] = {
         UNIT_INTERVAL,
         OPEN_UNIT_INTERVAL,
         INTERVAL,
+        LOWER_BOUNDED,
+        ANGLE,
+        INTEGER,
+        POSITIVE_INTEGER,
+        INTEGER_RANGE,
         NONNEGATIVE_INTEGER,
         INTEGER_INTERVAL,
         BOOLEAN,
@@ -169,6 +199,30 @@ def _log_jacobian_of_interval(unconstrained: Array, low: Array, high: Array) -> 
     return np.log(high - low) + _log_jacobian_of_expit(unconstrained)
 
 
+def _constrain_above(unconstrained: Array, low: Array) -> Array:
+    return low + np.exp(unconstrained)
+
+
+def _unconstrain_above(constrained: Array, low: Array) -> Array:
+    return np.log(constrained - low)
+
+
+def _log_jacobian_above(unconstrained: Array, low: Array) -> Array:
+    return unconstrained + 0.0 * low
+
+
+def _constrain_to_angle(unconstrained: Array) -> Array:
+    return _constrain_to_interval(unconstrained, -numpy.pi, numpy.pi)
+
+
+def _unconstrain_from_angle(constrained: Array) -> Array:
+    return _unconstrain_from_interval(constrained, -numpy.pi, numpy.pi)
+
+
+def _log_jacobian_of_angle(unconstrained: Array) -> Array:
+    return _log_jacobian_of_interval(unconstrained, -numpy.pi, numpy.pi)
+
+
 IDENTITY = Transform("identity", (REAL,), _same, _same, _log_jacobian_of_identity)
 LOG = Transform("log", (POSITIVE, NONNEGATIVE), _exp, _log, _same)
 SOFTPLUS = Transform("softplus", (POSITIVE, NONNEGATIVE), softplus, _inverse_softplus, log_expit)
@@ -176,8 +230,10 @@ LOGIT = Transform("logit", (UNIT_INTERVAL, OPEN_UNIT_INTERVAL), expit, logit, _l
 SCALED_LOGIT = Transform(
     "interval", (INTERVAL,), _constrain_to_interval, _unconstrain_from_interval, _log_jacobian_of_interval
 )
+LOWER_BOUND = Transform("lower_bound", (LOWER_BOUNDED,), _constrain_above, _unconstrain_above, _log_jacobian_above)
+ANGULAR = Transform("angular", (ANGLE,), _constrain_to_angle, _unconstrain_from_angle, _log_jacobian_of_angle)
 
 TRANSFORMS: dict[str, Transform] = {
-    transform.name: transform for transform in (IDENTITY, LOG, SOFTPLUS, LOGIT, SCALED_LOGIT)
+    transform.name: transform for transform in (IDENTITY, LOG, SOFTPLUS, LOGIT, SCALED_LOGIT, LOWER_BOUND, ANGULAR)
 }
 """Every transform by name."""

@@ -10,6 +10,7 @@ from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.options import SamplerOptions
 from pipelines.building import build_model
 from pipelines.config import Config
+from pipelines.sizes import check_sizes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,9 @@ class Checked:
 
 def check_config(config: Config) -> Checked:
     """Build and rewrite the model of `config`; raises `LocatedError` for whatever is wrong with it."""
-    return Checked(config, sampler_options(config), rewrite_located(build(config), config))
+    options, source = sampler_options(config), build(config)
+    check_sizes(source, options, config)
+    return Checked(config, options, rewrite_located(source, config))
 
 
 def build(config: Config) -> Model:

@@ -12,7 +12,7 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Worker, WorkerPlugin
 from threadpoolctl import threadpool_limits
 
 from exmc.errors import ClusterError
@@ -44,12 +44,15 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
         stack.enter_context(_quiet_logs())
         stack.enter_context(dask.config.set(_SCHEDULER))
         if isinstance(cluster, RemoteCluster):
-            yield stack.enter_context(_client(cluster.address, cluster.timeout_seconds))
+            client = stack.enter_context(_client(cluster.address, cluster.timeout_seconds))
+            client.register_plugin(OneBlasThread())
+            yield client
             return
         if isinstance(cluster, FactoryCluster):
             started = stack.enter_context(_from_factory(cluster))
             client = stack.enter_context(_client(started, cluster.timeout_seconds))
             _await_workers(client, cluster)
+            client.register_plugin(OneBlasThread())
             yield client
             return
         if not cluster.processes:
@@ -59,6 +62,22 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
         with _interrupts_blocked():
             started = stack.enter_context(_start_local(cluster, chains))
         yield stack.enter_context(_client(started, 30.0))
+
+
+class OneBlasThread(WorkerPlugin):
+    """Gives BLAS one thread on every worker there is and will be, whoever starts it.
+
+    The last bits of a matrix product depend on the number of threads. It is set for the worker's life: runs may share
+    it. Within a task it would come too late: OpenBLAS heeds the main thread only, which a worker's plugins run in.
+    """
+
+    name = "exmc-one-blas-thread"
+    idempotent = True
+
+    def setup(self, worker: Worker) -> None:
+        """Called once on each worker."""
+        del worker
+        threadpool_limits(limits=1)
 
 
 def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:

@@ -8,14 +8,15 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError
-from pipelines.cli import INTERRUPTED, MISUSED, stopped_at_once
+import exmc
+from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError, StoreError
+from pipelines.cli import FAILED, INTERRUPTED, MISUSED, PASSED, discard_output, stopped_at_once
 
 if TYPE_CHECKING:
     from pipelines.checking import Checked
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take
 # seconds to import, which `exmc --help` and an error in a config must not cost.
 
-PASSED, FAILED, DOUBTFUL = 0, 1, 3
+DOUBTFUL = 3
 
 app = typer.Typer(
     name="exmc",
@@ -32,9 +33,24 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     no_args_is_help=True,
-    help="Bayesian inference as a task graph. Exit status: 0 passed, 3 finished but diagnostics failed, 1 failed, "
-    "2 bad command or config.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"exmc {exmc.__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Bayesian inference as a task graph. Exit status: 0 passed, 3 finished but diagnostics failed, 1 failed, 2 bad
+    command or config."""
+
 
 ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file.")]
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="A run directory.")]
@@ -85,10 +101,11 @@ def resume(
         _require_run(directory)
         scene.directory = Path(directory)
         with stopped_at_once():
+            from pipelines.config import parse_cluster
+            from pipelines.places import Places
             from pipelines.run import read_plan, resume
-            from pipelines.sections import RemoteCluster
         plan, _ = read_plan(Path(directory))
-        cluster = RemoteCluster(address=scheduler) if scheduler else None
+        cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
         with _listener(plan.label, plan.options, quiet or as_json) as on_event:
             result = resume(directory, on_event, cluster)
         return _conclude(result, quiet, as_json)
@@ -107,7 +124,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
         options = checked.options
-        print(
+        _say(
             f"{config}: valid. {layout_of(model).dimension} free parameters in {len(source.free)} variables; observed: "
             f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
         )
@@ -130,7 +147,7 @@ def explain(
         from exmc.rewrite.run import report_text
 
         checked = _checked(config, None, set_ or [])
-        print(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
+        _say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
         return PASSED
 
     return _guarded(action, debug)
@@ -138,15 +155,15 @@ def explain(
 
 @app.command()
 def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -> int:
-    """Summarise the draws in DIR, finished or not, and judge them."""
+    """Summarise the draws in DIR and judge them; those of an unfinished run are shown, and never pass."""
 
     def action(scene: Scene) -> int:
         _require_run(directory)
         with stopped_at_once():
             from exmc.trace.store import RunStore
             from pipelines.stages import judge
-        found = judge(RunStore.open(directory).read())
-        print(json.dumps(found.values) if as_json else found.text)
+        found = judge(RunStore.open(directory))
+        _say(json.dumps(found.values) if as_json else found.text)
         return PASSED if found.passed else DOUBTFUL
 
     return _guarded(action, debug)
@@ -168,9 +185,48 @@ def compare(
             from exmc.diagnostics.compare import compare as rank
             from exmc.diagnostics.text import comparison_document, comparison_text
             from exmc.trace.store import RunStore
-        ranking = rank({d: RunStore.open(d).read() for d in directories}, method)
-        print(json.dumps(comparison_document(ranking)) if as_json else comparison_text(ranking))
+            from pipelines.standing import unfinished
+        stores = {d: RunStore.open(d) for d in directories}
+        for store in stores.values():
+            if standing := unfinished(store):
+                raise StoreError(standing, remedy="Finished runs can be compared.")
+        ranking = rank({d: store.read(loaded=False) for d, store in stores.items()}, method)
+        _say(json.dumps(comparison_document(ranking)) if as_json else comparison_text(ranking))
         return PASSED
+
+    return _guarded(action, debug)
+
+
+@app.command()
+def sbc(
+    config: ConfigFile,
+    replications: Annotated[int, typer.Option("--replications", min=10, help="How many times to simulate.")] = 100,
+    out: Out = None,
+    set_: Set = None,
+    scheduler: Scheduler = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Calibrate CONFIG by simulation: fit data drawn from its prior, and test whether the truth's ranks are uniform."""
+
+    def action(scene: Scene) -> int:
+        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
+        with stopped_at_once():
+            from pipelines.config import with_out
+            from pipelines.sbc import PICTURE, ZARR, calibrate
+            from pipelines.terminal import counting
+        if out is None:
+            # A calibration of a config is another thing than its run.
+            checked = replace(checked, config=with_out(checked.config, f"{checked.config.out}-sbc"))
+        with counting(f"{checked.config.name}: replications", replications, quiet or as_json) as on_done:
+            verdict = calibrate(checked, replications, on_done)
+        if as_json:
+            print(json.dumps([row._asdict() | {"passed": row.passed} for row in verdict.rows]))
+        else:
+            folder = _shown(verdict.directory)
+            print(f"{verdict.text}\n\nThe ranks are in {folder}/{ZARR}, their picture is {folder}/{PICTURE}.")
+        return PASSED if verdict.passed else DOUBTFUL
 
     return _guarded(action, debug)
 
@@ -208,16 +264,27 @@ def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
             "directory": directory, "store": zarr, "passed": diagnosed.passed,
             "failed_chains": {str(chain): why for chain, why in result.failed.items()},
         }  # fmt: skip
-        print(json.dumps(values))
+        _say(json.dumps(values))
     elif not quiet or not diagnosed.passed:
-        print(diagnosed.text.rstrip())
+        _say(diagnosed.text.rstrip())
     for chain, why in result.failed.items():
         print(f"CHAIN {chain} FAILED and is left out: {why}", file=sys.stderr)
     if not (quiet or as_json):
         for group, why in diagnosed.skipped.items():
-            print(f"Without {group}: {why}")
-        print(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
+            _say(f"Without {group}: {why}")
+        _say(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
     return PASSED if diagnosed.passed and not result.failed else DOUBTFUL
+
+
+def _say(text: str, end: str = "\n") -> None:
+    """Print on stdout, now: that it cannot be written is then known here."""
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        discard_output()
+        raise ExmcError(f"the output cannot be written: {error.strerror or error}.") from error
 
 
 def _shown(path: Path) -> str:
@@ -239,8 +306,8 @@ def _guarded(action: Callable[[Scene], int], debug: bool) -> int:
         print(f"exmc: stopped.{_how_to_go_on(scene.directory)}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it closes stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read our output has seen enough.
+        discard_output()
         return PASSED
     except OSError as error:
         # Files and folders that cannot be read or written: a matter of the machine, not of exmc.

@@ -18,6 +18,7 @@ from pipelines.validation import parse_section, require_mapping, shown, unknown_
 from pipelines.yaml_lines import LARGEST, read_yaml, write_yaml
 
 SECTIONS = ("name", "model", "sampler", "cluster", "run")
+_ADDRESS = re.compile(r"([a-z]+://)?\S+:[0-9]+(/\S*)?\Z|inproc://\S+\Z")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 
 
@@ -87,6 +88,8 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
         sampler = sampler.model_copy(update={"seed": secrets.randbits(32)})
     cluster = parse_cluster(values.get("cluster"), places)
     run = parse_section(RunSection, values.get("run") or {}, places, ("run",))
+    if run.out is not None and (not run.out or "\0" in run.out):
+        raise places.error(f"{shown(run.out)} is no path.", ("run", "out"), "Name a directory.")
     if run.min_chains is not None and run.min_chains > sampler.chains:
         message = f"{run.min_chains} chains must finish, but there are {sampler.chains}."
         raise places.error(message, ("run", "min_chains"), "Lower it, or raise sampler.chains.")
@@ -202,6 +205,10 @@ def parse_cluster(raw: Any, places: Places) -> Cluster:
     kind = CLUSTERS[chosen[0]] if chosen else LocalCluster
     also = [] if chosen else list(CLUSTERS)
     section = parse_section(kind, raw, places, where, also)
+    address = getattr(section, "address", None)
+    if address is not None and not _ADDRESS.match(address):
+        remedy = "Write host:port or tls://host:port, as the scheduler prints it."
+        raise places.error(f"{shown(address)} is no address of a scheduler.", (*where, "address"), remedy)
     target = getattr(section, "factory", None)
     if target is not None and not (target.count(".") >= 1 and all(p.isidentifier() for p in target.split("."))):
         raise places.error(f"{shown(target)} names no class.", (*where, "factory"), "Write package.module.Class.")

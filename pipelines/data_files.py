@@ -89,6 +89,8 @@ class DataFiles:
         return Labels(labels, table.digest or hashlib.sha256(repr(labels).encode()).hexdigest())
 
     def _table(self, path: str) -> Table:
+        if "\0" in path:
+            raise DataError(f"{path!r} is no path.", where=("path",))
         location = self.resolve(path)
         if location not in self.tables:
             self.tables[location] = read_table(location, path)

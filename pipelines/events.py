@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 from exmc.sampling.progress import Receipt
 
-Kind: TypeAlias = Literal["started", "stage", "segment", "note", "chain_failed", "stopped", "finished"]
+Kind: TypeAlias = Literal["started", "stage", "segment", "note", "worker_lost", "chain_failed", "stopped", "finished"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,7 @@ class Event:
     kind
         ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``segment``: see `receipt`.
         ``chain_failed``: chain `chain`, for the reason in `message`. ``note``: what the user should
-        know, in `message`.
+        know, in `message`. ``worker_lost``: which one, in `message`; its work is done again.
     """
 
     kind: Kind

@@ -7,7 +7,8 @@ import secrets
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
@@ -21,6 +22,7 @@ from exmc.trace.journal import Journal
 from pipelines import stages
 from pipelines.events import Event, Listener
 from pipelines.plan import STOP, Plan
+from pipelines.processors import mixed_note, processors
 from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
 from pipelines.stages import Diagnosed
@@ -36,8 +38,18 @@ class StoppedError(ExmcError):
     """A run that was stopped on request; it can be resumed."""
 
 
-def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Diagnosed:
-    """Run `plan`, whose run directory exists, to its end.
+def _unlocated(error: ExmcError) -> ExmcError:
+    return error
+
+
+def follow(
+    client: Client,
+    plan: Plan,
+    on_event: Listener,
+    started: float,
+    locate: Callable[[ExmcError], ExmcError] = _unlocated,
+) -> Diagnosed:
+    """Run `plan`, whose run directory exists, to its end; `locate` says where in the config a note belongs.
 
     Every completion is pushed here by the scheduler; the chain's next segment is then submitted. Ctrl-C while chains
     draw asks them to stop, waits until what they have drawn is committed and raises `StoppedError`; a second one, or
@@ -52,9 +64,10 @@ def follow(client: Client, plan: Plan, on_event: Listener, started: float) -> Di
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    run = _Following(client, plan, on_event, started)
+    run = _Following(client, plan, on_event, started, locate)
     try:
         with _stopped_by_interrupt(run):
+            run.watch_workers()
             run.prepare()
             run.sample()
             return run.diagnose()
@@ -74,10 +87,13 @@ class _Following:
     plan: Plan
     on_event: Listener
     started: float
+    locate: Callable[[ExmcError], ExmcError]
     futures: dict[str, Future[Any]] = field(default_factory=dict)
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
     told: bool = False
+    # Filled by the client's own thread.
+    lost_workers: deque[str] = field(default_factory=deque)
     drawing: bool = False
     # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
     token: str = field(default_factory=lambda: secrets.token_hex(2))
@@ -104,8 +120,25 @@ class _Following:
         """Iterates over futures in the order in which they finish, as the scheduler says so; more can be added."""
         return as_completed(list(futures), loop=self.client.loop)  # type: ignore[no-untyped-call]
 
+    def watch_workers(self) -> None:
+        """Note each worker that goes without having been asked to."""
+
+        def handler(event: tuple[float, Any]) -> None:
+            _, message = event
+            if isinstance(message, dict) and message.get("action") == "remove-worker" and not message.get("expected"):
+                self.lost_workers.append(str(message["worker"]))
+
+        self.client.subscribe_topic("all", handler)  # type: ignore[no-untyped-call]
+
+    def tell_lost_workers(self) -> None:
+        while self.lost_workers:
+            message = f"the worker {self.lost_workers.popleft()} was lost; what it was doing is done again"
+            self.tell(Event(kind="worker_lost", seconds=self.elapsed(), message=message))
+
     def forget(self) -> None:
         """Release every task, so that the scheduler drops what has not begun."""
+        with contextlib.suppress(Exception):
+            self.client.unsubscribe_topic("all")  # type: ignore[no-untyped-call]
         with contextlib.suppress(Exception):
             self.client.cancel(list(self.futures.values()), force=True)  # type: ignore[no-untyped-call]
         self.futures.clear()
@@ -120,9 +153,10 @@ class _Following:
         for future in self.completions(built, rewritten, compiled):
             self.result(future)
             self.stage_done(names[future.key])
-        note = self.result(next(self.completions(self.submit("note", stages.note_on, compiled))))
-        if note:
-            self.tell(Event(kind="note", seconds=self.elapsed(), message=note))
+        self.tell_notes(self.result(next(self.completions(self.submit("note", stages.notes_on, compiled)))))
+        other = self.result(next(self.completions(self.submit("processor", stages.processor_note, self.plan))))
+        if other:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=other))
 
     def await_worker(self) -> None:
         """Return once the cluster has a worker. Tasks are waiting by now, which is what lets an adaptive one grow."""
@@ -150,6 +184,7 @@ class _Following:
         while waiting:
             future = next(completions)
             self.tell_stopping()
+            self.tell_lost_workers()
             task = waiting.pop(str(future.key))
             outcome: Outcome = self.result(future)
             following = self.schedule.after(outcome)
@@ -163,6 +198,9 @@ class _Following:
         if not self.schedule.complete:
             raise self.unfinished()
         self.stage_done("sample")
+        drawn_on = processors(self.plan.path)
+        if len(drawn_on) > 1:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=mixed_note(drawn_on)))
 
     def replay(self, journal: Journal, chain: int) -> SegmentTask | None:
         """The first segment of `chain` that is not committed, or None if all are; a new run has none committed."""
@@ -199,7 +237,9 @@ class _Following:
         """Derive the remaining groups, finalise the store and judge the draws."""
         future = self.submit("diagnose", stages.diagnose_run, self.plan, self.futures["compile"])
         next(self.completions(future))
+        self.tell_lost_workers()
         found: Diagnosed = self.result(future)
+        self.tell_notes(found.notes)
         self.stage_done("diagnose")
         return found
 
@@ -244,6 +284,11 @@ class _Following:
         self.tell(Event(kind="stage", seconds=self.elapsed(), stage=stage, took=now - self.stage_began))
         self.stage_began = now
 
+    def tell_notes(self, notes: tuple[ExmcError, ...]) -> None:
+        """Say what is slow, and where in the config that comes from."""
+        for note in notes:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=str(self.locate(note))))
+
     def tell(self, event: Event) -> None:
         self.on_event(event)
 
@@ -273,6 +318,29 @@ class _Following:
                 remedy=f"Tracebacks: {self.plan.directory}/state/chain-*/failed.json",
             )
         return self.stopped()
+
+
+def for_each(
+    client: Client, label: str, function: Callable[..., Any], shared: Any, items: Iterable[Any], retries: int
+) -> Iterator[Any]:
+    """What ``function(shared, item)`` returns for each of `items`, a task each, in the order in which they finish.
+
+    Raises what a task raised, and `ClusterError` if the cluster is lost.
+    """
+    token = secrets.token_hex(2)
+    sent = client.scatter(shared, hash=False)  # type: ignore[no-untyped-call]
+    futures = [
+        client.submit(function, sent, item, key=f"exmc-{label}-{token}-{item}", pure=False, retries=retries)
+        for item in items
+    ]
+    try:
+        for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
+            yield future.result()
+    except _CONNECTION_LOST as error:
+        raise ClusterError("the connection to the scheduler was lost.", remedy="What is done is kept.") from error
+    finally:
+        with contextlib.suppress(Exception):
+            client.cancel(futures, force=True)  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager

@@ -23,7 +23,7 @@ STOP = "state/stop"
 LOCK = "state/driver.lock"
 PLAN = "state/plan.json"
 
-_DECISIVE = ("exmc", "numpy", "scipy", "autograd", "numba", "llvmlite")
+_DECISIVE = ("exmc", "numpy", "scipy", "autograd", "llvmlite")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -29,7 +30,7 @@ from pipelines.cluster import connect
 from pipelines.config import Config, config_text, load_config, parse_cluster, resolved, with_out
 from pipelines.events import Event, Listener
 from pipelines.graph import follow
-from pipelines.places import Places
+from pipelines.places import LocatedError, Places
 from pipelines.plan import (
     CONFIG,
     EVENTS,
@@ -44,6 +45,7 @@ from pipelines.plan import (
     versions,
 )
 from pipelines.sections import Cluster
+from pipelines.sizes import existing_parent
 from pipelines.stages import Diagnosed
 
 
@@ -97,13 +99,15 @@ def start(checked: Checked, on_event: Listener) -> RunResult:
         plan = create_run(checked)
         with _driving(plan, on_event) as listener:
             listener(_begun(plan, began))
-            return _result(plan, follow(client, plan, listener, began), listener, began)
+            places = checked.config.places
+            diagnosed = follow(client, plan, listener, began, lambda error: places.locate(error, "model"))
+            return _result(plan, diagnosed, listener, began)
 
 
 def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Cluster | None = None) -> RunResult:
     """Finish the run in `directory`: failed chains are tried again, damaged draws drawn again.
 
-    A run that is finished and whole is only judged again.
+    A run that is finished and whole is only judged again, and a note says so.
 
     Raises
     ------
@@ -114,7 +118,9 @@ def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Clust
     store = RunStore.open(directory)
     plan, recorded = read_plan(Path(directory))
     if not store.failures() and store.sound:
-        return RunResult(Path(directory), stages.judge(store.read(loaded=False)), {})
+        message = "there was nothing to do: the run is finished, and every byte is as it was written"
+        on_event(Event(kind="note", seconds=time.perf_counter() - began, message=message))
+        return RunResult(Path(directory), stages.judge(store), {})
     check_versions(plan)
     with _driving(plan, on_event) as listener, connect(cluster or recorded, plan.options.chains) as client:
         store = store.revived()
@@ -148,7 +154,7 @@ def refuse_occupied(config: Config) -> None:
             raise config.places.error(f"{out} is not empty.", where, "Choose another with --out.")
     elif out.exists() or out.is_symlink():
         raise config.places.error(f"{out} is a file.", where, "Choose another with --out.")
-    parent = next((p for p in (out, *out.absolute().parents) if p.exists()), Path("/"))
+    parent = existing_parent(out)
     if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
         raise config.places.error(f"{out} cannot be written: {parent} is no folder you may write to.", where)
 
@@ -179,19 +185,37 @@ def create_run(checked: Checked) -> Plan:
         "versions": dict(built_with),
         "data": {name: data.source for name, data in rewriting.source.data.items()},
     }
+    made = not plan.path.exists()
     try:
         RunStore.create(plan.path, schema, attributes=provenance)
+    except StoreError as error:
+        raise config.places.error(error.message, ("run", "out"), error.remedy) from None
+    except OSError as error:
+        raise _not_written(config, error) from None
+    try:
         (plan.path / MODEL).write_text(serial.dumps(rewriting.source), encoding="utf-8")
         (plan.path / CONFIG).write_text(config_text(resolved(config)), encoding="utf-8")
         (plan.path / EXPLANATION).write_text(report_text(rewriting), encoding="utf-8")
         recorded = {"plan": asdict(plan), "cluster": config.cluster.model_dump()}
         (plan.path / PLAN).write_text(json.dumps(recorded, indent=1), encoding="utf-8")
-    except StoreError as error:
-        raise config.places.error(error.message, ("run", "out"), error.remedy) from None
     except OSError as error:
-        reason = f"{config.out} cannot be written: {error.strerror}."
-        raise config.places.error(reason, ("run", "out")) from None
+        _discard(plan.path, made)
+        raise _not_written(config, error) from None
     return plan
+
+
+def _not_written(config: Config, error: OSError) -> LocatedError:
+    return config.places.error(f"{config.out} cannot be written: {error.strerror}.", ("run", "out"))
+
+
+def _discard(directory: Path, made: bool) -> None:
+    """Remove a run that could not be written as a whole; the folder too, if it was `made` for it."""
+    for name in (MODEL, CONFIG, EXPLANATION):
+        (directory / name).unlink(missing_ok=True)
+    for folder in (STATE, ZARR):
+        shutil.rmtree(directory / folder, ignore_errors=True)
+    if made:
+        directory.rmdir()
 
 
 def _plan_of(checked: Checked, decisive: str) -> Plan:

@@ -22,6 +22,7 @@ from exmc.sampling.state import ChainState
 from exmc.trace.journal import Journal
 from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.plan import STOP, Plan, check_versions
+from pipelines.processors import record_processor
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -88,6 +89,7 @@ def _draw_and_commit(
     if not len(block.positions):
         return Outcome(task)
     groups = _guarded(lambda: _arrays(compiled, journal, block))
+    record_processor(plan.path)
     written = journal.write_segment(task.chain, block.first, block.warmup, groups)
     receipt = progress.receipt(state, block, task.number, time.perf_counter() - started)
     record = CommitRecord(

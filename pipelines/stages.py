@@ -3,34 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
-
-import xarray as xr
 
 from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import derived_groups
 from exmc.diagnostics.checks import diagnose
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
-from exmc.errors import ExmcError, StoreError
+from exmc.errors import CompileError, ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan, fingerprint
+from pipelines.processors import mixed_note, processor, processors
+from pipelines.standing import unfinished
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
     """How a run's draws were judged: whether every check passed, the report as text, and as JSON values.
 
-    `skipped` holds, by name, the groups that the store does not have, and why.
+    `skipped` holds, by name, the groups that the store does not have, and why; `notes`, what of the last stage was
+    computed by autograd.
     """
 
     passed: bool
     text: str
     values: Mapping[str, Any]
     skipped: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[CompileError, ...] = ()
 
 
 def load_recorded(plan: Plan) -> Model:
@@ -67,29 +69,45 @@ def compile_rewritten(rewriting: Rewriting, plan: Plan) -> CompiledModel:
     return compile_model(rewriting.source, rewriting.model, engine=plan.engine)
 
 
-def note_on(compiled: CompiledModel) -> str:
-    """What the user should know of the compiled model; often nothing."""
-    return compiled.note
+def notes_on(compiled: CompiledModel) -> tuple[CompileError, ...]:
+    """What the user should know of the compiled model, with its places in the model; often nothing."""
+    return compiled.notes
+
+
+def processor_note(plan: Plan) -> str:
+    """What the user should know of the processor that draws next, if others have drawn before; often nothing."""
+    before = processors(plan.path)
+    return mixed_note((*before, processor())) if before and processor() not in before else ""
 
 
 def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
     """Stage 6: derive the groups that need all draws, finalise the store, judge it."""
     store = RunStore.open(plan.path)
+    notes: tuple[CompileError, ...] = ()
     if not store.complete:
         derived = derived_groups(
             compiled,
             store.schema,
-            store.read(),
+            store.draws(("posterior", "unconstrained_posterior")),
             plan.options.seed,
             prior_draws=plan.prior_draws,
             predictive=plan.posterior_predictive,
         )
-        store.finalise(derived.groups, {"skipped_groups": derived.skipped})
-    return judge(store.read(loaded=False))
+        notes = derived.notes
+        everything = [str(note) for note in (*compiled.notes, *notes)]
+        store.finalise(derived.groups, {"skipped_groups": derived.skipped, "notes": everything})
+    return replace(judge(store), notes=notes)
 
 
-def judge(tree: xr.DataTree) -> Diagnosed:
-    """The checks on finished draws."""
+def judge(store: RunStore) -> Diagnosed:
+    """The checks on the draws that `store` shows; those of a run that is not finished pass for nobody."""
+    standing = unfinished(store)
+    if standing and not store.draws_done():
+        return Diagnosed(False, standing, {"complete": False, "passed": False, "standing": standing})
+    tree = store.draws(("posterior", "sample_stats"))
     found = diagnose(tree)
-    skipped = dict(tree.attrs.get("skipped_groups", {}))
-    return Diagnosed(found.passed, diagnosis_text(found), diagnosis_document(found), skipped)
+    values = diagnosis_document(found) | {"complete": not standing}
+    if standing:
+        text = f"{standing}\n\n{diagnosis_text(found, verdict='The draws so far pass every check.')}"
+        return Diagnosed(False, text, values | {"passed": False, "standing": standing})
+    return Diagnosed(found.passed, diagnosis_text(found), values, dict(tree.attrs.get("skipped_groups", {})))

@@ -77,6 +77,9 @@ def _read_bytes(location: str, path: str) -> bytes:
 
 def _read_local(full: Path, path: str) -> bytes:
     try:
+        # A pipe would be waited for without end, and a device such as /dev/zero has none.
+        if full.exists() and not full.is_dir() and not full.is_file():
+            raise _fault(f"{path!r} is no regular file, but a pipe or device.")
         return full.read_bytes()
     except FileNotFoundError:
         near = suggest(full.name, _neighbours(full))
@@ -85,6 +88,8 @@ def _read_local(full: Path, path: str) -> bytes:
         raise _fault(f"{path!r} is a folder, not a file.") from None
     except OSError as error:
         raise _fault(f"cannot read {path!r}: {error.strerror}.") from None
+    except MemoryError:
+        raise _fault(f"{path!r} does not fit into memory.") from None
 
 
 def _neighbours(full: Path) -> list[str]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self, TextIO
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
@@ -103,6 +107,7 @@ class Progress:
             "chain_failed": self.on_failure,
             "stopped": self.on_message,
             "note": self.on_message,
+            "worker_lost": self.on_message,
         }.get(event.kind, _nothing)(event)
 
     def on_stage(self, event: Event) -> None:
@@ -181,6 +186,24 @@ class Progress:
             "gradients": Text(gradients),
             "speed": Text(speed),
         }
+
+
+@contextlib.contextmanager
+def counting(label: str, total: int, silent: bool, stream: TextIO | None = None) -> Iterator[Callable[[int], None]]:
+    """Shows how many of `total` are done: a bar in a terminal, else a line for every tenth."""
+    stream = sys.stderr if stream is None else stream
+    console = Console(file=stream)
+    if silent:
+        yield lambda done: None
+    elif console.is_terminal and not console.is_dumb_terminal:
+        with Bars(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+        ) as bars:
+            task = bars.add_task(label, total=total)
+            yield lambda done: bars.update(task, completed=done)
+    else:
+        step = max(1, total // 10)
+        yield lambda done: print(f"{label} {done}/{total}", file=stream, flush=True) if done % step == 0 else None
 
 
 _HEADINGS = {

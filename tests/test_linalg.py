@@ -43,7 +43,7 @@ def test_a_general_inverse_is_numpys_or_nothing() -> None:
 
 
 FUNCTIONS = {
-    "general inverse": lambda m: linalg.inverse(m + ROOT),
+    "general inverse of a sum": lambda m: linalg.inverse(m + ROOT),
     "cholesky": lambda m: linalg.cholesky(m),
     "logdet": lambda m: linalg.logdet(m),
     "inverse": lambda m: linalg.inverse_posdef(m),
@@ -51,6 +51,14 @@ FUNCTIONS = {
     "solve vector": lambda m: linalg.solve_posdef(m, m[0]),
     "triangular": lambda m: linalg.solve_triangular(anp.tril(m), m[:2].T),
     "triangular transposed": lambda m: linalg.solve_triangular(anp.tril(m), m[1], True),
+    "general solve": lambda m: linalg.solve(m[::-1], m[1]),
+    "general solve transposed": lambda m: linalg.solve(m[::-1], SIDES, True),
+    "general inverse": lambda m: linalg.inverse(m[::-1]),
+    "determinant": lambda m: linalg.determinant(m[::-1]),
+    "logabsdet of stack": lambda m: linalg.logabsdet(anp.array([m, m[::-1]])),
+    "stack by one": lambda m: linalg.solve(anp.array([m, m[::-1]]), m[None, 1]),
+    "one by stack": lambda m: linalg.solve_posdef(m, anp.array([m[:2].T, SIDES])),
+    "cholesky of stack": lambda m: linalg.cholesky(anp.array([m, m + anp.diag(m[0])])),
 }
 
 
@@ -68,3 +76,35 @@ def test_derivatives_equal_differences(name: str) -> None:
     for k in range(3):
         a, b, c, d = (float(scalar(n * step * np.eye(3)[k])) for n in (-2, -1, 1, 2))
         assert found[k] == pytest.approx((a - 8 * b + 8 * c - d) / (12 * step), rel=1e-7, abs=1e-8)
+
+
+STACK = np.stack([MATRIX, ROOT[::-1], 2.0 * MATRIX]).reshape(3, 1, 4, 4)
+
+
+def test_general_functions_are_numpys_on_stacks() -> None:
+    np.testing.assert_allclose(linalg.inverse(STACK), np.linalg.inv(STACK), rtol=1e-10)
+    sign, logarithm = np.linalg.slogdet(STACK)
+    np.testing.assert_array_equal(linalg.determinant_sign(STACK), sign)
+    np.testing.assert_allclose(linalg.logabsdet(STACK), logarithm, rtol=1e-12)
+    np.testing.assert_allclose(linalg.solve(STACK, SIDES[None, None]), np.linalg.solve(STACK, SIDES), rtol=1e-10)
+    vectors = np.broadcast_to(SIDES[:, 0], (3, 2, 4))
+    expected = np.linalg.solve(STACK, vectors[..., None])[..., 0]
+    np.testing.assert_allclose(linalg.solve(STACK, vectors), expected, rtol=1e-10)
+    transposed = np.linalg.solve(np.swapaxes(STACK, -1, -2), SIDES)
+    np.testing.assert_allclose(linalg.solve(STACK, SIDES[None, None], True), transposed, rtol=1e-10)
+
+
+def test_a_singular_matrix_has_no_solution_and_no_exception() -> None:
+    singular = np.outer([1.0, 2.0], [1.0, 0.0])
+    assert linalg.logabsdet(singular) == -np.inf
+    assert linalg.determinant_sign(singular) == 0.0
+    assert np.all(np.isnan(linalg.solve(singular, np.ones(2))))
+    assert np.all(np.isnan(linalg.inverse(np.full((2, 2), np.inf))))
+
+
+def test_empty_matrices_and_stacks() -> None:
+    assert linalg.logabsdet(np.zeros((0, 0))) == 0.0
+    assert linalg.determinant_sign(np.zeros((0, 0))) == 1.0
+    assert linalg.cholesky(np.zeros((0, 0))).shape == (0, 0)
+    assert linalg.solve(np.zeros((0, 2, 2)), np.zeros((0, 2))).shape == (0, 2)
+    assert linalg.inverse_posdef(np.zeros((0, 2, 2))).shape == (0, 2, 2)

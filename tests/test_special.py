@@ -32,6 +32,7 @@ ROWS = {
     "gammaln": (scipy.special.loggamma, (POSITIVES,), (0,)),
     "digamma": (scipy.special.psi, (POSITIVES,), (0,)),
     "trigamma": (lambda x: scipy.special.zeta(2, x), (POSITIVES,), (0,)),
+    "tetragamma": (lambda x: -2.0 * scipy.special.zeta(3, x), (POSITIVES,), (0,)),
     "gammainc": (lambda a, x: 1 - scipy.special.gammaincc(a, x), (POSITIVES[4:8], POSITIVES[4:8]), (1,)),
     "gammaincc": (lambda a, x: 1 - scipy.special.gammainc(a, x), (POSITIVES[4:8], POSITIVES[4:8]), (1,)),
     "betainc": (lambda a, b, x: 1 - scipy.special.betainc(b, a, 1 - x), (1.5, 3.0, UNITS), (2,)),
@@ -39,6 +40,10 @@ ROWS = {
     "erfc": (lambda x: 2 * scipy.special.ndtr(-x * np.sqrt(2)), (REALS,), (0,)),
     "erfcx": (lambda x: np.exp(x**2) * scipy.special.erfc(x), (REALS[2:9],), (0,)),
     "ndtr": (lambda x: scipy.special.erfc(-x / np.sqrt(2)) / 2, (REALS,), (0,)),
+    "ndtri": (lambda x: -np.sqrt(2) * scipy.special.erfcinv(2 * x), (UNITS,), (0,)),
+    "erfinv": (lambda x: scipy.special.erfcinv(1 - x), (UNITS[2:],), (0,)),
+    "i0e": (lambda x: scipy.special.ive(0, x), (REALS,), (0,)),
+    "i1e": (lambda x: scipy.special.ive(1, x), (REALS[REALS != 0.0],), (0,)),  # its slope has a kink at 0
     "log_ndtr": (lambda x: np.log(scipy.special.ndtr(x)), (REALS,), (0,)),
     "stdtr": (
         lambda nu, t: 0.5 + np.sign(t) * 0.5 * scipy.special.betainc(0.5, nu / 2, t**2 / (nu + t**2)),
@@ -197,7 +202,17 @@ def test_rows_are_named_as_the_module_names_them_and_pickle(name):
     assert pickle.loads(pickle.dumps(SPECIAL[name])) is SPECIAL[name]
 
 
-def test_betaln_is_composed():
-    np.testing.assert_allclose(
-        special.betaln(2.5, POSITIVES), scipy.special.betaln(2.5, POSITIVES), rtol=1e-12, atol=2e-12
-    )
+def test_betaln_of_every_size():
+    a, b = np.meshgrid(POSITIVES, [1e-3, 0.5, 9.0, 11.0, 80.0])
+    # scipy's loses a few thousand units in the last place where they differ much; the conformance suite sees less.
+    expected = np.log(scipy.special.beta(a, b))
+    seen = np.isfinite(expected)
+    np.testing.assert_allclose(special.betaln(a, b)[seen], expected[seen], rtol=1e-12, atol=1e-14)
+    found = elementwise_grad(special.betaln, 0)(a, b)
+    assert_derivative(found, lambda x: within(a, x, special.betaln(x, b)), a)
+
+
+def test_gammaln_below_the_normal_range():
+    tiny = np.array([5e-324, -5e-324, 1e-310])
+    np.testing.assert_array_equal(special.gammaln(tiny), -np.log(np.abs(tiny)))
+    np.testing.assert_array_equal(special.gammaln([0.0, -0.0]), np.inf)

@@ -16,7 +16,13 @@ MODERATE = np.concatenate([np.linspace(-30.0, 30.0, 121), [1e-8, -1e-8]])
 WIDE = np.concatenate([MODERATE, [-700.0, -500.0, -100.0, -40.0, 40.0, 100.0, 500.0, 700.0]])
 
 # Support name -> bounds to try it with; a support with bounds that is missing here fails for want of arguments.
-BOUNDS = {"interval": [(0.0, 1.0), (-3.0, 7.5), (-0.1, 1e-3), (1e6, 1e6 + 1.0)], "integer_interval": [(5,)]}
+BOUNDS = {
+    "interval": [(0.0, 1.0), (-3.0, 7.5), (-0.1, 1e-3), (1e6, 1e6 + 1.0)],
+    "integer_interval": [(5,)],
+    "lower_bounded": [(0.0,), (-3.0,), (1e6,)],
+}
+# The hull of a support without bounds, or what its only bound lacks.
+HULL = {"real": (-np.inf, np.inf), "unit_interval": (0, 1), "angle": (-np.pi, np.pi), "lower_bounded": (np.inf,)}
 
 
 CASES = [
@@ -56,9 +62,8 @@ class TestTransform:
 
     def test_far_values_stay_in_the_closed_support(self, transform, bounds):
         far = transform.constrain(WIDE, *bounds)
-        low, high = bounds or {"real": (-np.inf, np.inf), "unit_interval": (0, 1)}.get(
-            transform.supports[0].name, (0, np.inf)
-        )
+        name = transform.supports[0].name
+        low, high = bounds if len(bounds) == 2 else (*bounds, *HULL.get(name, (0, np.inf)))
         assert np.all((far >= low) & (far <= high) & np.isfinite(far))
 
     def test_it_increases(self, transform, bounds):
@@ -90,6 +95,10 @@ class TestTransform:
             pytest.skip("has no bounds")
         spread = [np.stack([np.full(MODERATE.shape, bound), np.full(MODERATE.shape, bound)]) for bound in bounds]
         np.testing.assert_array_equal(transform.constrain(MODERATE, *spread)[1], transform.constrain(MODERATE, *bounds))
+        if len(bounds) == 1:
+            slope = grad(lambda low: anp.sum(transform.constrain(MODERATE, low)))(*bounds)
+            assert slope == MODERATE.size
+            return
         low, high = bounds
         # d constrained / d high is expit(x), and that for low its complement.
         weight = 1.0 / (1.0 + np.exp(-MODERATE))
@@ -126,6 +135,11 @@ MEMBERSHIP = {
     "unit_interval": ((), [0.0, 0.5, 1.0], [-1e-9, 1.0 + 1e-9]),
     "open_unit_interval": ((), [1e-9, 0.5], [0.0, 1.0]),
     "interval": ((-1.0, 2.0), [-1.0, 0.0, 2.0], [-1.1, 2.1]),
+    "lower_bounded": ((-1.0,), [-1.0, 0.0, 1e300], [-1.1]),
+    "angle": ((), [-3.14, 0.0, 3.14], [-3.15, 3.15]),
+    "integer": ((), [-3, 0, 7.0], [0.5, -1.5]),
+    "positive_integer": ((), [1, 7.0], [0, -1, 0.5]),
+    "integer_range": ((-2, 3), [-2, 0, 3.0], [-3, 4, 0.5]),
     "nonnegative_integer": ((), [0, 1, 7.0], [-1, 0.5]),
     "integer_interval": ((3,), [0, 3, 2.0], [-1, 4, 1.5]),
     "boolean": ((), [0, 1, True, False], [2, -1, 0.5]),

@@ -11,9 +11,10 @@ from exmc.compile.tape import TapeBuilder
 
 
 class Traced(NamedTuple):
-    """An argument that depends on the position: the id of its value."""
+    """An argument that is traced: the id of its value, and whether that depends on data alone."""
 
     ident: int
+    fixed: bool = False
 
 
 class Unsupported(Exception):  # noqa: N818 - a signal between a rule and the recorder, not an error for users

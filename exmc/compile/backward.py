@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import autograd.numpy as anp
 import numpy as np
-from autograd.extend import defvjp_argnums, primitive
+from autograd.builtins import container_take
+from autograd.extend import Box, defvjp_argnums, primitive
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import unbroadcast_f
 from autograd.util import toposort
 
-from exmc.compile.contraction import adjoint_spec, consistent, contraction_spec
+from exmc.compile import computed_index
+from exmc.compile.contraction import Plan, contraction_plan
 from exmc.compile.indexing import flat_indices, kept_shape, normal_axes
 from exmc.compile.primitives import Array
 from exmc.errors import CompileError
@@ -35,6 +37,10 @@ class FlatIndex(NamedTuple):
     numbers: Array
 
 
+class Members(dict[int, Any]):
+    """The cotangent of a tuple: of its members by number; the others' are zero."""
+
+
 class Scattered(NamedTuple):
     """A cotangent that is zero but at `place`, an index into an array of `shape`."""
 
@@ -43,11 +49,20 @@ class Scattered(NamedTuple):
     shape: tuple[int, ...]
 
 
+FOLLOWS: Any = "follows"
+"""Stands for a place of `scatter_sum` that is an argument of its own; None is a place already, a new axis."""
+
+
 @primitive  # type: ignore[untyped-decorator]
 def scatter_sum(shape: tuple[int, ...], places: tuple[Any, ...], *values: Array) -> Array:
-    """Zeros of `shape` to which each value is added at its place, repeated places adding up."""
+    """Zeros of `shape` to which each value is added at its place, repeated places adding up.
+
+    The places that are `FOLLOWS` come after the values: there they may be traced.
+    """
     result = np.zeros(shape)
-    for place, value in zip(places, values, strict=True):
+    rest = iter(values[len(places) :])
+    for place, value in zip(places, values, strict=False):
+        place = next(rest) if place is FOLLOWS else place
         if isinstance(place, FlatIndex):
             np.add.at(result.reshape(-1), place.numbers, value)
         else:
@@ -58,9 +73,14 @@ def scatter_sum(shape: tuple[int, ...], places: tuple[Any, ...], *values: Array)
 def _gathered(argnums: tuple[int, ...], ans: Value, args: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Any:
     """The derivative of a sum of scattered values: that of a derivative, where one is differentiated again."""
     _shape, places, *values = args
+    given = iter(values[len(places) :])
+    known = [next(given) if place is FOLLOWS else place for place in places]
 
     def cotangent(g: Value, number: int) -> Value:
-        place = places[number]
+        if number >= len(known):
+            # A place is a whole number: nothing changes with it.
+            return anp.zeros(anp.shape(values[number]))
+        place = known[number]
         taken = anp.reshape(g, (-1,))[place.numbers] if isinstance(place, FlatIndex) else g[place]
         return anp.reshape(taken, anp.shape(values[number]))
 
@@ -70,22 +90,30 @@ def _gathered(argnums: tuple[int, ...], ans: Value, args: tuple[Any, ...], _keyw
 defvjp_argnums(scatter_sum, _gathered)
 
 
-def backward_pass(end_node: Any, seed: Value) -> Value:
-    """The cotangent of the root of `end_node`'s graph, every sum a new value.
+def backward_pass(end_node: Any, seed: Value, roots: Sequence[Any]) -> list[Value | None]:
+    """The cotangents of the roots of `end_node`'s graph (None for one outside), every sum a new value.
 
     autograd's own pass adds in place, also into constants; recorded, it would bake the recorded point into the tape.
     """
     cotangents: dict[Any, list[Value]] = {end_node: [seed]}
-    total = seed
+    found: dict[Any, Value] = {}
     for node in toposort(end_node):
         total = accumulate(cotangents.pop(node))
+        if node in roots:
+            found[node] = total
         for parent, cotangent in zip(node.parents, node.vjp(total), strict=True):
             cotangents.setdefault(parent, []).append(cotangent)
-    return total
+    return [found.get(root) for root in roots]
 
 
 def accumulate(contributions: list[Value]) -> Value:
-    """The sum of cotangents, those of indexing in one scatter."""
+    """The sum of cotangents, those of indexing in one scatter, those of a tuple's members member by member."""
+    if isinstance(contributions[0], Members):
+        members: dict[int, list[Value]] = {}
+        for contribution in contributions:
+            for member, value in contribution.items():
+                members.setdefault(member, []).append(value)
+        return Members({member: accumulate(values) for member, values in members.items()})
     sparse = [c for c in contributions if isinstance(c, Scattered)]
     dense = [c for c in contributions if not isinstance(c, Scattered)]
     total = dense[0] if dense else None
@@ -93,7 +121,9 @@ def accumulate(contributions: list[Value]) -> Value:
         total = anp.add(total, other)
     if not sparse:
         return total
-    scattered = scatter_sum(sparse[0].shape, tuple(s.place for s in sparse), *(s.value for s in sparse))
+    places = tuple(FOLLOWS if isinstance(s.place, Box) else s.place for s in sparse)
+    traced = [s.place for s in sparse if isinstance(s.place, Box)]
+    scattered = scatter_sum(sparse[0].shape, places, *(s.value for s in sparse), *traced)
     return scattered if total is None else anp.add(total, scattered)
 
 
@@ -111,6 +141,9 @@ def _each(*makers: Callable[..., Cotangent] | None) -> VJPMaker:
 
 def _getitem(ans: Value, array: Value, index: Any) -> Cotangent:
     shape = anp.shape(array)
+    if computed_index.is_computed(index):
+        numbers = computed_index.row_numbers(index, shape)
+        return lambda g: computed_index.place(g, numbers, shape)
     return lambda g: Scattered(g, index, shape)
 
 
@@ -138,7 +171,15 @@ def _mean(ans: Value, x: Value, axis: Any = None, **_keywords: Any) -> Cotangent
 
 
 def _prod(ans: Value, x: Value, axis: Any = None, **_keywords: Any) -> Cotangent:
-    return lambda g: _spread(g * ans, anp.shape(x), axis) / x
+    """The product of the others: without division by an element that is 0."""
+    shape = anp.shape(x)
+    zero = anp.equal(x, 0.0)
+    others = anp.where(zero, 1.0, x)
+    zeros = _spread(anp.sum(anp.where(zero, 1.0, 0.0), axis=axis), shape, axis)
+    nonzero = _spread(anp.prod(others, axis=axis), shape, axis)
+    lone = anp.logical_and(zero, anp.equal(zeros, 1.0))
+    without = anp.where(lone, nonzero, anp.where(anp.equal(zeros, 0.0), nonzero / others, 0.0))
+    return lambda g: _spread(g, shape, axis) * without
 
 
 def _extremum(ans: Value, x: Value, axis: Any = None, **_keywords: Any) -> Cotangent:
@@ -184,29 +225,44 @@ def _power_exponent(ans: Value, x: Value, y: Value) -> Cotangent:
     return unbroadcast_f(y, lambda g: g * (anp.log(anp.where(x, x, 1.0)) * ans))  # type: ignore[no-any-return]
 
 
-def _sort(ans: Value, x: Value, axis: int = -1, **_keywords: Any) -> Cotangent:
-    inverse = anp.argsort(anp.argsort(x, axis=axis), axis=axis)
-    return lambda g: anp.take_along_axis(g, inverse, axis)
-
-
 def _contraction(function: Any) -> VJPMaker:
     def maker(argnums: tuple[int, ...], ans: Value, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         if function is anp.tensordot and len(args) == 3:
             kwargs, args = {"axes": args[-1]}, args[:2]
         text = [a for a in args if isinstance(a, str)]
         arrays = args[len(text) :]
-        shapes = [anp.shape(a) for a in arrays]
-        spec = contraction_spec(function, [len(shape) for shape in shapes], text, kwargs)
-        if spec is None or not consistent(spec, shapes):
+        plan = contraction_plan(function, [anp.shape(a) for a in arrays], text, kwargs)
+        if plan is None:
             return None
+        # An array of data that is reshaped would be another one for the tape.
+        entered = [a if anp.shape(a) == s else anp.reshape(a, s) for a, s in zip(arrays, plan.shapes, strict=True)]
         numbers = [n - len(text) for n in argnums]
-        specs = [adjoint_spec(spec, n) for n in numbers]
-        if None in specs:
-            return None
-        rest = [arrays[:n] + arrays[n + 1 :] for n in numbers]
-        return lambda g: [anp.einsum(s, g, *others) for s, others in zip(specs, rest, strict=True)]
+        return lambda g: [anp.reshape(_factor(plan, n, g, entered), anp.shape(arrays[n])) for n in numbers]
 
     return maker
+
+
+def _factor(plan: Plan, number: int, g: Value, arrays: Sequence[Value]) -> Value:
+    """The cotangent of one operand of a product: a product of the result's with the other operands."""
+    term = plan.terms[number]
+    single = "".join(dict.fromkeys(term))
+    others = [t for n, t in enumerate(plan.terms) if n != number]
+    known = [c for c in single if c in plan.output + "".join(others)]
+    product = anp.einsum(
+        ",".join([plan.output, *others]) + "->" + "".join(known),
+        g,
+        *(a for n, a in enumerate(arrays) if n != number),
+    )
+    sizes = plan.sizes
+    if len(known) < len(single):
+        # A letter of this operand alone was summed over.
+        product = anp.reshape(product, tuple(sizes[c] if c in known else 1 for c in single))
+        product = anp.broadcast_to(product, tuple(sizes[c] for c in single))
+    if single == term:
+        return product
+    shape = tuple(sizes[c] for c in term)
+    diagonal = np.ascontiguousarray(np.einsum(f"{term}->{single}", flat_indices(shape)))
+    return scatter_sum(shape, (FlatIndex(diagonal),), product)
 
 
 # The autograd function behind np.where: newer versions wrap it once more.
@@ -214,6 +270,10 @@ WHERE: Any = getattr(anp, "_original_where", anp.where)
 
 SELECTIONS = (anp.flip, anp.flipud, anp.fliplr, anp.roll, anp.rot90, anp.repeat, anp.tile, anp.take, anp.diagonal)
 """Functions that pick elements by position, so that numbers in place of elements say which."""
+
+
+def _none(ans: Value, x: Value, y: Value) -> Cotangent:
+    return lambda g: anp.zeros(anp.shape(y))
 
 
 def _quotient(ans: Value, x: Value, y: Value) -> Cotangent:
@@ -226,6 +286,7 @@ _ABSOLUTE = _each(lambda ans, x: lambda g: g * anp.sign(x))
 VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
     {
         ArrayBox.__getitem__: _each(_getitem),
+        container_take: _each(lambda ans, several, number: lambda g: Members({number % len(several): g})),
         anp.sum: _each(_sum),
         numpy_wrapper._primitive_mean: _each(_mean),
         anp.prod: _each(_prod),
@@ -234,18 +295,22 @@ VJPS: Mapping[Any, VJPMaker] = MappingProxyType(
         anp.broadcast_to: _each(_broadcast_to),
         # autograd's where keeps the broadcast shape.
         WHERE: _each(
-            None,
+            lambda ans, c, x, y: lambda g: anp.zeros(anp.shape(c)),
             lambda ans, c, x, y: unbroadcast_f(x, lambda g: anp.where(c, g, 0.0)),
             lambda ans, c, x, y: unbroadcast_f(y, lambda g: anp.where(c, 0.0, g)),
         ),
         anp.maximum: _each(lambda ans, x, y: _larger(x, y, anp.greater), lambda ans, x, y: _larger(y, x, anp.greater)),
         anp.minimum: _each(lambda ans, x, y: _larger(x, y, anp.less), lambda ans, x, y: _larger(y, x, anp.less)),
         anp.clip: _each(_clip),
-        anp.sort: _each(_sort),
         anp.divide: _DIVIDE,
         anp.true_divide: _DIVIDE,
         anp.power: _each(_power_base, _power_exponent),
         anp.sqrt: _each(lambda ans, x: lambda g: g * 0.5 / ans),
+        anp.copy: _each(lambda ans, x: lambda g: g),
+        anp.cbrt: _each(lambda ans, x: lambda g: g / (3.0 * ans * ans)),
+        anp.copysign: _each(
+            lambda ans, x, y: unbroadcast_f(x, lambda g: g * (anp.sign(x) * anp.copysign(1.0, y))), _none
+        ),
         anp.square: _each(lambda ans, x: lambda g: g * (2.0 * x)),
         anp.absolute: _ABSOLUTE,
         anp.fabs: _ABSOLUTE,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import sys
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import autograd.numpy as anp
-import autograd.scipy.special as ascipy
 import numpy as np
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
@@ -16,6 +17,7 @@ from autograd.numpy.numpy_boxes import ArrayBox
 from exmc.compile import backward
 from exmc.compile import canonical_arrays as arrays
 from exmc.compile.arguments import Rule, Unsupported, operand
+from exmc.compile.canonical_computed import COMPUTED_RULES
 from exmc.compile.canonical_linear import LINEAR_RULES
 from exmc.compile.canonical_ode import ODE_RULES
 from exmc.compile.canonical_products import contraction
@@ -23,6 +25,7 @@ from exmc.compile.canonical_scan import SCAN_RULES
 from exmc.compile.indexing import kept_shape, normal_axes
 from exmc.compile.primitives import BOOLEAN, FLOAT
 from exmc.compile.tape import TapeBuilder
+from exmc.ir.positions import positions
 from exmc.special import SPECIAL
 
 
@@ -173,6 +176,7 @@ def _cumsum(builder: TapeBuilder, x: Any, axis: int | None = None) -> int:
 _UFUNCS = (
     *("add", "subtract", "multiply", "divide", "mod", "floor_divide", "maximum", "minimum", "fmax", "fmin"),
     *("negative", "absolute", "sign", "floor", "ceil", "trunc", "rint", "sqrt", "cbrt", "hypot", "logaddexp"),
+    "copysign",
     *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh"),
     *("arcsin", "arccos", "arctan", "arctan2", "arcsinh", "arccosh", "arctanh", "isnan", "isinf", "isfinite"),
     *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
@@ -184,8 +188,6 @@ _UFUNCS = (
 def _table() -> dict[Any, Rule]:
     table: dict[Any, Rule] = {getattr(anp, name): _elementwise(name) for name in _UFUNCS}
     table |= {function: _elementwise(name) for name, function in SPECIAL.items() if name != "select"}
-    foreign = {"gammaln": "gammaln", "digamma": "psi", "erf": "erf", "erfc": "erfc", "expit": "expit", "logit": "logit"}
-    table |= {getattr(ascipy, theirs): _elementwise(ours) for ours, theirs in foreign.items()}
     table |= {
         anp.fabs: _elementwise("absolute"),
         anp.power: _power,
@@ -197,6 +199,7 @@ def _table() -> dict[Any, Rule]:
         anp.copy: _identity,
         backward.WHERE: _where,
         anp.astype: arrays.astype,
+        positions: arrays.positions,
         SPECIAL["select"]: _where,
         anp.clip: _clip,
         anp.sum: _reduction("sum"),
@@ -227,8 +230,29 @@ def _table() -> dict[Any, Rule]:
     table |= {f: arrays.permuted(f.fun) for f in (anp.transpose, anp.swapaxes, anp.moveaxis, anp.rollaxis)}
     table |= {f: arrays.selection(f.fun) for f in backward.SELECTIONS}
     contractions = (anp.dot, anp.matmul, anp.tensordot, anp.inner, anp.outer, anp.einsum)
-    others = dict(LINEAR_RULES) | dict(SCAN_RULES) | dict(ODE_RULES)
+    others = {**LINEAR_RULES, **SCAN_RULES, **ODE_RULES, **COMPUTED_RULES}
     return table | {f: contraction(f) for f in contractions} | others
 
 
 RULES: Mapping[Any, Rule] = MappingProxyType(_table())
+
+
+def rule_of(function: Any) -> Rule | None:
+    """The rule of one of autograd's primitives, if it has one."""
+    found = RULES.get(function)
+    if found is None and _FOREIGN in sys.modules:
+        found = foreign_rules().get(function)
+    return found
+
+
+# autograd.scipy takes half a second to import, and of its functions none is met that nobody has imported.
+_FOREIGN = "autograd.scipy.special"
+
+
+@functools.cache
+def foreign_rules() -> Mapping[Any, Rule]:
+    """`RULES` of the functions of autograd.scipy, once somebody has imported it."""
+    theirs = sys.modules[_FOREIGN]
+    same = ("gammaln", "digamma", "erf", "erfc", "expit", "logit", "erfinv", "gammainc", "gammaincc", "betainc")
+    ours = {name: name for name in same} | {"psi": "digamma"}
+    return MappingProxyType({getattr(theirs, name): _elementwise(primitive) for name, primitive in ours.items()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from exmc.compile import backward
 from exmc.compile.arguments import Rule, Traced, Unsupported, operand
 from exmc.compile.indexing import basic_bounds, flat_indices
-from exmc.compile.primitives import FLOAT, Array
+from exmc.compile.primitives import FLOAT, INTEGER, Array, Hole, Span
 from exmc.compile.tape import TapeBuilder
 
 
@@ -139,31 +140,83 @@ def array_of(builder: TapeBuilder, arguments: Any, keywords: Any, *elements: Any
 def getitem(builder: TapeBuilder, x: Any, index: Any) -> int:
     value = operand(builder, x)
     shape = builder.types[value].shape
-    if isinstance(index, Traced):
-        raise Unsupported
-    basic = basic_bounds(shape, index)
+    if isinstance(index, Traced) and not index.fixed:
+        return _rows(builder, value, index.ident)
+    basic = None if isinstance(index, Traced) else basic_bounds(shape, index)
     if basic is None:
         return builder.apply("take", value, index_constant(builder, shape, index))
     bounds, result = basic
     return builder.apply("reshape", builder.apply("slice", value, bounds=bounds), shape=result)
 
 
+def _rows(builder: TapeBuilder, value: int, index: int) -> int:
+    """What a computed array of whole numbers selects along the first axis."""
+    if builder.types[index].dtype != INTEGER or not builder.types[value].shape:
+        raise Unsupported
+    (count, *rest), places = builder.types[value].shape, builder.types[index].shape
+    size = math.prod(rest)
+    negative = builder.apply("less", index, builder.literal(0))
+    first = builder.apply("where", negative, builder.apply("add", index, builder.literal(count)), index)
+    start = builder.apply("multiply", first, builder.literal(size))
+    column = builder.apply("reshape", start, shape=(*places, *(1 for _ in rest)))
+    within = builder.constant(np.arange(size).reshape(rest))
+    return builder.apply("pick", builder.apply("to_float", value), builder.apply("add", column, within))
+
+
 def index_constant(builder: TapeBuilder, shape: tuple[int, ...], index: Any) -> int:
-    """The constant of flat indices that an index with arrays means, made once for a gather and its adjoint."""
+    """The flat indices that an index with arrays means, computed once for a gather and its adjoint."""
     if isinstance(index, backward.FlatIndex):
-        return builder.derived((index.numbers,), lambda: index.numbers)
-    if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and len(shape) == 1:
-        return builder.derived((index, shape), lambda: np.where(index < 0, index + shape[0], index))
-    return builder.derived((index, shape), lambda: flat_indices(shape)[index])
+        return builder.constant(index.numbers)
+    several = isinstance(index, tuple) and not isinstance(index, Traced)
+    return positions(builder, shape, *(index if several else (index,)))
+
+
+def positions(builder: TapeBuilder, shape: tuple[int, ...], *keys: Any) -> int:
+    """The flat indices of the elements that keys pick: arrays of data, traced or not, beside numbers and slices."""
+    arrays: list[int] = []
+    template: list[Any] = []
+    for key in keys:
+        if isinstance(key, list | np.ndarray | Traced):
+            value = _whole_numbers(builder, key)
+            if value is None:
+                return _unpredictable(builder, shape, keys)
+            template.append(Hole(len(arrays)))
+            arrays.append(value)
+        else:
+            template.append(_plain_key(key))
+    return builder.prepare("positions", *arrays, shape=tuple(shape), keys=tuple(template))
+
+
+def _plain_key(key: Any) -> Any:
+    if isinstance(key, slice):
+        return Span(key.start, key.stop, key.step)
+    return int(key) if isinstance(key, np.integer) else key
+
+
+def _whole_numbers(builder: TapeBuilder, key: Any) -> int | None:
+    """The value of a key of integers that are known before the position is; None for another."""
+    if isinstance(key, Traced):
+        return key.ident if key.fixed and builder.types[key.ident].dtype == INTEGER else None
+    array = np.asarray(key)
+    return builder.constant(array if array is key else array.astype(np.int64)) if array.dtype.kind in "iu" else None
+
+
+def _unpredictable(builder: TapeBuilder, shape: tuple[int, ...], keys: tuple[Any, ...]) -> int:
+    """Flat indices whose number depends on values, as those of a mask: the function's own arrays alone will do."""
+    if any(isinstance(key, Traced) for key in keys):
+        raise Unsupported
+    return builder.constant(flat_indices(shape)[keys])
 
 
 def scatter_sum(builder: TapeBuilder, shape: Any, places: Any, *arguments: Any) -> int:
     values: list[int] = []
     indices: list[int] = []
     parts: list[Any] = []
-    for place, argument in zip(places, arguments, strict=True):
+    traced = iter(arguments[len(places) :])
+    for place, argument in zip(places, arguments, strict=False):
+        place = next(traced) if place is backward.FOLLOWS else place
         value = builder.apply("to_float", operand(builder, argument))
-        basic = None if isinstance(place, backward.FlatIndex) else basic_bounds(shape, place)
+        basic = None if isinstance(place, backward.FlatIndex | Traced) else basic_bounds(shape, place)
         if basic is None:
             indices.append(index_constant(builder, shape, place))
             value = builder.apply("broadcast", value, shape=builder.types[indices[-1]].shape)

@@ -8,7 +8,8 @@ import autograd.numpy as anp
 import numpy as np
 
 from exmc.compile.arguments import Rule, Unsupported, operand
-from exmc.compile.contraction import consistent, contraction_spec
+from exmc.compile.contraction import Plan, contraction_plan
+from exmc.compile.indexing import flat_indices
 from exmc.compile.tape import TapeBuilder
 
 
@@ -18,28 +19,25 @@ def contraction(function: Any) -> Rule:
             keywords, arguments = {"axes": arguments[-1]}, arguments[:2]
         text = [a for a in arguments if isinstance(a, str)]
         arrays = [operand(builder, a) for a in arguments if not isinstance(a, str)]
-        shapes = [builder.types[a].shape for a in arrays]
-        spec = contraction_spec(function, [len(shape) for shape in shapes], text, keywords)
-        if spec is not None and consistent(spec, shapes):
-            return contracted(builder, spec, arrays)
-        if function is anp.matmul:
-            return batched_matmul(builder, *arrays)
-        raise Unsupported
+        plan = contraction_plan(function, [builder.types[a].shape for a in arrays], text, keywords)
+        if plan is None:
+            raise Unsupported
+        entered = [builder.apply("reshape", a, shape=shape) for a, shape in zip(arrays, plan.shapes, strict=True)]
+        return contracted(builder, plan, entered)
 
     return rule
 
 
-def contracted(builder: TapeBuilder, spec: str, arrays: list[int]) -> int:
+def contracted(builder: TapeBuilder, plan: Plan, arrays: list[int]) -> int:
     """An einsum; without a sum over products of different layouts it becomes elementwise arithmetic."""
-    inputs, output = spec.split("->")
-    letters = inputs.split(",")
-    if any(len(set(term)) != len(term) for term in letters):
+    output, inputs = plan.output, "".join(plan.terms)
+    if set(output) - set(inputs):
         raise Unsupported
-    if any(letter not in inputs for letter in output):
-        raise Unsupported
-    everything = "".join(dict.fromkeys(output + inputs.replace(",", "")))
+    letters, arrays = _diagonals(builder, plan.terms, arrays)
+    everything = "".join(dict.fromkeys(output + inputs))
     same = all(set(term) == set(letters[0]) for term in letters)
     if len(everything) > len(output) and not same:
+        spec = ",".join(letters) + "->" + output
         return builder.apply("contract", *(builder.apply("to_float", a) for a in arrays), spec=spec)
     product: int | None = None
     for term, array in zip(letters, arrays, strict=True):
@@ -53,12 +51,14 @@ def contracted(builder: TapeBuilder, spec: str, arrays: list[int]) -> int:
     return builder.apply("sum", product, axes=summed) if summed else product
 
 
-def batched_matmul(builder: TapeBuilder, a: int, b: int) -> int:
-    """matmul whose batch axes need broadcasting."""
-    ranks = [len(builder.types[x].shape) for x in (a, b)]
-    if min(ranks) < 2:
-        raise Unsupported
-    batch = np.broadcast_shapes(builder.types[a].shape[:-2], builder.types[b].shape[:-2])
-    values = [builder.apply("broadcast", x, shape=batch + builder.types[x].shape[-2:]) for x in (a, b)]
-    names = "abcdefgh"[: len(batch)]
-    return contracted(builder, f"{names}xy,{names}yz->{names}xz", values)
+def _diagonals(builder: TapeBuilder, terms: list[str], arrays: list[int]) -> tuple[list[str], list[int]]:
+    """Operands with a letter twice, replaced by their diagonals."""
+    letters, values = [], []
+    for term, array in zip(terms, arrays, strict=True):
+        single = "".join(dict.fromkeys(term))
+        if single != term:
+            numbers = np.einsum(f"{term}->{single}", flat_indices(builder.types[array].shape))
+            array = builder.apply("take", array, builder.constant(numbers))
+        letters.append(single)
+        values.append(array)
+    return letters, values

@@ -7,19 +7,18 @@ as columns, the reduction is elementwise.
 from __future__ import annotations
 
 import math
-from functools import partial, reduce
+from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
-import numpy as np
-
-from exmc.compile.primitives import FLOAT, PRIMITIVES, Array
+from exmc.compile.primitives import FLOAT, PRIMITIVES
 from exmc.compile.simplify import Simplifier
 from exmc.compile.tape import Equation, Tape
 
 _MOST_COLUMNS = 8
 _LEAST_ROWS = 32
 
-_COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
+COMBINE = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}
 
 Shape = tuple[int, ...]
 
@@ -29,7 +28,7 @@ def split_columns(tape: Tape) -> Tape:
     reduced = {
         e.operands[0]
         for e in tape.equations
-        if e.primitive in _COMBINE and _short(tape.types[e.operands[0]].shape) and _over_last(tape, e)
+        if e.primitive in COMBINE and _short(tape.types[e.operands[0]].shape) and _over_last(tape, e)
     }
     if not reduced:
         return tape
@@ -43,10 +42,6 @@ def _short(shape: Shape) -> bool:
 
 def _over_last(tape: Tape, equation: Equation) -> bool:
     return len(tape.types[equation.operands[0]].shape) - 1 in equation.static["axes"]
-
-
-def _contiguous(array: Array) -> Array:
-    return np.ascontiguousarray(array)
 
 
 class _Splitter:
@@ -75,7 +70,7 @@ class _Splitter:
             self.columns[result] = self._elementwise(equation)
         elif equation.primitive == "take" and _short(self._shape(result)):
             self.columns[result] = self._gathers(equation)
-        elif equation.primitive in _COMBINE and equation.operands[0] in self.columns:
+        elif equation.primitive in COMBINE and equation.operands[0] in self.columns:
             self.whole[result] = self._reduction(equation)
         else:
             operands = tuple(self._joined(o) for o in equation.operands)
@@ -97,11 +92,10 @@ class _Splitter:
 
     def _gathers(self, equation: Equation) -> list[int]:
         source, index = (self._joined(o) for o in equation.operands)
-        numbers = self.builder.constants[index]
         columns = []
-        for k in range(numbers.shape[-1]):
-            column = self.builder.derived((numbers, "column", k), partial(_contiguous, numbers[..., k]))
-            columns.append(self.builder.rewrite("take", (source, column), {}))
+        for column in range(self.builder.types[index].shape[-1]):
+            numbers = self._column_of(index, column, self.builder.prepare)
+            columns.append(self.builder.rewrite("take", (source, numbers), {}))
         return columns
 
     def _column(self, value: int, column: int) -> int:
@@ -112,10 +106,16 @@ class _Splitter:
         whole = self.whole[value]
         if shape == ():
             return whole
+        return self._column_of(whole, column, self._rewrite)
+
+    def _rewrite(self, primitive: str, operand: int, **static: Any) -> int:
+        return self.builder.rewrite(primitive, (operand,), static)
+
+    def _column_of(self, whole: int, column: int, apply: Callable[..., int]) -> int:
+        shape = self.builder.types[whole].shape
         if shape[-1] != 1:
-            bounds = (*((0, n, 1) for n in shape[:-1]), (column, 1, 1))
-            whole = self.builder.rewrite("slice", (whole,), {"bounds": bounds})
-        return self.builder.rewrite("reshape", (whole,), {"shape": shape[:-1]})
+            whole = apply("slice", whole, bounds=(*((0, n, 1) for n in shape[:-1]), (column, 1, 1)))
+        return apply("reshape", whole, shape=shape[:-1])
 
     def _reduction(self, equation: Equation) -> int:
         operand = equation.operands[0]
@@ -127,7 +127,7 @@ class _Splitter:
             return self._join(reduced)
         if self.tape.types[operand].dtype != FLOAT:
             return self.builder.rewrite(equation.primitive, (self._joined(operand),), equation.static)
-        combine = _COMBINE[equation.primitive]
+        combine = COMBINE[equation.primitive]
         total = reduce(lambda a, b: self.builder.rewrite(combine, (a, b), {}), parts)
         return self.builder.rewrite(equation.primitive, (total,), {"axes": axes}) if axes else total
 

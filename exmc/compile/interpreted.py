@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from exmc.compile.record import autograd_value_and_gradient, evaluate
+from exmc.compile.oracle import autograd_value_and_gradient, evaluate
 from exmc.density import FloatArray, LogDensity, from_function
 
 

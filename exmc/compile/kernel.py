@@ -1,59 +1,33 @@
-"""Machine code as a value: compiled from a function, pickled, loaded; the only user of llvmlite."""
+"""Machine code as a value: compiled from a function, or found in the cache; pickled, loaded."""
 
 from __future__ import annotations
 
-import ctypes
-import functools
-import hashlib
 import math
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
-import llvmlite
-import llvmlite.binding as llvm
 import numpy as np
-import scipy
 
 from exmc.cache import ObjectCache, default_cache
-from exmc.compile.columns import split_columns
+from exmc.compile.function import DataFunction, with_data
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
-from exmc.compile.lower import BATCH_SYMBOL, SYMBOL, Program, lower
+from exmc.compile.library import Known, library_of
+from exmc.compile.lower import Program, lower, require_machine_code
+from exmc.compile.machine import BATCH_SIGNATURE, Code, loaded
+from exmc.compile.optimise import optimised
+from exmc.compile.oracle import autograd_value_and_gradient, evaluate
 from exmc.compile.primitives import Array
-from exmc.compile.record import autograd_value_and_gradient, check_points, evaluate, record
-from exmc.compile.simplify import simplify
-from exmc.compile.symbols import external_symbols, symbol_address
-from exmc.compile.verify import remembered, verify_gradient, verify_outputs
+from exmc.compile.record import check_points, record_function
+from exmc.compile.tape import MOST_EQUATIONS, Tape
+from exmc.compile.verify import Oracle, remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
+from exmc.machine_code import Target, host_target, object_code, object_key
 
 Engine = Literal["native", "autograd"]
 LogDensityFunction = Callable[[Any], Any]
-
-_LOCK = threading.RLock()
-_LOADED: dict[str, _Code] = {}
-"""Loaded code by digest: machine code cannot be unloaded while a density may call it, so each is loaded once."""
-
-_BATCH_SIGNATURE = ctypes.CFUNCTYPE(
-    None, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p
-)
-
-
-class Target(NamedTuple):
-    """What machine code depends on besides its source."""
-
-    triple: str
-    cpu: str
-    features: str
-    versions: str
-
-
-class _Code(NamedTuple):
-    function: int
-    batch: int
-    engine: Any
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,21 +76,15 @@ class Kernel:
         values, results = np.zeros(count), np.zeros((count, width))
         workspace = np.empty(max(self.workspace_size, 1))
         density = self.load()
-        batch = _BATCH_SIGNATURE(self._code().batch)
+        batch = BATCH_SIGNATURE(self._code().batch)
         batch(
             count,
             *(a.ctypes.data for a in (positions, values, results, workspace, density.pointers)),
         )
         return values, results
 
-    def _code(self) -> _Code:
-        here = host_target()
-        with _LOCK:
-            key = object_key(self.text, here)
-            if key not in _LOADED:
-                ours = self.target == here and self.object_code
-                _LOADED[key] = _link(self.text, self.object_code if ours else _compile(self.text))
-            return _LOADED[key]
+    def _code(self) -> Code:
+        return loaded(self.text, self.object_code, self.target)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,19 +113,23 @@ def compile_density(
     *,
     engine: Engine = "native",
     cache: Path | None = None,
+    most: int = MOST_EQUATIONS,
 ) -> Kernel | AutogradDensity:
     """The log density `function` and its gradient, ready for samplers.
 
     Parameters
     ----------
     function
-        From a vector of shape (dimension,) to a scalar, written in autograd.numpy and exmc.special.
+        From a vector of shape (dimension,) to a scalar, written in autograd.numpy and exmc.special. What was compiled
+        for a `DataFunction` with an identity is found again without recording, whatever the data's values.
     dimension
         The length of the vector.
     engine
         "native" compiles to machine code, about a thousand times as fast as "autograd", which interprets.
     cache
         The directory of compiled objects; None for the default one (`exmc.cache.default_directory`).
+    most
+        The number of operations beyond which compiling would take too long.
 
     Returns
     -------
@@ -168,21 +140,23 @@ def compile_density(
     ------
     MissingLoweringError
         If the function uses something without machine code; engine="autograd" will do.
+    TooLargeError
+        If it has more than `most` operations; likewise.
     CompileError
         If the function cannot be recorded, or the machine code disagrees with autograd at some point.
     """
     if engine == "autograd":
         return AutogradDensity(function, dimension)
     _known(engine)
-    oracle = remembered(autograd_value_and_gradient)
-    tape = split_columns(simplify(record(function, dimension, gradient=True, oracle=oracle)))
-    kernel = build_kernel(lower(tape, scalar_first=True), dimension, tape.output_shapes, _cache(cache))
-    density = kernel.load()
-    for position in check_points(tape):
-        value, gradient = density(position)
-        found = (np.asarray(value), gradient)
-        verify_gradient("machine code", found, position, function, oracle)
-    return kernel
+    source, oracle = with_data(function), remembered(autograd_value_and_gradient)
+
+    def verify(kernel: Kernel, tape: Tape) -> None:
+        density = kernel.load()
+        for position in check_points(tape):
+            value, gradient = density(position)
+            verify_gradient("machine code", (np.asarray(value), gradient), position, source, oracle)
+
+    return _native(source, dimension, verify, cache=cache, oracle=oracle, most=most)
 
 
 def compile_outputs(
@@ -191,6 +165,7 @@ def compile_outputs(
     *,
     engine: Engine = "native",
     cache: Path | None = None,
+    most: int = MOST_EQUATIONS,
 ) -> NativeOutputs | AutogradOutputs:
     """A function from a vector to a tuple of arrays, ready to be evaluated at many vectors.
 
@@ -200,98 +175,54 @@ def compile_outputs(
     if engine == "autograd":
         return AutogradOutputs(function, dimension)
     _known(engine)
-    tape = split_columns(simplify(record(function, dimension, gradient=False)))
-    kernel = build_kernel(lower(tape, scalar_first=False), dimension, tape.output_shapes, _cache(cache))
-    outputs = NativeOutputs(kernel)
-    for position in check_points(tape):
-        found: tuple[Array, ...] = tuple(array[0] for array in outputs(position[None]))
-        verify_outputs("machine code", found, evaluate(function, position), position)
-    return outputs
+    source = with_data(function)
+
+    def verify(kernel: Kernel, tape: Tape) -> None:
+        outputs = NativeOutputs(kernel)
+        for position in check_points(tape):
+            found: tuple[Array, ...] = tuple(array[0] for array in outputs(position[None]))
+            verify_outputs("machine code", found, evaluate(source, position), position)
+
+    return NativeOutputs(_native(source, dimension, verify, cache=cache, oracle=None, most=most))
+
+
+def _native(
+    function: DataFunction,
+    dimension: int,
+    verify: Callable[[Kernel, Tape], None],
+    *,
+    cache: Path | None,
+    oracle: Oracle | None,
+    most: int,
+) -> Kernel:
+    """The kernel of a function, and of its gradient if there is an oracle for it; known ones from the cache."""
+    directory = default_cache() if cache is None else ObjectCache(cache)
+    gradient = oracle is not None
+    library = library_of(function, f"{gradient} {dimension}", host_target(), directory)
+    known = library.find() if library else None
+    if known is not None:
+        return build_kernel(known.program, dimension, known.output_shapes, directory)
+    recording = record_function(function, dimension, gradient=gradient, oracle=oracle, most=most)
+    preparation = recording.preparation
+    tape = optimised(recording.tape, preparation.absorb)
+    require_machine_code(tape, recording.places)
+    program = lower(tape, scalar_first=gradient)
+    kernel = build_kernel(program, dimension, tape.output_shapes, directory)
+    verify(kernel, tape)
+    if library:
+        library.put(Known(program, tape.output_shapes), preparation, tape, bound=recording.bound)
+    return kernel
 
 
 def build_kernel(
     program: Program, dimension: int, output_shapes: tuple[tuple[int, ...], ...], cache: ObjectCache | None
 ) -> Kernel:
     """Compile a program, or take its object from the cache."""
-    target = host_target()
-    key = object_key(program.text, target)
-    code = cache.get(key) if cache else None
-    if code is None:
-        code = _compile(program.text)
-        if cache:
-            cache.put(key, code)
-    return Kernel(dimension, output_shapes, program.text, code, target, program.constants, program.workspace_size)
-
-
-def object_key(text: str, target: Target) -> str:
-    """The digest under which machine code is known."""
-    return hashlib.sha256("\0".join((*target, text)).encode()).hexdigest()
-
-
-@functools.cache
-def host_target() -> Target:
-    """What code compiled in this process depends on."""
-    _initialise()
-    triple = llvm.get_process_triple()
-    features = llvm.get_host_cpu_features().flatten()
-    if triple.startswith("x86"):
-        # Gather instructions are slower than scalar loads on the machines that have them.
-        features += ",+prefer-no-gather,+prefer-no-scatter"
-    version = ".".join(map(str, llvm.llvm_version_info))
-    versions = f"llvmlite {llvmlite.__version__}, LLVM {version}, scipy {scipy.__version__}"
-    return Target(triple, llvm.get_host_cpu_name(), features, versions)
-
-
-@functools.cache
-def _initialise() -> None:
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
-
-
-def _machine() -> Any:
-    target = host_target()
-    return llvm.Target.from_triple(target.triple).create_target_machine(
-        cpu=target.cpu, features=target.features, opt=2, reloc="pic", codemodel="jitdefault", jit=True
-    )
-
-
-def _compile(text: str) -> bytes:
-    """The object code of a module."""
-    with _LOCK:
-        machine = _machine()
-        try:
-            module = llvm.parse_assembly(text)
-            module.verify()
-        except RuntimeError as error:
-            raise CompileError(
-                f"LLVM rejects the generated code: {error}",
-                remedy="This is a defect of exmc; engine: autograd avoids it.",
-            ) from error
-        module.triple = host_target().triple
-        module.data_layout = str(machine.target_data)
-        options = llvm.create_pipeline_tuning_options(speed_level=3)
-        options.loop_vectorization = True
-        options.slp_vectorization = False
-        builder = llvm.create_pass_builder(machine, options)
-        builder.getModulePassManager().run(module, builder)
-        code: bytes = machine.emit_object(module)
-        return code
-
-
-def _link(text: str, code: bytes) -> _Code:
-    """Load object code into this process."""
-    for name, arity in sorted(set(external_symbols(text))):
-        llvm.add_symbol(f"exmc_{name}", symbol_address(name, arity))
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
-    engine.add_object_file(llvm.ObjectFileRef.from_data(code))
-    engine.finalize_object()
-    return _Code(engine.get_function_address(SYMBOL), engine.get_function_address(BATCH_SYMBOL), engine)
+    code = object_code(program.text, cache)
+    table = program.packing.arrays(program.constants)
+    return Kernel(dimension, output_shapes, program.text, code, host_target(), table, program.workspace_size)
 
 
 def _known(engine: str) -> None:
     if engine != "native":
         raise CompileError(f"Unknown engine {engine!r}.", remedy="Known: native, autograd.")
-
-
-def _cache(directory: Path | None) -> ObjectCache | None:
-    return default_cache() if directory is None else ObjectCache(directory)

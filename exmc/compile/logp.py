@@ -2,47 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
 import autograd.numpy as anp
 import numpy as np
 
+from exmc.compile.function import DataFunction, Place, Visit, identity_of
 from exmc.compile.layout import Layout, layout_of, posterior_names
+from exmc.compile.primitives import Array
 from exmc.compile.sequential import evaluate_loop
 from exmc.errors import CompileError
 from exmc.ir.calls import call_bounds, call_log_density
 from exmc.ir.check import infer_types
-from exmc.ir.constants import constant_value, is_constant
+from exmc.ir.constants import is_constant
 from exmc.ir.expressions import Reference
 from exmc.ir.loops import OdeBody, loop_body
 from exmc.ir.model import Model, in_order
-from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
+from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import evaluate
+from exmc.ir.serial import encode_node
 from exmc.special import select
 from exmc.transforms import TRANSFORMS, Transform
 
 Values: TypeAlias = dict[str, Any]
-Function: TypeAlias = Callable[[Any], Any]
 
 
-def log_density_function(model: Model) -> Function:
+def log_density_function(model: Model) -> DataFunction:
     """The joint log density of `model` as a function of its flat unconstrained vector.
 
     The sum of each free variable's log density and log|d constrained / d unconstrained| and each observation's
     weighted log likelihood (Stan reference manual, "Transforms"). Every observation must hold a distribution and every
     free variable a transform: `exmc.rewrite` sees to both.
     """
-    return partial(_log_density, _Plan(model))
+    plan = _Plan(model)
+    return DataFunction(partial(_log_density, plan), plan.data, identity("log density", model), visits=True)
 
 
-def constrain_function(model: Model, names: Iterable[str]) -> Function:
+def constrain_function(model: Model, names: Iterable[str]) -> DataFunction:
     """A function from the flat vector to the tuple of the constrained values of `names`, each in its shape."""
-    return partial(_constrain, _Plan(model), tuple(names))
+    plan, wanted = _Plan(model), tuple(names)
+    return DataFunction(
+        partial(_constrain, plan, wanted), plan.data, identity("constrain", model, *wanted), visits=True
+    )
 
 
-def pointwise_function(source: Model, model: Model) -> tuple[Function, tuple[str, ...], tuple[str, ...]]:
+def pointwise_function(source: Model, model: Model) -> tuple[DataFunction, tuple[str, ...], tuple[str, ...]]:
     """A function from the flat vector to pointwise log likelihoods, then log priors, with the names of both.
 
     `model` is what rewriting made of `source`. Log likelihoods are those of the observations of `model` (without
@@ -53,8 +59,23 @@ def pointwise_function(source: Model, model: Model) -> tuple[Function, tuple[str
     known = posterior_names(source, model)
     priors = tuple(v for v in source.free if v.name in known)
     likelihoods = tuple(o.name for o in plan.observations)
+    data = plan.data + tuple(d.values for d in source.data.values())
+    function = partial(_pointwise_terms, plan, priors, source)
+    whole = identity("source", source)
+    name = identity("pointwise", model, whole) if whole else ""
+    return DataFunction(function, data, name, visits=True), likelihoods, tuple(v.name for v in priors)
 
-    return partial(_pointwise_terms, plan, priors, _seen(source)), likelihoods, tuple(v.name for v in priors)
+
+def identity(what: str, model: Model, *more: str) -> str:
+    """What a function of a model is, whatever values its data have: a digest of the model without them."""
+    return identity_of(
+        {
+            "what": [what, *more],
+            "dims": {dim: len(labels) for dim, labels in model.coords.items()},
+            "data": [[d.name, list(d.dims)] for d in model.data.values()],
+            "nodes": [encode_node(node) for node in model.nodes],
+        }
+    )
 
 
 class _Plan:
@@ -66,7 +87,8 @@ class _Plan:
         self.nodes = in_order(model)
         self.observations: tuple[Observation, ...] = model.observations
         self.solutions = [d.name for d in model.deterministics if isinstance(loop_body(d.expression), OdeBody)]
-        self.data: Values = {name: data.values for name, data in model.data.items()}
+        self.names = tuple(model.data)
+        self.data: tuple[Array, ...] = tuple(data.values for data in model.data.values())
         for node in self.observations:
             if isinstance(node.target, Reference):
                 raise CompileError(f"{node.name!r} observes {node.target.name!r}, which has not been rewritten.")
@@ -74,12 +96,13 @@ class _Plan:
     def shape(self, name: str) -> tuple[int, ...]:
         return self.types[name].shape
 
-    def run(self, position: Any) -> tuple[Values, list[Any]]:
+    def run(self, position: Any, data: tuple[Any, ...], visit: Visit) -> tuple[Values, list[Any]]:
         """Every variable's constrained value, and the free variables' log densities with Jacobians, summed."""
         unconstrained = self.layout.unpack(position)
-        values = dict(self.data)
+        values: Values = dict(zip(self.names, data, strict=True))
         terms = []
         for node in self.nodes:
+            visit(_place(node))
             if isinstance(node, Deterministic):
                 values[node.name] = evaluate_loop(node.expression, values)
             elif isinstance(node, Observation):
@@ -94,9 +117,18 @@ class _Plan:
         return values, terms
 
 
-def _log_density(plan: _Plan, position: Any) -> Any:
-    values, terms = plan.run(position)
+def _place(node: Node) -> Place:
+    return ("variables", node.name)
+
+
+def _unseen(_place: Place) -> None:
+    """Nobody asks which part of the model is evaluated."""
+
+
+def _log_density(plan: _Plan, position: Any, *data: Any, visit: Visit = _unseen) -> Any:
+    values, terms = plan.run(position, data, visit)
     for node in plan.observations:
+        visit(_place(node))
         terms.append(anp.sum(_log_likelihood(node, values, plan.shape(node.name))))
     total = sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
     for name in plan.solutions:
@@ -105,12 +137,14 @@ def _log_density(plan: _Plan, position: Any) -> Any:
     return total
 
 
-def _constrain(plan: _Plan, names: tuple[str, ...], position: Any) -> tuple[Any, ...]:
-    values, _ = plan.run(position)
+def _constrain(
+    plan: _Plan, names: tuple[str, ...], position: Any, *data: Any, visit: Visit = _unseen
+) -> tuple[Any, ...]:
+    values, _ = plan.run(position, data, visit)
     return tuple(_filled(values[name], plan.shape(name)) for name in names)
 
 
-def _seen(source: Model) -> Values:
+def _seen(source: Model, data: Values) -> Values:
     """What the names of observations, and of the random variables they observe, mean in `source`: observed values.
 
     In the rewritten model an observed variable is gone, and a lifted observation has other values.
@@ -119,17 +153,28 @@ def _seen(source: Model) -> Values:
     for node in source.observations:
         if not is_constant(node.value, source):
             continue  # `source` is a rewritten model itself
-        found[node.name] = constant_value(node.value, source)
+        found[node.name] = evaluate(node.value, data)
         if isinstance(node.target, Reference) and isinstance(source[node.target.name], RandomVariable):
             found[node.target.name] = found[node.name]
     return found
 
 
-def _pointwise_terms(plan: _Plan, priors: tuple[RandomVariable, ...], seen: Values, position: Any) -> tuple[Any, ...]:
-    values, _ = plan.run(position)
-    found = [_pointwise(o, values, plan.shape(o.name)) for o in plan.observations]
-    values |= seen
+def _pointwise_terms(
+    plan: _Plan,
+    priors: tuple[RandomVariable, ...],
+    source: Model,
+    position: Any,
+    *data: Any,
+    visit: Visit = _unseen,
+) -> tuple[Any, ...]:
+    values, _ = plan.run(position, data[: len(plan.names)], visit)
+    found = []
+    for node in plan.observations:
+        visit(_place(node))
+        found.append(_pointwise(node, values, plan.shape(node.name)))
+    values |= _seen(source, dict(zip(source.data, data[len(plan.names) :], strict=True)))
     for variable in priors:
+        visit(_place(variable))
         terms = call_log_density(variable.call, values[variable.name], values)
         found.append(_filled(terms, plan.shape(variable.name)))
     return tuple(found)
@@ -160,7 +205,7 @@ def _log_likelihood(node: Observation, values: Values, shape: tuple[int, ...]) -
         return terms
     weight = evaluate(node.weight, values)
     # What counts for nothing may be impossible: 0 * -inf is NaN.
-    return weight * (terms if np.all(weight) else anp.where(weight, terms, 0.0))
+    return weight * anp.where(weight, terms, 0.0)
 
 
 def _filled(value: Any, shape: tuple[int, ...]) -> Any:

@@ -10,29 +10,39 @@ from types import MappingProxyType
 import numpy as np
 
 from exmc.compile.lower_blocks import BLOCKS
-from exmc.compile.lower_elementwise import ELEMENTWISE, trigamma_text
+from exmc.compile.lower_computed import COMPUTED
+from exmc.compile.lower_elementwise import ELEMENTWISE
 from exmc.compile.lower_frame import Frame
-from exmc.compile.lower_inverse import INVERSES
 from exmc.compile.lower_linear import LINEAR
-from exmc.compile.lower_loops import INITIAL, index_operand, load_flat, put
+from exmc.compile.lower_loops import INITIAL
 from exmc.compile.lower_ode import ODES
+from exmc.compile.lower_places import index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
+from exmc.compile.lower_solve import SOLVES
+from exmc.compile.lower_stacks import stacked
 from exmc.compile.lower_text import Memory, Register, Writer
+from exmc.compile.lower_trigamma import trigamma_text
+from exmc.compile.packing import Packing
+from exmc.compile.preparation import Preparation
 from exmc.compile.primitives import Array, region
-from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, contiguous, schedule
+from exmc.compile.scan_split import SCAN_PRIMITIVES, split_scans
+from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, schedule
+from exmc.compile.strides import contiguous
 from exmc.compile.tape import Equation, Tape
 from exmc.errors import MissingLoweringError
 
 SYMBOL = "exmc_program"
 BATCH_SYMBOL = "exmc_batch"
 
-_BLOCKS = {**BLOCKS, **LINEAR, **INVERSES, **SCANS, **ODES}
+_MATRICES = {name: stacked(rule) for name, rule in {**LINEAR, **SOLVES}.items()}
+_BLOCKS = {**BLOCKS, **_MATRICES, **SCANS, **ODES, **COMPUTED}
 
 LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")
     | dict.fromkeys(INITIAL, "reduction")
     | dict.fromkeys(_BLOCKS, "block")
+    | dict.fromkeys(SCAN_PRIMITIVES, "recurrence")
     | {"scatter": "scatter", "take": "gather"}
 )
 """Every primitive that has machine code, and of which kind."""
@@ -44,12 +54,13 @@ class Program:
 
     The function `SYMBOL` has the signature of `exmc.density.DENSITY_SIGNATURE`. With `scalar_first` it returns the
     first output and writes the others to its second argument, one after the other; else it writes all and returns 0.
-    The function `BATCH_SYMBOL` calls it for many positions.
+    The function `BATCH_SYMBOL` calls it for many positions. Its data are packed from `constants`, arrays by value id.
     """
 
     text: str
-    constants: tuple[Array, ...]
+    packing: Packing
     workspace_size: int
+    constants: Mapping[int, Array]
 
 
 def lower(tape: Tape, *, scalar_first: bool) -> Program:
@@ -67,13 +78,13 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
         text = text.replace(frame.writer.declarations["exmc_trigamma"], trigamma_text())
         for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
             text += "" if line in text else line + "\n"
-    return Program(text, frame.constants(), frame.workspace_size)
+    return Program(text, frame.packing(), frame.workspace_size, tape.values)
 
 
 def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:
     """The code of a tape, as the lines of one function."""
-    for equation in tape.equations:
-        _require(equation)
+    tape = split_scans(tape, Preparation(()).absorb)
+    require_machine_code(tape)
     frame = Frame(tape, schedule(tape), writer, {e.result: e for e in tape.equations}, emit=_emit)
     offsets = _result_offsets(tape, scalar_first)
     _allocate(frame, offsets)
@@ -91,17 +102,20 @@ def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:
     return frame
 
 
-def _require(equation: Equation) -> None:
-    if equation.primitive in LOWERINGS:
-        return
-    static = equation.static
-    name, place = (static["call"].name, static["call"].place) if "call" in static else (equation.primitive, "")
-    raise MissingLoweringError(
-        f"{name} has no machine code{'' if place else ' (in a derivative)'}.",
-        where=(place,) if place else (),
-        remedy="Set engine: autograd, or use functions of exmc.special and elementwise, indexing, reduction "
-        "and product functions of autograd.numpy.",
-    )
+def require_machine_code(tape: Tape, places: Mapping[str, tuple[str, ...]] = MappingProxyType({})) -> None:
+    """Raise MissingLoweringError if a primitive has no lowering; `places` says where each primitive comes from."""
+    for equation in tape.equations:
+        if equation.primitive in LOWERINGS:
+            continue
+        name, place = equation.primitive, places.get(equation.primitive, ())
+        if equation.primitive == "external":
+            name, place = equation.static["call"].name, equation.static["call"].place
+        raise MissingLoweringError(
+            f"{name} has no machine code.",
+            where=place,
+            remedy="Set engine: autograd, or use functions of exmc.special and elementwise, indexing, reduction "
+            "and product functions of autograd.numpy.",
+        )
 
 
 def _result_offsets(tape: Tape, scalar_first: bool) -> list[tuple[int, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from exmc.compile.lower_gamma import gammaln, tetragamma
 from exmc.compile.lower_text import FLAGS, Register, Writer
 
 Rule = Callable[..., Register]
@@ -117,7 +118,7 @@ def _exp_minus_abs(w: Writer, x: Register) -> Register:
 
 def _logaddexp(w: Writer, x: Register, y: Register) -> Register:
     x, y = w.real(x), w.real(y)
-    tail = w.call("log1p", _exp_minus_abs(w, w.value(f"fsub double {x.name}, {y.name}")))
+    tail = w.call("log1p_unit", _exp_minus_abs(w, w.value(f"fsub double {x.name}, {y.name}")))
     total = w.value(f"fadd double {w.intrinsic('maximum', x, y).name}, {tail.name}")
     # Two equal infinities have no difference.
     same = w.value(f"fcmp oeq double {x.name}, {y.name}", "i1")
@@ -126,14 +127,12 @@ def _logaddexp(w: Writer, x: Register, y: Register) -> Register:
 
 def _softplus(w: Writer, x: Register) -> Register:
     x = w.real(x)
-    tail = w.call("log1p", _exp_minus_abs(w, x))
+    tail = w.call("log1p_unit", _exp_minus_abs(w, x))
     return w.value(f"fadd double {w.intrinsic('maximum', x, w.number(0.0)).name}, {tail.name}")
 
 
 def _log_expit(w: Writer, x: Register) -> Register:
-    x = w.real(x)
-    tail = w.call("log1p", _exp_minus_abs(w, x))
-    return w.value(f"fsub double {w.intrinsic('minimum', x, w.number(0.0)).name}, {tail.name}")
+    return _minus(w, _softplus(w, _minus(w, w.real(x))))
 
 
 def _expit(w: Writer, x: Register) -> Register:
@@ -206,7 +205,8 @@ _SAME = {name: name for name in _LIBM} | {
     "arctan2": "atan2",
     "power": "pow",
 }
-_SCIPY = ["gammaln", "digamma", "erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gammainc", "gammaincc", "betainc", "stdtr"]
+_SCIPY = ["digamma", "erf", "erfc", "erfcx", "ndtr", "log_ndtr", "gammainc", "gammaincc", "betainc", "stdtr"]
+_SCIPY += ["ndtri", "erfinv", "i0e", "i1e"]
 
 ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
     {
@@ -223,6 +223,7 @@ ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
         "fmin": _intrinsic("minnum"),
         "logaddexp": _logaddexp,
         "absolute": _intrinsic("fabs"),
+        "copysign": _intrinsic("copysign"),
         "sign": _sign,
         "floor": _intrinsic("floor"),
         "ceil": _intrinsic("ceil"),
@@ -260,69 +261,10 @@ ELEMENTWISE: Mapping[str, Rule] = MappingProxyType(
         "log1mexp": _log1mexp,
         "select": _where,
         "trigamma": _function("exmc_trigamma"),
+        "tetragamma": tetragamma,
+        "gammaln": gammaln,
         **{name: _function(symbol) for name, symbol in _SAME.items()},
         **{name: _scipy(name) for name in _SCIPY},
     }
 )
 """Every elementwise primitive's machine code."""
-
-TRIGAMMA = """
-define internal double @exmc_trigamma(double %argument) #1 {
-entry:
-  %left = fcmp ole double %argument, 0.0
-  br i1 %left, label %reflect, label %start
-reflect:
-  ; trigamma(x) = (pi / sin(pi x))**2 - trigamma(1 - x), a pole at each integer
-  %whole = call double @llvm.rint.f64(double %argument)
-  %difference = fsub double %argument, %whole
-  %integer = fcmp oeq double %argument, %whole
-  %fraction = select i1 %integer, double 0.0, double %difference
-  %angle = fmul double %fraction, 0x400921FB54442D18
-  %sine = call double @sin(double %angle)
-  %ratio = fdiv double 0x400921FB54442D18, %sine
-  %squared = fmul double %ratio, %ratio
-  %mirror = fsub double 1.0, %argument
-  br label %start
-start:
-  %x0 = phi double [ %argument, %entry ], [ %mirror, %reflect ]
-  %image = phi double [ 0.0, %entry ], [ %squared, %reflect ]
-  br label %shift
-shift:
-  %x = phi double [ %x0, %start ], [ %next, %more ]
-  %sum = phi double [ 0.0, %start ], [ %total, %more ]
-  %small = fcmp olt double %x, 1.2e1
-  br i1 %small, label %more, label %series
-more:
-  %xx = fmul double %x, %x
-  %term = fdiv double 1.0, %xx
-  %total = fadd double %sum, %term
-  %next = fadd double %x, 1.0
-  br label %shift
-series:
-  ; Abramowitz and Stegun 6.4.12, to the term in x**-15
-  %r = fdiv double 1.0, %x
-  %r2 = fmul double %r, %r
-@terms@
-  %half = fmul double %r, 5.0e-1
-  %inner = fadd double %half, %p0
-  %tail = fmul double %inner, %r
-  %result = fadd double %sum, %tail
-  br i1 %left, label %mirrored, label %done
-mirrored:
-  %reflected = fsub double %image, %result
-  ret double %reflected
-done:
-  ret double %result
-}
-"""
-
-
-def trigamma_text() -> str:
-    """The definition of the helper for trigamma."""
-    bernoulli = (1.0, 1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
-    writer = Writer()
-    lines = [f"  %p{len(bernoulli) - 1} = fadd double 0.0, {writer.number(bernoulli[-1]).name}"]
-    for order in range(len(bernoulli) - 2, -1, -1):
-        lines.append(f"  %m{order} = fmul double %p{order + 1}, %r2")
-        lines.append(f"  %p{order} = fadd double %m{order}, {writer.number(bernoulli[order]).name}")
-    return TRIGAMMA.replace("@terms@", "\n".join(lines))

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from exmc.compile.lower_text import FLAGS, Memory, Register, Writer
-from exmc.compile.primitives import Array
-from exmc.compile.schedule import Schedule, contiguous, renamed_strides, view_strides
+from exmc.compile.packing import Layout, Packing
+from exmc.compile.schedule import Schedule
+from exmc.compile.strides import array_strides, contiguous, renamed_strides, view_strides
 from exmc.compile.tape import Equation, Tape
 
 _ALIGNMENT = 8
@@ -18,22 +19,6 @@ _ALIGNMENT = 8
 
 NARROW = 2**15
 """Data of so many elements leave the nearest cache, and are kept in the smallest dtype that holds them."""
-
-
-class Layout(NamedTuple):
-    """How a constant is handed to the machine code: as what, with its axes in which order, arranged how.
-
-    An arrangement is () for none, or
-
-    - ("tiles", axis, size): a matrix in tiles of `size` rows, each tile column by column, padded with zeros;
-    - ("sorted", index): the rows in the order that sorts the constant `index`;
-    - ("starts", groups): where each number below `groups` begins in the sorted constant, and where the last ends.
-    """
-
-    constant: int
-    dtype: str
-    order: tuple[int, ...]
-    arrangement: tuple[str | int, ...] = ()
 
 
 class Embedded(NamedTuple):
@@ -83,7 +68,6 @@ class Frame:
     scalars: dict[int, int] = field(default_factory=dict)
     pointers: list[str] = field(default_factory=list)
     covered: set[int] = field(default_factory=set)
-    narrow: dict[int, str] = field(default_factory=dict)
     workspace_size: int = 0
     emit: Callable[[Tape, Writer], Frame] | None = None
     embedded: list[Embedded] = field(default_factory=list)
@@ -104,7 +88,7 @@ class Frame:
         place = 1 + len(self.layouts)
         for embedded in self.embedded:
             self.writer.lines = [line.replace(embedded.mark, str(place)) for line in self.writer.lines]
-            place += len(embedded.frame.constants())
+            place += embedded.frame.packing().entries
 
     def shape(self, value: int) -> tuple[int, ...]:
         """The shape of a value."""
@@ -112,11 +96,12 @@ class Frame:
 
     def allocate(self, value: int, result_offset: int | None = None) -> None:
         """Give a value a buffer: in the results at an offset, or in the workspace."""
-        shape = self.shape(value)
-        if result_offset is not None:
-            self.buffers[value] = Memory("%results", result_offset, contiguous(shape))
+        shape, equation = self.shape(value), self.equations.get(value)
+        strides = contiguous(shape) if equation is None else array_strides(equation, shape)
+        if result_offset is not None and strides == contiguous(shape):
+            self.buffers[value] = Memory("%results", result_offset, strides)
         else:
-            self.buffers[value] = self.scratch(shape)
+            self.buffers[value] = self.scratch(shape)._replace(strides=strides)
 
     def scratch(self, shape: tuple[int, ...]) -> Memory:
         """An array in the workspace."""
@@ -187,12 +172,8 @@ class Frame:
         return Memory(name, 0, (columns * size, size, 1), constant=True, dtype=dtype)
 
     def _narrowest(self, constant: int) -> str:
-        array = self.tape.constants.get(constant)
-        if array is None or array.size < NARROW:
-            return "float64"
-        if constant not in self.narrow:
-            self.narrow[constant] = narrowest(array)
-        return self.narrow[constant]
+        data = self.tape.constants.get(constant)
+        return "float64" if data is None or data.size < NARROW else data.ask("narrowest")
 
     def _pointer(self, layout: Layout) -> str:
         if layout not in self.layouts:
@@ -235,67 +216,17 @@ class Frame:
             lines.append(f"  {name} = load ptr, ptr %slot.{name[1:]}, align 8, !invariant.load !3")
         return lines
 
-    def constants(self) -> tuple[Array, ...]:
-        """The arrays of the pointer table, in order: ours, then those of embedded functions."""
-        packed = np.array([float(self.tape.constants[c]) for c in self.scalars], dtype=np.float64)
-        arrays = [packed]
-        orders: dict[int, Array] = {}
-        for layout in self.layouts:
-            value = self.tape.constants.get(layout.constant)
-            array = np.asarray(self.tape.literals[layout.constant] if value is None else value)
-            array = array.transpose(layout.order)
-            match layout.arrangement:
-                case ("tiles", int(size)):
-                    array = tiled(array, size)
-                case ("starts", int(groups)):
-                    array = np.concatenate([[0], np.cumsum(np.bincount(array, minlength=groups))])
-                case ("sorted", int(index)):
-                    if index not in orders:
-                        orders[index] = np.argsort(_short(self.tape.constants[index]), kind="stable")
-                    array = array[orders[index]]
-            arrays.append(np.ascontiguousarray(array, dtype=layout.dtype))
-        for embedded in self.embedded:
-            arrays += embedded.frame.constants()
-        return tuple(arrays)
-
-
-def _short(index: Array) -> Array:
-    # numpy sorts 16-bit integers by their digits.
-    return index.astype(np.uint16) if index.size and index.max() < 2**16 else index
+    def packing(self) -> Packing:
+        """How the data are handed to the code: ours, then those of embedded functions."""
+        wanted = {layout.constant for layout in self.layouts} & self.tape.literals.keys()
+        literals = {ident: float(self.tape.literals[ident]) for ident in wanted}
+        embedded = tuple((e.frame.packing(), e.frame.tape.values) for e in self.embedded)
+        return Packing(tuple(self.scalars), tuple(self.layouts), literals, embedded)
 
 
 def index_dtype(size: int) -> str:
     """The smallest dtype for indices below `size`, whatever their values."""
     return "int8" if size <= 2**7 else "int16" if size <= 2**15 else "int32" if size <= 2**31 else "int64"
-
-
-def narrowest(array: Array) -> str:
-    """The smallest dtype that holds every element of an array exactly."""
-    for dtype in ("int8", "int16", "float32"):
-        # A few elements rule most out.
-        if _lossless(array.reshape(-1)[:: max(array.size // 64, 1)], dtype) and _lossless(array, dtype):
-            return dtype
-    return "float64"
-
-
-def _lossless(array: Array, dtype: str) -> bool:
-    wide = np.asarray(array, dtype=np.float64)
-    with np.errstate(all="ignore"):
-        there = wide.astype(dtype).astype(np.float64)
-    # Bit by bit: -0 is no integer, and NaN is itself.
-    return bool(np.array_equal(there.view(np.int64), wide.view(np.int64)))
-
-
-def tiled(matrix: Array, size: int) -> Array:
-    """Rows in tiles of `size`, padded with zeros: shape (tiles, columns, size)."""
-    rows, columns = matrix.shape
-    whole = rows // size
-    tiles = np.empty((-(-rows // size), columns, size))
-    tiles[:whole] = matrix[: whole * size].reshape(whole, size, columns).transpose(0, 2, 1)
-    for tile in tiles[whole:]:
-        tile[:, rows - whole * size :] = 0.0
-        tile[:, : rows - whole * size] = matrix[whole * size :].T
-    return tiles
 
 
 def broadcast_strides(shape: tuple[int, ...], strides: tuple[int, ...], domain: tuple[int, ...]) -> tuple[int, ...]:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from exmc.compile.lower_blocks import BlockRule
 from exmc.compile.lower_frame import Frame
-from exmc.compile.lower_text import FLAGS, Memory, Register, Writer
+from exmc.compile.lower_matrix import copy, operate
+from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.ode_body import HEAD, OdeBody
 from exmc.compile.tape import Equation
 from exmc.integrators import VERDICT
@@ -38,11 +39,9 @@ class _Counter(NamedTuple):
         return self.writer.value(f"icmp slt i64 {self.get()}, {limit}", "i1").name
 
 
-def _gather(writer: Writer, source: Memory, target: str, count: int) -> None:
+def _gather(frame: Frame, source: Memory, target: str, count: int) -> None:
     """Copy the elements of a vector that lies anywhere."""
-    if count:
-        with writer.loop(count, scalar=count < 16) as index:
-            writer.store(writer.element(source, (index,)), writer.address(target, 0, [(index, 1)]))
+    copy(frame, source, Memory(target, 0, (1,)), (count,))
 
 
 def _add(writer: Writer, source: Memory, first: str, target: str, count: int) -> None:
@@ -72,12 +71,12 @@ def _ode_path(frame: Frame, equation: Equation) -> None:
     first, attempt = (frame.embed(part.tape("forward")) for part in (body.first, body.attempt))
     arguments = writer.alloca(f"[{width + shared + 2} x double]")
     results = writer.alloca(f"[{width + VERDICT} x double]")
-    _gather(writer, start, arguments, size)
-    _gather(writer, parameters, _at(writer, arguments, size), shared)
-    _gather(writer, times, _at(writer, arguments, size + shared), 2)
+    _gather(frame, start, arguments, size)
+    _gather(frame, parameters, _at(writer, arguments, size), shared)
+    _gather(frame, times, _at(writer, arguments, size + shared), 2)
     first.call(writer, arguments, results)
     writer.copy(results, arguments, width)
-    _gather(writer, parameters, _at(writer, arguments, width), shared)
+    _gather(frame, parameters, _at(writer, arguments, width), shared)
     place, taken, tried = (_Counter.at(writer, 0) for _ in range(3))
     again = writer.alloca("i1")
     with writer.repeat(again):
@@ -128,7 +127,7 @@ def _ode_reverse(frame: Frame, equation: Equation) -> None:
     head = size + shared
     arguments = writer.alloca(f"[{head + 2 + size} x double]")
     found = writer.alloca(f"[{head + 2} x double]")
-    _gather(writer, parameters, _at(writer, arguments, size), shared)
+    _gather(frame, parameters, _at(writer, arguments, size), shared)
     steps = _at(writer, path.base, path.offset + count * size)
     taken = writer.value(f"fptosi double {writer.load(steps).name} to i64", "i64").name
     place = _Counter.at(writer, count - 1)
@@ -152,20 +151,21 @@ def _ode_reverse(frame: Frame, equation: Equation) -> None:
 
 def _add_times(writer: Writer, times: Memory, place: str, row: str, found: str, by_time: str) -> None:
     """A step moves and stretches with the times at both ends of its interval, of which it is a fixed part."""
-
-    def operate(operation: str, *operands: Register) -> Register:
-        return writer.value(f"{operation} {FLAGS} double {', '.join(o.name for o in operands)}")
-
     following = writer.value(f"add nsw i64 {place}, 1", "i64").name
     begin, end = writer.element(times, (place,)), writer.element(times, (following,))
-    span = operate("fsub", end, begin)
+    span = operate(writer, "fsub", end, begin)
     t, h = writer.load(row), writer.load(_at(writer, row, 1))
     moved, stretched = writer.load(found), writer.load(_at(writer, found, 1))
-    change = operate("fadd", operate("fmul", operate("fsub", t, begin), moved), operate("fmul", h, stretched))
+    change = operate(
+        writer,
+        "fadd",
+        operate(writer, "fmul", operate(writer, "fsub", t, begin), moved),
+        operate(writer, "fmul", h, stretched),
+    )
     with writer.when(writer.value(f"fcmp ogt double {span.name}, 0.0", "i1")):
-        part = operate("fdiv", change, span)
+        part = operate(writer, "fdiv", change, span)
         writer.add_to(writer.address(by_time, 0, [(following, 1)]), part)
-        writer.add_to(writer.address(by_time, 0, [(place, 1)]), operate("fsub", moved, part))
+        writer.add_to(writer.address(by_time, 0, [(place, 1)]), operate(writer, "fsub", moved, part))
 
 
 ODES: dict[str, BlockRule] = {"ode_path": _ode_path, "ode_reverse": _ode_reverse}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from exmc.compile.lower_frame import Frame
-from exmc.compile.lower_loops import FusedLoop, Sweep, index_operand, load_flat, put
+from exmc.compile.lower_loops import FusedLoop, Sweep
+from exmc.compile.lower_places import index_operand, load_flat, put
 from exmc.compile.lower_text import SUM_FLAGS, Memory, Register
 from exmc.compile.lower_vectors import WIDTH, multiply_tile, transposed_tile
 from exmc.compile.row_products import RowProduct

@@ -1,88 +1,83 @@
-"""The machine code of a scan: a loop that calls one step's code, inlined, forward or in reverse."""
+"""The machine code of a recurrence: a loop that calls one step's code, inlined, forward or in reverse."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 from exmc.compile.lower_blocks import BlockRule
 from exmc.compile.lower_frame import Frame
-from exmc.compile.lower_text import FLAGS, Memory
+from exmc.compile.lower_text import Memory, Writer
+from exmc.compile.recurrence import Core
+from exmc.compile.strides import contiguous
 from exmc.compile.tape import Equation
 
+_WRITTEN_OUT = 16
+"""Copies of so many numbers need no loop."""
 
-def _move(frame: Frame, source: Memory, target: str, count: int, indices: tuple[str, ...] = (), at: int = 0) -> None:
-    """Copy `count` numbers, at `indices` and along the last axis of `source`, to element `at` of a buffer."""
-    writer = frame.writer
-    if count:
-        with writer.loop(count, scalar=count < 16) as index:
-            writer.store(writer.element(source, [*indices, index]), writer.address(target, at, [(index, 1)]))
+_SHORT_STEP = 40
+"""Equations of a step that is written out four times: its products with the state fuse with the next one's sums."""
 
 
-def _vector(name: str) -> Memory:
-    return Memory(name, 0, (1,))
-
-
-def _scan_rows(frame: Frame, equation: Equation) -> None:
-    writer, body = frame.writer, equation.static["loop"].body
-    start, parameters, inputs = (frame.memory(o) for o in equation.operands)
-    states, shared, given = (frame.shape(o)[-1] for o in equation.operands)
+def _recurrence(frame: Frame, equation: Equation) -> None:
+    writer, core = frame.writer, equation.static["loop"].body
+    assert isinstance(core, Core)
     rows = frame.buffers[equation.result]
-    step = frame.embed(body.tape("forward"))
-    arguments = writer.alloca(f"[{max(states + shared + given, 1)} x double]")
-    _move(frame, start, arguments, states)
-    _move(frame, parameters, arguments, shared, at=states)
-    with writer.loop(frame.shape(equation.result)[0], scalar=True) as t:
-        _move(frame, inputs, arguments, given, (t,), at=states + shared)
-        row = writer.address(rows.base, rows.offset, [(t, rows.strides[0])])
-        step.call(writer, arguments, row)
-        _move(frame, _vector(row), arguments, states)
+    step = frame.embed(core.tape)
+    arguments = Memory(writer.alloca(f"[{max(core.tape.dimension, 1)} x double]"), 0, (1,))
+    found = Memory(writer.alloca(f"[{max(core.width, 1)} x double]"), 0, (1,))
+    start, *operands = equation.operands
+    offsets = [core.states]
+    for number, operand in enumerate(operands):
+        shape = frame.shape(operand)
+        offsets.append(offsets[-1] + math.prod(shape if number < core.uniforms else shape[1:]))
+
+    def fetch(operand: int, at: int, lead: tuple[str, ...] = ()) -> None:
+        shape = frame.shape(operand)[len(lead) :]
+        source, target = frame.memory(operand), arguments._replace(offset=at, strides=contiguous(shape))
+        _copy(writer, shape, lambda i: writer.element(source, (*lead, *i)).name, target)
+
+    def keep(row: str, count: int, source: Memory) -> None:
+        target = rows._replace(strides=rows.strides[1:])
+        offset = (row, rows.strides[0])
+        _copy(writer, (count,), lambda i: writer.element(source, i).name, target, offset)
+
+    fetch(start, 0)
+    keep(str(core.steps if core.reverse else 0), core.states, arguments)
+    for operand, at in zip(operands[: core.uniforms], offsets, strict=False):
+        fetch(operand, at)
+    with writer.loop(core.steps, scalar=True, unrolled=len(core.tape.equations) <= _SHORT_STEP) as index:
+        t = writer.value(f"sub nuw nsw i64 {core.steps - 1}, {index}", "i64").name if core.reverse else index
+        for operand, at in list(zip(operands, offsets, strict=False))[core.uniforms :]:
+            fetch(operand, at, (t,))
+        step.call(writer, arguments.base, found.base)
+        row = writer.value(f"add nuw nsw i64 {t}, {core.after}", "i64").name if core.after else t
+        keep(row, core.width, found)
+        _copy(writer, (core.states,), lambda i: writer.element(found, i).name, arguments)
 
 
-def _scan_reverse(frame: Frame, equation: Equation) -> None:
-    """From the last step to the first; each recomputes its step from the state before it."""
-    writer, loop = frame.writer, equation.static["loop"]
-    start, parameters, inputs, rows, cotangents = (frame.memory(o) for o in equation.operands)
-    states, shared, given = (frame.shape(o)[-1] for o in equation.operands[:3])
-    steps, width = frame.shape(equation.operands[3])
-    step = frame.embed(loop.body.tape(loop.name))
-    results = frame.buffers[equation.result]
-    place = writer.address(results.base, results.offset, [])
-    head = states + shared
-    arguments = writer.alloca(f"[{head + given + width} x double]")
-    found = writer.alloca(f"[{head + given} x double]")
-    total = writer.alloca(f"[{max(shared, 1)} x double]")
-    carried = writer.alloca(f"[{max(states, 1)} x double]")
-    writer.zero(carried, 0, states)
-    writer.zero(total, 0, shared)
-    _move(frame, parameters, arguments, shared, at=states)
-
-    def one(t: str, before: Memory, indices: tuple[str, ...]) -> None:
-        _move(frame, before, arguments, states, indices)
-        _move(frame, inputs, arguments, given, (t,), at=head)
-        _move(frame, cotangents, arguments, width, (t,), at=head + given)
-        _add(frame, carried, writer.address(arguments, head + given, []), states)
-        step.call(writer, arguments, found)
-        _move(frame, _vector(found), carried, states)
-        _add(frame, writer.address(found, states, []), total, shared)
-        if loop.name == "reverse all":
-            target = writer.address(place, head, [(t, given)])
-            _move(frame, _vector(writer.address(found, head, [])), target, given)
-
-    if steps > 1:
-        with writer.loop(steps - 1, scalar=True) as index:
-            t = writer.value(f"sub nuw nsw i64 {steps - 1}, {index}", "i64").name
-            one(t, rows, (writer.value(f"sub nuw nsw i64 {steps - 2}, {index}", "i64").name,))
-    one("0", start, ())
-    _move(frame, _vector(carried), place, states)
-    _move(frame, _vector(total), place, shared, at=states)
+def _copy(
+    writer: Writer,
+    shape: tuple[int, ...],
+    element: Callable[[tuple[str, ...]], str],
+    target: Memory,
+    lead: tuple[str, int] = ("0", 0),
+    indices: tuple[str, ...] = (),
+) -> None:
+    """Store the elements of an array, those of a small one without a loop."""
+    if len(indices) == len(shape):
+        terms = [lead, *zip(indices, target.strides, strict=True)]
+        name = element(indices)
+        writer.line(
+            f"store double {name}, ptr {writer.address(target.base, target.offset, terms)}, align 8, !noalias !2"
+        )
+    elif math.prod(shape) <= _WRITTEN_OUT:
+        for number in range(shape[len(indices)]):
+            _copy(writer, shape, element, target, lead, (*indices, str(number)))
+    else:
+        with writer.loop(shape[len(indices)]) as index:
+            _copy(writer, shape, element, target, lead, (*indices, index))
 
 
-def _add(frame: Frame, source: str, target: str, count: int) -> None:
-    writer = frame.writer
-    if count:
-        with writer.loop(count, scalar=count < 16) as index:
-            writer.add_to(
-                writer.address(target, 0, [(index, 1)]), writer.load(writer.address(source, 0, [(index, 1)])), FLAGS
-            )
-
-
-SCANS: dict[str, BlockRule] = {"scan_rows": _scan_rows, "scan_reverse": _scan_reverse}
+SCANS: dict[str, BlockRule] = {"recurrence": _recurrence}
 """The operations that loop over a tape of their own."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import NamedTuple
 
-from exmc.compile.vector_math import VECTOR_ATTRIBUTES, VECTOR_FUNCTIONS, VECTOR_INTRINSICS, VECTOR_NEEDS
+from exmc.compile.vector_math import SCALAR, VECTOR_ATTRIBUTES, VECTOR_FUNCTIONS, VECTOR_INTRINSICS, VECTOR_NEEDS
 
 FLAGS = "contract nsz arcp"
 """Floating point freedom everywhere. Never nnan or ninf: they delete guards against NaN and infinity."""
@@ -27,10 +27,12 @@ LONG = 32
 """Loops from this length on are worth LLVM's time for vectorising transcendental functions."""
 
 
-def _hints(extent: int | str, *, innermost: bool, scalar: bool, short: bool) -> str:
+def _hints(extent: int | str, *, innermost: bool, scalar: bool, short: bool, unrolled: bool) -> str:
     """The metadata of a loop: outer loops stay as they are, for LLVM would unroll them around their inner loops."""
     if not innermost:
         return "!4, !5, !6"
+    if unrolled:
+        return "!4, !5, !8"
     # A vectorised loop costs LLVM tens of milliseconds, which a few rounds never earn back.
     if scalar or (isinstance(extent, int) and extent < _SHORT):
         return "!4, !5"
@@ -125,6 +127,7 @@ class Writer:
                     self.declarations.setdefault(name, text)
             function, extra = f"exmc_vector_{vectorised}", ""
         else:
+            function = SCALAR.get(function, function)
             self.declarations.setdefault(function, f"declare double @{function}({kinds}) #1")
         passed = ", ".join(f"double {a.name}" for a in arguments) + (f", i32 {extra}" if extra else "")
         return self.value(f"call double @{function}({passed}) #1")
@@ -207,12 +210,18 @@ class Writer:
 
     @contextmanager
     def loop(
-        self, extent: int | str, *, scalar: bool = False, empty: bool = False, short: bool = False
+        self,
+        extent: int | str,
+        *,
+        scalar: bool = False,
+        empty: bool = False,
+        short: bool = False,
+        unrolled: bool = False,
     ) -> Iterator[str]:
         """A loop from 0 to `extent`, exclusive; gives the index.
 
         `extent` is a number or the name of an i64, above 0 unless `empty` says that it may be 0. A `scalar` loop is
-        not to be vectorised, a `short` one not to be interleaved.
+        not to be vectorised, a `short` one not to be interleaved, an `unrolled` one does four rounds at a time.
         """
         index, following = self.fresh("i"), self.fresh("n")
         label = index[1:]
@@ -230,7 +239,8 @@ class Writer:
         self.lines.append(f"{label}.latch:")
         self.line(f"{following} = add nuw nsw i64 {index}, 1")
         more = self.value(f"icmp ult i64 {following}, {extent}", "i1")
-        self.loop_hints.append(_hints(extent, innermost=len(self.loop_hints) == inside, scalar=scalar, short=short))
+        innermost = len(self.loop_hints) == inside
+        self.loop_hints.append(_hints(extent, innermost=innermost, scalar=scalar, short=short, unrolled=unrolled))
         note = f"!llvm.loop !{_FIRST_LOOP + len(self.loop_hints) - 1}"
         self.line(f"br i1 {more.name}, label %{label}.body, label %{label}.done, {note}")
         self.lines.append(f"{label}.done:")
@@ -258,7 +268,7 @@ class Writer:
         yield
         more = self.value(f"load i1, ptr {again}", "i1")
         # Whatever loop is around this one is not the innermost.
-        self.loop_hints.append(_hints("", innermost=False, scalar=True, short=False))
+        self.loop_hints.append(_hints("", innermost=False, scalar=True, short=False, unrolled=False))
         note = f"!llvm.loop !{_FIRST_LOOP + len(self.loop_hints) - 1}"
         self.line(f"br i1 {more.name}, label %{label}.body, label %{label}.done, {note}")
         self.lines.append(f"{label}.done:")
@@ -298,6 +308,7 @@ class Writer:
         lines = ["!0 = distinct !{!0}", "!1 = distinct !{!1, !0}", "!2 = !{!1}", "!3 = !{}"]
         lines += ['!4 = !{!"llvm.loop.mustprogress"}', '!5 = !{!"llvm.loop.vectorize.enable", i1 false}']
         lines += ['!6 = !{!"llvm.loop.unroll.disable"}', '!7 = !{!"llvm.loop.interleave.count", i32 1}']
+        lines += ['!8 = !{!"llvm.loop.unroll.count", i32 4}']
         for number, hints in enumerate(self.loop_hints, start=_FIRST_LOOP):
             lines.append(f"!{number} = distinct !{{!{number}, {hints}}}")
         return "\n".join(lines)

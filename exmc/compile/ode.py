@@ -12,8 +12,9 @@ from autograd.extend import Box
 
 from exmc import integrators
 from exmc.compile.ode_body import OdeBody, ode_path, path_states
-from exmc.compile.record import is_recorded, jacobian, record_body, vector_jacobian_product
+from exmc.compile.record import record_body, vector_jacobian_product
 from exmc.compile.scan_body import Array, Body, Packing, floating, packing_of
+from exmc.compile.tracing import is_recorded, jacobian
 from exmc.errors import CompileError, suggest
 from exmc.integrators import HEAD, METHODS, VERDICT, Control, Equation
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc import linalg
+from exmc.compile.computed_index import order_elements, pick_elements, place_elements
+from exmc.compile.linear_recurrence import evaluate as evaluate_recurrence
 from exmc.special import SPECIAL
 
 Array = NDArray[Any]
@@ -92,6 +94,7 @@ _ELEMENTWISE: dict[str, tuple[Callable[..., ArrayType], Callable[..., Any]]] = {
     "logaddexp": (_float, np.logaddexp),
     "arctan2": (_float, np.arctan2),
     "hypot": (_float, np.hypot),
+    "copysign": (_float, np.copysign),
     "negative": (_same, np.negative),
     "absolute": (_same, np.absolute),
     "sign": (_same, np.sign),
@@ -195,6 +198,15 @@ def scatter(*operands: Any, shape: tuple[int, ...], parts: tuple[Any, ...]) -> A
     return result
 
 
+def _picked(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(types[1].shape, FLOAT)
+
+
+def _lu(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    *lead, size, _ = types[0].shape
+    return ArrayType((*lead, size + 1, size), FLOAT)
+
+
 def _contracted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     inputs, output = parameters["spec"].split("->")
     sizes: dict[str, int] = {}
@@ -224,6 +236,11 @@ def _scanned_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]
     return ArrayType((start + shared + (inputs if parameters["loop"].name == "reverse all" else 0),), FLOAT)
 
 
+def _recurred(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    core = parameters["loop"].body
+    return ArrayType((core.steps + 1, core.width), FLOAT)
+
+
 def _solved(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     return ArrayType((parameters["loop"].body.path_size(types[2].size - 1),), FLOAT)
 
@@ -248,10 +265,37 @@ class Hole(NamedTuple):
     operand: int
 
 
+class Span(NamedTuple):
+    """A slice as a key of `positions`, which can be compared and written."""
+
+    start: int | None
+    stop: int | None
+    step: int | None
+
+
 def call_external(*operands: Any, call: ExternalCall, **_parameters: Any) -> Any:
     """Call the foreign function with the operands in their places."""
-    arguments = [operands[a.operand] if isinstance(a, Hole) else a for a in call.arguments]
-    return call.function(*arguments, **call.keywords)
+    return call.function(*in_holes(call.arguments, operands), **call.keywords)
+
+
+def _positioned(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    # Zero strides: numpy itself interprets the index, but for the numbers in it.
+    keys = [np.broadcast_to(np.int64(0), t.shape) for t in types]
+    numbers = np.broadcast_to(np.int64(0), tuple(max(n, 1) for n in parameters["shape"]))
+    return ArrayType(np.shape(numbers[_index(parameters["keys"], keys)]), INTEGER)
+
+
+def _index(template: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ...]:
+    return tuple(slice(*key) if isinstance(key, Span) else key for key in in_holes(template, operands))
+
+
+def _positions(*operands: Any, shape: tuple[int, ...], keys: tuple[Any, ...]) -> Array:
+    return np.asarray(np.arange(math.prod(shape)).reshape(shape)[_index(keys, operands)])
+
+
+def in_holes(template: tuple[Any, ...], operands: Sequence[Any]) -> tuple[Any, ...]:
+    """A template with the operands in their places."""
+    return tuple(operands[a.operand] if isinstance(a, Hole) else a for a in template)
 
 
 class ExternalCall(NamedTuple):
@@ -261,7 +305,7 @@ class ExternalCall(NamedTuple):
     arguments: tuple[Any, ...]
     keywords: dict[str, Any]
     name: str
-    place: str
+    place: tuple[str, ...]
 
 
 def raw(function: Any) -> Callable[..., Any]:
@@ -291,15 +335,24 @@ def _table() -> dict[str, Primitive]:
         Primitive("transpose", "view", _transposed, lambda x, permutation: np.transpose(x, permutation)),
         Primitive("slice", "view", _sliced, lambda x, bounds: np.asarray(x)[region(bounds)]),
         Primitive("take", "elementwise", _taken, lambda x, indices: np.asarray(x).reshape(-1)[indices]),
+        # The numbers, in row-major order, of the elements that an index with arrays picks: of data alone.
+        Primitive("positions", "memory", _positioned, _positions),
         Primitive("scatter", "memory", _scattered, scatter),
         Primitive("contract", "memory", _contracted, lambda *xs, spec: np.einsum(spec, *xs)),
         Primitive("cumsum", "memory", _cumulative, lambda x, axis: np.cumsum(x, axis=axis)),
+        Primitive("linear_recurrence", "memory", _like_last, evaluate_recurrence),
+        Primitive("pick", "memory", _picked, pick_elements),
+        Primitive("place", "memory", _scattered, place_elements),
+        Primitive("order", "memory", _as_integer, order_elements),
         Primitive("cholesky", "memory", _same, linalg.factor),
         Primitive("substitute", "memory", _like_last, linalg.substitute),
         Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
-        Primitive("inverse", "memory", _same, linalg.invert),
+        Primitive("lu_factor", "memory", _lu, linalg.lu_factor),
+        Primitive("lu_solve", "memory", _like_last, linalg.lu_solve),
+        Primitive("members", "external", lambda types, parameters: ArrayType((), "object"), lambda *members: members),
         Primitive("scan_rows", "memory", _scanned, _by_body),
         Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
+        Primitive("recurrence", "memory", _recurred, _by_body),
         Primitive("ode_path", "memory", _solved, _by_body),
         Primitive("ode_reverse", "memory", _solved_reverse, _by_body),
         Primitive("external", "external", _foreign, call_external),

@@ -2,22 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
+from exmc.compile.function import DataFunction
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.kernel import Engine, Kernel, NativeOutputs, compile_density, compile_outputs
 from exmc.compile.layout import Layout, layout_of, posterior_names
 from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
+from exmc.compile.sequential import loop_values
+from exmc.compile.tape import MOST_EQUATIONS
 from exmc.density import FloatArray, LogDensity
-from exmc.errors import MissingLoweringError
+from exmc.errors import CompileError, MissingLoweringError, TooLargeError
+from exmc.ir.loops import Body
 from exmc.ir.model import Model
 
 Arrays = dict[str, NDArray[Any]]
+Compiled = TypeVar("Compiled")
+
+
+class Pointwise(NamedTuple):
+    """Pointwise log likelihoods, then log priors, of many positions, and the names of both.
+
+    Attributes
+    ----------
+    function
+        From positions (n, dimension) to one array (n, ...) a name.
+    note
+        Why autograd computes them and not machine code, if so.
+    """
+
+    function: Callable[[FloatArray], list[FloatArray]]
+    likelihoods: tuple[str, ...]
+    priors: tuple[str, ...]
+    note: CompileError | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,19 +56,17 @@ class CompiledModel:
     layout
         Where its free variables lie in the flat vector.
     engine
-        "native", or "autograd" if that was asked for or the model uses something without machine code.
-    note
-        Why the engine is not the one asked for; empty if it is.
-    cache
-        The folder where machine code is kept; None: the user's.
+        "native", or "autograd" if that was asked for or the log density has no machine code.
+    notes
+        What autograd computes although machine code was asked for, and why, with its place in the model.
     """
 
     source: Model
     model: Model
     layout: Layout
     engine: Engine
-    note: str
-    cache: Path | None
+    notes: tuple[CompileError, ...]
+    _compiler: _Compiler
     _density: Kernel | AutogradDensity
     _constrain: NativeOutputs | AutogradOutputs
 
@@ -57,40 +78,63 @@ class CompiledModel:
         """Constrained values of the posterior's variables: positions (n, dimension) to arrays (n, *shape) by name."""
         return dict(zip(posterior_names(self.source, self.model), self._constrain(positions), strict=True))
 
-    def pointwise(self) -> tuple[Callable[[FloatArray], list[FloatArray]], tuple[str, ...], tuple[str, ...]]:
-        """A batch form of `exmc.compile.logp.pointwise_function`, and the names of likelihoods and priors.
-
-        Compiled at the call: a chain does not need it.
-        """
+    def pointwise(self) -> Pointwise:
+        """A batch form of `exmc.compile.logp.pointwise_function`. Compiled at the call: a chain does not need it."""
         function, likelihoods, priors = pointwise_function(self.source, self.model)
-        return _outputs(function, self.layout.dimension, self.engine, self.cache), likelihoods, priors
+        outputs, note = self._compiler.outputs("Pointwise log likelihoods and priors are", function)
+        return Pointwise(outputs, likelihoods, priors, note)
+
+    def loop_values(self, body: Body, operands: Sequence[Any], varying: Sequence[bool]) -> NDArray[np.float64] | None:
+        """The values of a scan or an ode of the model for many samples: `exmc.compile.sequential.loop_values`."""
+        return loop_values(body, operands, varying, engine=self.engine, cache=self._compiler.cache)
 
 
 def compile_model(
-    source: Model, rewritten: Model, *, engine: Engine = "native", cache: Path | None = None
+    source: Model,
+    rewritten: Model,
+    *,
+    engine: Engine = "native",
+    cache: Path | None = None,
+    most: int = MOST_EQUATIONS,
 ) -> CompiledModel:
     """Compile `rewritten`, what rewriting made of `source`.
 
-    Where a primitive of the model has no machine code, the result runs by the autograd engine, and its `note` says so.
-    Raises `CompileError` if the density cannot be recorded or its machine code is wrong.
+    What was compiled before, here or in another process, for data of the same shapes is found in `cache`, a folder
+    (None: the user's). What has no machine code, or more than `most` operations, is computed by autograd instead, and
+    `notes` says so. Raises `CompileError` if the density cannot be recorded or its machine code is wrong.
     """
     layout = layout_of(rewritten)
-    density = log_density_function(rewritten)
-    note = ""
-    try:
-        kernel = compile_density(density, layout.dimension, engine=engine, cache=cache)
-    except MissingLoweringError as error:
-        engine, note = "autograd", f"{error} The autograd engine, much slower, is used instead."
-        kernel = compile_density(density, layout.dimension, engine=engine)
-    constrain = constrain_function(rewritten, posterior_names(source, rewritten))
-    outputs = _outputs(constrain, layout.dimension, engine, cache)
-    return CompiledModel(source, rewritten, layout, engine, note, cache, kernel, outputs)
+    compiler = _Compiler(layout.dimension, engine, cache, most)
+    density, slow = compiler.density(log_density_function(rewritten))
+    names = posterior_names(source, rewritten)
+    constrain, slow_outputs = compiler.outputs("Posterior values are", constrain_function(rewritten, names))
+    notes = tuple(note for note in (slow, slow_outputs) if note is not None)
+    used: Engine = "autograd" if isinstance(density, AutogradDensity) else "native"
+    return CompiledModel(source, rewritten, layout, used, notes, compiler, density, constrain)
 
 
-def _outputs(
-    function: Callable[[Any], Any], dimension: int, engine: Engine, cache: Path | None
-) -> NativeOutputs | AutogradOutputs:
-    try:
-        return compile_outputs(function, dimension, engine=engine, cache=cache)
-    except MissingLoweringError:
-        return compile_outputs(function, dimension, engine="autograd")
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """How the functions of one model are compiled: each natively if it can be, with a note if it cannot."""
+
+    dimension: int
+    engine: Engine
+    cache: Path | None
+    most: int
+
+    def density(self, function: DataFunction) -> tuple[Kernel | AutogradDensity, CompileError | None]:
+        return self._either("The log density is", compile_density, function)
+
+    def outputs(self, what: str, function: DataFunction) -> tuple[NativeOutputs | AutogradOutputs, CompileError | None]:
+        return self._either(what, compile_outputs, function)
+
+    def _either(
+        self, what: str, compile_function: Callable[..., Compiled], function: DataFunction
+    ) -> tuple[Compiled, CompileError | None]:
+        try:
+            return compile_function(
+                function, self.dimension, engine=self.engine, cache=self.cache, most=self.most
+            ), None
+        except (MissingLoweringError, TooLargeError) as error:
+            note = type(error)(f"{what} computed by autograd, which is much slower: {error.message}", where=error.where)
+            return compile_function(function, self.dimension, engine="autograd"), note

@@ -96,6 +96,21 @@ def powers_of_two(builder: Rewriter, operands: Operands, static: Static) -> int 
     return None
 
 
+def power_outwards(builder: Rewriter, operands: Operands, static: Static) -> int | None:
+    """The power of two in a product's operand is a factor of the result."""
+    kind = PRIMITIVES["multiply"].infer(tuple(builder.types[o] for o in operands), static)
+    for one, other in (operands, operands[::-1]):
+        inner = made_by(builder, other, "multiply")
+        if inner is None or kind.dtype != FLOAT or literal_of(builder, uniform(builder, one)) is not None:
+            continue
+        for first, second in (inner, inner[::-1]):
+            factor = power_of_two(builder, first)
+            if factor is not None and builder.types[second] == builder.types[other]:
+                product = builder.rewrite("multiply", (one, second), {})
+                return builder.rewrite("multiply", (builder.literal(factor), product), {})
+    return None
+
+
 def sign_outwards(primitive: str) -> Apply:
     """The sign of a product or quotient's operand is that of the result."""
 
@@ -112,13 +127,6 @@ def sign_outwards(primitive: str) -> Apply:
         return result if all(inner) else builder.rewrite("negative", (result,), {})
 
     return apply
-
-
-def data_to_float(builder: Rewriter, operands: Operands, static: Static) -> int | None:
-    array = builder.constants.get(operands[0])
-    if array is None:
-        return None
-    return builder.derived((array, "to_float"), lambda: np.asarray(array, dtype=np.float64))
 
 
 def double_negative(builder: Rewriter, operands: Operands, static: Static) -> int | None:

@@ -51,6 +51,40 @@ def identity_slice(builder: Rewriter, operands: Operands, static: Static) -> int
     return operands[0] if static["bounds"] == tuple((0, n, 1) for n in shape) else None
 
 
+def slice_twice(builder: Rewriter, operands: Operands, static: Static) -> int | None:
+    inner = builder.equations.get(operands[0])
+    if inner is None or inner.primitive != "slice":
+        return None
+    pairs = zip(inner.static["bounds"], static["bounds"], strict=True)
+    bounds = tuple((a + s * b, n, s * t) for (a, _, s), (b, n, t) in pairs)
+    return builder.rewrite("slice", inner.operands, {"bounds": bounds})
+
+
+def slice_of_scatter(builder: Rewriter, operands: Operands, static: Static) -> int | None:
+    """A scatter of what of each part lies there."""
+    inner = builder.equations.get(operands[0])
+    bounds = static["bounds"]
+    if inner is None or inner.primitive != "scatter" or None in inner.static["parts"]:
+        return None
+    if any(step != 1 for region in (bounds, *inner.static["parts"]) for _, _, step in region):
+        return None
+    values, places = [], []
+    for value, part in zip(inner.operands, inner.static["parts"], strict=True):
+        # Where the part and the slice meet, counted in the array that is sliced.
+        spans = [(max(a, b), min(a + m, b + n)) for (a, m, _), (b, n, _) in zip(part, bounds, strict=True)]
+        if any(first >= last for first, last in spans):
+            continue
+        # A part of one element may have lost its axes.
+        whole = builder.rewrite("reshape", (value,), {"shape": tuple(m for _, m, _ in part)})
+        inside = tuple((x - a, y - x, 1) for (x, y), (a, _, _) in zip(spans, part, strict=True))
+        values.append(builder.rewrite("slice", (whole,), {"bounds": inside}))
+        places.append(tuple((x - b, y - x, 1) for (x, y), (b, _, _) in zip(spans, bounds, strict=True)))
+    shape = tuple(n for _, n, _ in bounds)
+    if not values:
+        return spread(builder, builder.literal(0.0), shape)
+    return builder.rewrite("scatter", tuple(values), {"shape": shape, "parts": tuple(places)})
+
+
 def identity_transpose(builder: Rewriter, operands: Operands, static: Static) -> int | None:
     """A permutation that leaves the order of all axes longer than 1 only renames them."""
     shape = builder.types[operands[0]].shape
@@ -207,3 +241,37 @@ def scatter_of_scalars(builder: Rewriter, operands: Operands, static: Static) ->
         if part is not None and all(n == 1 for _, n, _ in part) and builder.types[values[number]].shape != ():
             values[number] = builder.rewrite("reshape", (values[number],), {"shape": ()})
     return None if tuple(values) == operands else builder.rewrite("scatter", tuple(values), static)
+
+
+def scatter_of_scatter(builder: Rewriter, operands: Operands, static: Static) -> int | None:
+    """The parts of a part lie in the whole."""
+    values: list[int] = []
+    places: list[Any] = []
+    for value, part in zip(operands, static["parts"], strict=False):
+        inner = builder.equations.get(value)
+        nested = inner is not None and inner.primitive == "scatter" and None not in inner.static["parts"]
+        if part is None or inner is None or not nested or len(builder.types[value].shape) != len(part):
+            values.append(value)
+            places.append(part)
+            continue
+        values += inner.operands
+        for region in inner.static["parts"]:
+            places.append(tuple((a + s * b, n, s * t) for (a, _, s), (b, n, t) in zip(part, region, strict=True)))
+    if len(values) == len(static["parts"]) and tuple(values) == operands[: len(values)]:
+        return None
+    indices = operands[len(static["parts"]) :]
+    return builder.rewrite("scatter", (*values, *indices), {"shape": static["shape"], "parts": tuple(places)})
+
+
+def factor_of_sum(builder: Rewriter, operands: Operands, static: Static) -> int | None:
+    """A scalar factor or divisor of all terms is that of the sum."""
+    equation = builder.equations.get(operands[0])
+    if equation is None or equation.primitive not in ("multiply", "divide"):
+        return None
+    terms, scalar = equation.operands
+    if equation.primitive == "multiply" and builder.types[terms].shape == ():
+        terms, scalar = scalar, terms
+    kind = builder.types[operands[0]]
+    if builder.types[scalar].shape != () or builder.types[terms] != kind or kind.dtype != FLOAT:
+        return None
+    return builder.rewrite(equation.primitive, (builder.rewrite("sum", (terms,), static), scalar), {})

@@ -9,8 +9,9 @@ import autograd.numpy as anp
 import numpy as np
 from autograd.extend import Box
 
-from exmc.compile.record import is_recorded, record_body
+from exmc.compile.record import record_body
 from exmc.compile.scan_body import Array, Body, Packing, floating, packing_of, scan_rows
+from exmc.compile.tracing import is_recorded
 from exmc.errors import CompileError
 
 

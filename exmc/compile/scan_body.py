@@ -100,10 +100,10 @@ def floating(vector: Array) -> Array:
 
 def forward_rows(start: Array, parameters: Array, inputs: Array, body: Body) -> Array:
     """The rows of states and outputs, shape (steps, width), of a body."""
-    rows, tape = np.empty((len(inputs), body.width)), body.tape("forward")
+    rows, evaluate = np.empty((len(inputs), body.width)), body.tape("forward").evaluator()
     carry = start
     for row, given in zip(rows, inputs, strict=True):
-        (row[:],) = tape.evaluate(np.concatenate([carry, parameters, given]))
+        (row[:],) = evaluate(np.concatenate([carry, parameters, given]))
         carry = row[: len(start)]
     return rows
 
@@ -115,11 +115,12 @@ def reverse_rows(
     tape, size, shared = body.tape(name), body.carry.size, body.parameters.size
     carried, total = np.zeros(size), np.zeros(shared)
     by_input = np.zeros((len(inputs), tape.output_shapes[0][0] - size - shared))
+    evaluate = tape.evaluator()
     for t in range(len(inputs) - 1, -1, -1):
         before = rows[t - 1, :size] if t else start
         pulled = cotangents[t].copy()
         pulled[:size] += carried
-        (found,) = tape.evaluate(np.concatenate([before, parameters, inputs[t], pulled]))
+        (found,) = evaluate(np.concatenate([before, parameters, inputs[t], pulled]))
         carried, total = found[:size], total + found[size : size + shared]
         by_input[t] = found[size + shared :]
     return np.concatenate([carried, total, by_input.reshape(-1)])

@@ -15,13 +15,14 @@ from typing import Literal, NamedTuple
 
 from exmc.compile.primitives import PRIMITIVES
 from exmc.compile.row_products import RowProduct, row_product
+from exmc.compile.strides import array_strides, contiguous, renamed_strides, row_major, view_strides
 from exmc.compile.tape import Equation, Tape
 
 Domain = tuple[int, ...]
 Role = Literal["scalar", "loop", "reduction", "scatter", "block", "view"]
 
 # Cheaper to compute twice than to store and load.
-_CHEAP = frozenset(
+CHEAP = frozenset(
     {
         *(
             "add",
@@ -85,37 +86,6 @@ class Schedule:
     products: Mapping[int, RowProduct]
 
 
-def contiguous(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides, in elements, of a row-major array."""
-    strides = [1] * len(shape)
-    for axis in range(len(shape) - 2, -1, -1):
-        strides[axis] = strides[axis + 1] * shape[axis + 1]
-    return tuple(strides)
-
-
-def row_major(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
-    """Whether the elements lie side by side in order."""
-    plain = contiguous(shape)
-    return all(n <= 1 or mine == theirs for n, mine, theirs in zip(shape, strides, plain, strict=True))
-
-
-def view_strides(equation: Equation, strides: tuple[int, ...]) -> tuple[int, ...]:
-    """The strides of a transpose or slice of an array with these strides."""
-    static = equation.static
-    if equation.primitive == "transpose":
-        return tuple(strides[axis] for axis in static["permutation"])
-    return tuple(step * stride for (_, _, step), stride in zip(static["bounds"], strides, strict=True))
-
-
-def renamed_strides(old: tuple[int, ...], strides: tuple[int, ...], new: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The strides of a reshape that only adds or drops axes of length 1, or None for another."""
-    long = [(n, s) for n, s in zip(old, strides, strict=True) if n != 1]
-    if [n for n, _ in long] != [n for n in new if n != 1]:
-        return None
-    steps = iter(s for _, s in long)
-    return tuple(1 if n == 1 else next(steps) for n in new)
-
-
 def schedule(tape: Tape) -> Schedule:
     """The order of work for a tape."""
     return _Scheduler(tape).run()
@@ -173,6 +143,7 @@ class _Scheduler:
             return "reduction" if source_shape != () else "scalar"
         if primitive.kind == "elementwise":
             return "loop" if shape != () else "scalar"
+        self.strides[result] = array_strides(equation, shape)
         return "scatter" if equation.primitive == "scatter" else "block"
 
     def domain(self, item: int | Part) -> Domain:
@@ -260,7 +231,7 @@ class _Scheduler:
         cost: dict[int, int] = {}
         for equation in self.tape.equations:
             v = equation.result
-            if self.roles[v] != "loop" or v in self.pinned or equation.primitive not in _CHEAP:
+            if self.roles[v] != "loop" or v in self.pinned or equation.primitive not in CHEAP:
                 continue
             total = 1
             for o in equation.operands:

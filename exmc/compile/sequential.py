@@ -12,14 +12,16 @@ import numpy as np
 from autograd.extend import Box
 from numpy.typing import NDArray
 
+from exmc.compile.function import DataFunction, identity_of
 from exmc.compile.kernel import Engine, compile_outputs
 from exmc.compile.ode import ode
 from exmc.compile.scan import scan
-from exmc.errors import MissingLoweringError
+from exmc.errors import MissingLoweringError, TooLargeError
 from exmc.ir import odes, scans
 from exmc.ir.expressions import Apply, Expression
 from exmc.ir.loops import Body, OdeBody, ScanBody, loop_body
 from exmc.ir.operations import evaluate
+from exmc.ir.serial import encode_body
 
 Array = Any
 """A number, a numpy array or an autograd box around one."""
@@ -66,17 +68,18 @@ def loop_values(
     shapes = [array.shape[1:] for array in moving]
     positions = np.concatenate([array.reshape(len(array), -1) for array in moving], axis=1)
 
-    def value(position: Array) -> tuple[Array]:
-        ends = np.cumsum([math.prod(shape) for shape in shapes])
+    def value(position: Array, *data: Array) -> tuple[Array]:
+        ends, rest = np.cumsum([math.prod(shape) for shape in shapes]), iter(data)
         parts = (
             anp.reshape(position[end - math.prod(shape) : end], shape) for end, shape in zip(ends, shapes, strict=True)
         )
-        filled = [next(parts) if varies else o for o, varies in zip(operands, varying, strict=True)]
-        return (loop_value(filled, body),)
+        return (loop_value([next(parts) if varies else next(rest) for varies in varying], body),)
 
+    data = tuple(np.asarray(o) for o, varies in zip(operands, varying, strict=True) if not varies)
+    identity = identity_of(["loop", encode_body(body), [bool(v) for v in varying], [list(shape) for shape in shapes]])
     try:
-        outputs = compile_outputs(value, positions.shape[1], engine=engine, cache=cache)
-    except MissingLoweringError:
+        outputs = compile_outputs(DataFunction(value, data, identity), positions.shape[1], engine=engine, cache=cache)
+    except (MissingLoweringError, TooLargeError):
         return None
     return outputs(positions)[0]
 

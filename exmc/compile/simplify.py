@@ -3,8 +3,9 @@
 The rules are exact for every float, NaN, infinities and signed zeros included, with these exceptions: sums are
 reordered (floating point fixes no order for a reduction), `sum of equal terms` replaces n additions by one product,
 which rounds less, a sum of the single term -0 is -0 where numpy, which starts from +0, says 0, as is the negative of
-a sum that is 0, and the sign of a NaN may differ. Factors that are powers of two combine, which differs only where a
-value between them leaves the range of normal floats.
+a sum that is 0, and the sign of a NaN may differ. Factors that are powers of two combine and move outwards, and `sum
+of multiples` takes a factor out of a sum, rounding once and not once a term; these differ where a value between leaves
+the range of normal floats.
 """
 
 from __future__ import annotations
@@ -63,15 +64,17 @@ RULES: tuple[Rule, ...] = (
     *_each("x - 0 = x", ("subtract",), arithmetic.neutral(0.0, False, True)),
     Rule("x * -1 = -x", ("multiply",), arithmetic.minus_one),
     Rule("powers of two", ("multiply",), arithmetic.powers_of_two),
+    Rule("power of two outwards", ("multiply",), arithmetic.power_outwards),
     *_each("sign outwards", ("multiply", "divide"), arithmetic.sign_outwards),
     Rule("--x = x", ("negative",), arithmetic.double_negative),
     Rule("x + -y = x - y", ("add",), arithmetic.add_negative),
     Rule("x - -y = x + y", ("subtract",), arithmetic.subtract_negative),
     Rule("to the shape it has", ("reshape", "broadcast"), arrays.same_type_view),
     Rule("to the dtype it has", ("to_float",), arithmetic.float_to_float),
-    Rule("data to float", ("to_float",), arithmetic.data_to_float),
     Rule("product of transposed", ("contract",), arrays.transposed_factors),
     Rule("slice of everything", ("slice",), arrays.identity_slice),
+    Rule("slice twice", ("slice",), arrays.slice_twice),
+    Rule("slice of scatter", ("slice",), arrays.slice_of_scatter),
     Rule("transpose that moves nothing", ("transpose",), arrays.identity_transpose),
     *_each("reshape twice", ("reshape",), arrays.twice),
     *_each("broadcast twice", ("broadcast",), arrays.twice),
@@ -85,10 +88,12 @@ RULES: tuple[Rule, ...] = (
     *_each("reduction over axes of length 1", ("sum", "prod", "max", "min"), arrays.sum_of_singles),
     Rule("sum of equal terms", ("sum",), arrays.sum_of_equal_terms),
     Rule("sum of negatives", ("sum",), arrays.sum_of_negatives),
+    Rule("sum of multiples", ("sum",), arrays.factor_of_sum),
     Rule("sum of sum", ("sum",), arrays.sum_of_sum),
     Rule("sum of reshaped", ("sum",), arrays.sum_of_reshaped_sum),
     *_each("elementwise of reshapes", _ELEMENTWISE, arrays.elementwise_of_reshapes),
     Rule("scatter of scalars", ("scatter",), arrays.scatter_of_scalars),
+    Rule("scatter of scatter", ("scatter",), arrays.scatter_of_scatter),
     Rule("scatter twice to one place", ("scatter",), arrays.scatter_twice_to_one_place),
     Rule("scatter to every place", ("scatter",), arrays.scatter_everything),
 )

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import re
+from importlib import import_module
 
 import scipy
-import scipy.linalg.cython_blas as cython_blas
-import scipy.linalg.cython_lapack as cython_lapack
-import scipy.special.cython_special as cython_special
 
 from exmc.errors import CompileError
 
@@ -26,8 +24,8 @@ def symbol_address(name: str, arity: int) -> int:
 
 def linear_address(name: str) -> int:
     """The address of a routine of the LAPACK or BLAS that scipy brings."""
-    for module in (cython_lapack, cython_blas):
-        exports: dict[str, object] = dict(module.__pyx_capi__)
+    for module in _LINEAR:
+        exports = _exports(module)
         if name in exports:
             address: int = _capsule_pointer(exports[name], _capsule_name(exports[name]))
             return address
@@ -36,7 +34,7 @@ def linear_address(name: str) -> int:
 
 def special_address(name: str, arity: int) -> int:
     """The address of a special function of doubles in scipy."""
-    exports: dict[str, object] = dict(cython_special.__pyx_capi__)
+    exports = _exports(_SPECIAL)
     wanted = "double (" + "double, " * arity + "int __pyx_skip_dispatch)"
     known = {"digamma": "psi"}.get(name, name)
     for candidate in (known, f"__pyx_fuse_0{known}", f"__pyx_fuse_1{known}"):
@@ -44,6 +42,16 @@ def special_address(name: str, arity: int) -> int:
             address: int = _capsule_pointer(exports[candidate], _capsule_name(exports[candidate]))
             return address
     raise CompileError(f"scipy {scipy.__version__} exports no {name} of {arity} doubles.")
+
+
+# Most models call none of them, and scipy.linalg takes longer to import than such a model to compile.
+_LINEAR = ("scipy.linalg.cython_lapack", "scipy.linalg.cython_blas")
+_SPECIAL = "scipy.special.cython_special"
+
+
+def _exports(module: str) -> dict[str, object]:
+    """The C functions that one of scipy's modules exports."""
+    return dict(import_module(module).__pyx_capi__)
 
 
 _capsule_name = ctypes.pythonapi.PyCapsule_GetName

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from exmc.compile.facts import FACTS
 from exmc.compile.primitives import BOOLEAN, FLOAT, INTEGER, PRIMITIVES, Array, ArrayType
-from exmc.errors import CompileError
+from exmc.errors import CompileError, TooLargeError
 
 Number = float | int | bool
 Parameters = tuple[tuple[str, Any], ...]
+
+MOST_EQUATIONS = 50_000
+"""LLVM cannot be interrupted, so that what would keep it busy for more than about a minute is refused before.
+
+It took 6 s for 29 000 equations of one chain of scalars, 12 s for 20 000 of short loops, 316 s for 115 000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,44 @@ class Equation:
         """The parameters by name."""
         return dict(self.parameters)
 
+    def evaluate(self, values: Mapping[int, Any]) -> Any:
+        """The result by numpy, operands looked up in `values`."""
+        operands = [values[o] for o in self.operands]
+        return PRIMITIVES[self.primitive].evaluate(*operands, **dict(self.parameters))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    """An array of data in a tape, itself through all passes.
+
+    Code that is made of a tape may depend on the array's type, and on what was asked of it; not on its `values`, which
+    are another array's when the code is used again for new data.
+
+    Attributes
+    ----------
+    answers
+        What was asked, and the answer: the facts on which code relies.
+    """
+
+    values: Array
+    answers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the array."""
+        return self.values.shape
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.values.size
+
+    def ask(self, question: str) -> str:
+        """The answer to a question of `exmc.compile.facts.FACTS`."""
+        if question not in self.answers:
+            self.answers[question] = FACTS[question](self.values)
+        return self.answers[question]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tape:
@@ -41,18 +85,21 @@ class Tape:
     literals
         Scalars that stand in the program's code, by id. Compiled code may specialise on them.
     constants
-        Data, by id. Compiled code must not depend on their values.
+        Data, by id.
     equations
         In an order in which every operand comes before its use.
     outputs
         The ids of the results.
+    prepared
+        Equations on data alone, to be evaluated once and not at each position.
     """
 
     types: tuple[ArrayType, ...]
     literals: Mapping[int, Number]
-    constants: Mapping[int, Array]
+    constants: Mapping[int, Constant]
     equations: tuple[Equation, ...]
     outputs: tuple[int, ...]
+    prepared: frozenset[int] = frozenset()
 
     @property
     def dimension(self) -> int:
@@ -63,6 +110,11 @@ class Tape:
     def output_shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shapes of the outputs."""
         return tuple(self.types[output].shape for output in self.outputs)
+
+    @property
+    def values(self) -> dict[int, Array]:
+        """The arrays of the constants, by id."""
+        return {ident: constant.values for ident, constant in self.constants.items()}
 
     def check(self) -> None:
         """Raise CompileError unless ids are defined once and before use, and every type follows from its rule."""
@@ -83,12 +135,22 @@ class Tape:
 
     def evaluate(self, position: Array) -> tuple[Array, ...]:
         """The outputs at `position`, by numpy, one equation after the other: the oracle of compiled code."""
-        values: dict[int, Any] = {0: position, **self.literals, **self.constants}
-        with np.errstate(all="ignore"):
-            for equation in self.equations:
-                operands = [values[o] for o in equation.operands]
-                values[equation.result] = PRIMITIVES[equation.primitive].evaluate(*operands, **equation.static)
-        return tuple(np.asarray(values[output]) for output in self.outputs)
+        return self.evaluator()(position)
+
+    def evaluator(self) -> Callable[[Array], tuple[Array, ...]]:
+        """`evaluate` for many positions: what does not depend on them is looked up once."""
+        known: dict[int, Any] = {**self.literals, **self.values}
+        steps = [(PRIMITIVES[e.primitive].evaluate, e.result, e.operands, e.static) for e in self.equations]
+
+        def evaluate(position: Array) -> tuple[Array, ...]:
+            values = {0: position, **known}
+            with np.errstate(all="ignore"):
+                for function, result, operands, static in steps:
+                    arguments = [values[o] for o in operands]
+                    values[result] = function(*arguments, **static) if static else function(*arguments)
+            return tuple(np.asarray(values[output]) for output in self.outputs)
+
+        return evaluate
 
     def __str__(self) -> str:
         lines = [f"v0: {self.types[0]} = position"]
@@ -109,14 +171,19 @@ class Tape:
 
 
 class TapeBuilder:
-    """Grows a tape; asked twice for the same application it answers with the same value (hash-consing)."""
+    """Grows a tape; asked twice for the same application it answers with the same value (hash-consing).
 
-    def __init__(self, dimension: int) -> None:
+    Raises `TooLargeError` for more than `most` equations, if that is given.
+    """
+
+    def __init__(self, dimension: int, most: int | None = None) -> None:
+        self.most = most
         self.position = 0
         self.types: list[ArrayType] = [ArrayType((dimension,), FLOAT)]
         self.literals: dict[int, Number] = {}
-        self.constants: dict[int, Array] = {}
+        self.constants: dict[int, Constant] = {}
         self.equations: dict[int, Equation] = {}
+        self.prepared: set[int] = set()
         self._known: dict[Any, int] = {}
         self._alive: list[Any] = []
 
@@ -131,27 +198,21 @@ class TapeBuilder:
             self.literals[self._known[key]] = value
         return self._known[key]
 
-    def constant(self, array: Array) -> int:
+    def constant(self, array: Array | Constant) -> int:
         """The id of an array of data. The same object has one id; equal contents alone are no reason to share."""
         key = ("constant", id(array))
         if key not in self._known:
-            kind = array.dtype.kind
-            dtype = {"b": BOOLEAN, "i": INTEGER, "u": INTEGER, "f": FLOAT}.get(kind)
-            if dtype is None:
-                raise CompileError(f"A constant of dtype {array.dtype} has no place in a tape.")
+            constant = array if isinstance(array, Constant) else Constant(_normal(array))
             self._alive.append(array)
-            ident = self._define(ArrayType(array.shape, dtype))
-            self.constants[ident] = np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)
-            self._known[key] = ident
+            self._known[key] = self._define(ArrayType(constant.shape, constant.values.dtype.name))
+            self.constants[self._known[key]] = constant
         return self._known[key]
 
-    def derived(self, key: tuple[Any, ...], make: Callable[[], Array]) -> int:
-        """The id of an array of data made from an object, `key[0]`, and static facts, the rest; made once."""
-        names = ("derived", *map(id, key[:1]), *key[1:])
-        if names not in self._known:
-            self._alive.append(key)
-            self._known[names] = self.constant(make())
-        return self._known[names]
+    def prepare(self, primitive: str, *operands: int, **parameters: Any) -> int:
+        """The id of `primitive` applied to data alone, to be evaluated once and not at each position."""
+        ident = self.apply(primitive, *operands, **parameters)
+        self.prepared.add(ident)
+        return ident
 
     def apply(self, primitive: str, *operands: int, **parameters: Any) -> int:
         """The id of `primitive` applied to values."""
@@ -160,6 +221,8 @@ class TapeBuilder:
         key = (primitive, operands, static) if primitive != "external" else object()
         if key not in self._known:
             types = tuple(self.types[o] for o in operands)
+            if self.most is not None and len(self.equations) >= self.most:
+                raise TooLargeError(f"The program has more than {self.most} operations.")
             ident = self._define(PRIMITIVES[primitive].infer(types, parameters))
             self.equations[ident] = Equation(ident, primitive, operands, static)
             self._known[key] = ident
@@ -184,8 +247,17 @@ class TapeBuilder:
                 if i in live
             ),
             outputs=tuple(number[output] for output in outputs),
+            prepared=frozenset(number[i] for i in self.prepared if i in number),
         )
 
     def _define(self, kind: ArrayType) -> int:
         self.types.append(kind)
         return len(self.types) - 1
+
+
+def _normal(array: Array) -> Array:
+    """An array in one of the three dtypes of tapes, contiguous."""
+    dtype = {"b": BOOLEAN, "i": INTEGER, "u": INTEGER, "f": FLOAT}.get(array.dtype.kind)
+    if dtype is None:
+        raise CompileError(f"A constant of dtype {array.dtype} has no place in a tape.")
+    return np.ascontiguousarray(array, dtype=dtype).reshape(array.shape)

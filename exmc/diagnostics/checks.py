@@ -10,8 +10,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from exmc.diagnostics.arviz import array_stats
-from exmc.diagnostics.summary import summarise
+from exmc.diagnostics import convergence
+from exmc.diagnostics.summary import FEWEST_DRAWS, summarise
 
 Subject: TypeAlias = tuple[str, float]
 """What was measured (a scalar's label, a chain) and the value found."""
@@ -116,16 +116,25 @@ def _failed_chains(evidence: Evidence) -> Iterator[Subject]:
     yield from ((f"chain {chain}", 1.0) for chain in evidence.failed)
 
 
+def _draws(evidence: Evidence) -> Iterator[Subject]:
+    yield "each chain", float(evidence.summary.attrs["draws"])
+
+
 def _not_finite(evidence: Evidence) -> Iterator[Subject]:
     labels, finite = evidence.summary.scalar.values, evidence.summary.finite.values
     yield from ((str(label), 0.0 if ok else 1.0) for label, ok in zip(labels, finite, strict=True))
 
 
 def _column(name: str, per_chain: bool = False) -> Callable[[Evidence], Iterator[Subject]]:
-    """A column of the summary, for the scalars that move: a constant has neither mixed nor failed to."""
+    """A column of the summary, for the scalars that move: a constant has neither mixed nor failed to.
+
+    Nothing where there are too few draws for it, which is a finding of its own.
+    """
 
     def measure(evidence: Evidence) -> Iterator[Subject]:
         table = evidence.summary
+        if table.attrs["draws"] < FEWEST_DRAWS:
+            return
         judged = ~table.constant.values & table.finite.values
         divisor = max(len(evidence.chains), 1) if per_chain else 1
         for label, value in zip(table.scalar.values[judged], table[name].values[judged], strict=True):
@@ -154,7 +163,7 @@ def _bfmi(evidence: Evidence) -> Iterator[Subject]:
         moving = energy.std(axis=1) > 0
         values = np.zeros(len(energy))
         if moving.any():
-            values[moving] = array_stats.bfmi(energy[moving], chain_axis=0, draw_axis=1)
+            values[moving] = convergence.bfmi(energy[moving])
         yield from ((f"chain {c}", float(v)) for c, v in zip(evidence.chains, values, strict=True))
 
 
@@ -175,6 +184,14 @@ CHECKS: tuple[Check, ...] = (
         _not_finite,
         "Some draws are NaN or infinite, so that no summary of them means anything.",
         "Look for an overflow, a division by zero or a logarithm of a negative number in its expression.",
+    ),
+    Check(
+        "draws",
+        float(FEWEST_DRAWS),
+        "below",
+        _draws,
+        "R-hat and effective sample sizes compare the halves of chains, and mean nothing for so few draws.",
+        "Draw more: some hundreds at least.",
     ),
     Check(
         "r_hat",

@@ -10,7 +10,7 @@ import xarray as xr
 
 from exmc.diagnostics.elpd import METHODS, Elpd, error_of_sum
 from exmc.diagnostics.summary import group_of
-from exmc.errors import ModelError, suggest
+from exmc.errors import ModelError, StoreError, suggest
 
 
 class Ranked(NamedTuple):
@@ -49,12 +49,14 @@ def compare(trees: Mapping[str, xr.DataTree], method: str = "loo", variable: str
     ModelError
         If there is nothing to compare, or two runs saw different data: their densities are then not comparable.
     StoreError
-        If a run has no log likelihood.
+        If a run has no log likelihood, observed data or posterior.
     """
     if len(trees) < 2:
         raise ModelError(f"a comparison needs two models, not {len(trees)}.")
     if method not in METHODS:
         raise ModelError(f"there is no method {method!r}.", remedy=suggest(method, METHODS))
+    for name, tree in trees.items():
+        _check_groups(name, tree)
     first, *others = trees
     for other in others:
         _check_same_data(first, trees[first], other, trees[other], variable)
@@ -77,6 +79,21 @@ def _row(rank: int, name: str, this: Elpd, best: Elpd) -> Ranked:
         error_of_sum(gap),
         len(gap),
         int(this.unreliable.sum()),
+    )
+
+
+def _check_groups(name: str, tree: xr.DataTree) -> None:
+    missing = [group for group in ("log_likelihood", "observed_data", "posterior") if group not in tree.children]
+    if not missing:
+        return
+    skipped = tree.attrs.get("skipped_groups", {}).get("log_likelihood")
+    if skipped:
+        reason = f"it was left out: {skipped}"
+    else:
+        reason = "Its model observes nothing, or it holds prior draws or unfinished ones only."
+    raise StoreError(
+        f"the run {name!r} has no {' and no '.join(missing)}. {reason}",
+        remedy="Compare finished runs of models that observe the same data.",
     )
 
 

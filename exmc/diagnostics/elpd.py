@@ -11,7 +11,8 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from exmc.diagnostics.arviz import array_stats
+from exmc.diagnostics.arviz import psis_loo
+from exmc.diagnostics.convergence import ess_mean
 from exmc.diagnostics.summary import group_of, scalar_labels, stacked
 from exmc.errors import StoreError, suggest
 
@@ -78,7 +79,7 @@ def loo(tree: xr.DataTree, variable: str | None = None) -> Elpd:
     """
     labels, terms = pointwise_terms(tree, variable)
     draws = terms.shape[1] * terms.shape[2]
-    pointwise, pareto_k, p = array_stats.loo(terms, chain_axis=1, draw_axis=2, r_eff=_relative_efficiency(tree))
+    pointwise, pareto_k, p = psis_loo(terms, _relative_efficiency(tree))
     limit = min(1.0 - 1.0 / np.log10(draws), 0.7)
     return Elpd("loo", labels, np.asarray(pointwise), np.asarray(p), np.asarray(pareto_k), pareto_k > limit)
 
@@ -128,5 +129,4 @@ def _relative_efficiency(tree: xr.DataTree) -> float:
     draws = stacked(list(posterior.data_vars.values()))
     if draws.shape[1] == 1:
         return 1.0
-    ess = array_stats.ess(draws, chain_axis=1, draw_axis=2, method="mean")
-    return float(np.nanmean(ess) / (draws.shape[1] * draws.shape[2]))
+    return float(np.nanmean(ess_mean(draws)) / (draws.shape[1] * draws.shape[2]))

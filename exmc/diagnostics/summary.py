@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from exmc.diagnostics.arviz import array_stats
+from exmc.diagnostics import convergence
 from exmc.errors import StoreError, suggest
 
 FloatArray = NDArray[np.float64]
@@ -17,15 +17,15 @@ COLUMNS = ("mean", "sd", "q5", "q95", "mcse_mean", "ess_bulk", "ess_tail", "r_ha
 """The columns of a summary; sd is over n - 1; q5 and q95 bound the central 90 % of the draws."""
 # A sum that is always one differs from draw to draw by a few units in the last place.
 _ROUNDING = 16 * np.finfo(np.float64).eps
-# Below it, ESS and R-hat of half chains are not defined.
-_FEWEST_DRAWS = 4
+FEWEST_DRAWS = 4
+"""Draws per chain below which ESS and R-hat, which compare half chains, are not defined."""
 
 
 def summarise(tree: xr.DataTree, variables: Sequence[str] | None = None) -> xr.Dataset:
     """The posterior of `tree`, one row per scalar.
 
     R-hat (rank-normalised, split) and the effective sample sizes for bulk and tail are those of Vehtari et al. (2021),
-    "Rank-normalization, folding, and localization", computed by arviz-stats.
+    "Rank-normalization, folding, and localization".
 
     Returns
     -------
@@ -116,27 +116,18 @@ def _columns(draws: FloatArray) -> dict[str, FloatArray]:
     columns["q5"][usable], columns["q95"][usable] = np.quantile(flat, [0.05, 0.95], axis=1)
     moving = usable & ~_constant(draws)
     columns["mcse_mean"][usable & ~moving] = 0.0
-    if not moving.any() or draws.shape[2] < _FEWEST_DRAWS:
+    if not moving.any() or draws.shape[2] < FEWEST_DRAWS:
         return columns
-    axes = {"chain_axis": 1, "draw_axis": 2}
-    columns["mcse_mean"][moving] = array_stats.mcse(draws[moving], method="mean", **axes)
-    columns["ess_bulk"][moving] = array_stats.ess(draws[moving], method="bulk", **axes)
-    columns["ess_tail"][moving] = array_stats.ess(draws[moving], method="tail", prob=(0.05, 0.95), **axes)
+    columns["mcse_mean"][moving] = convergence.mcse_mean(draws[moving])
+    columns["ess_bulk"][moving] = convergence.ess_bulk(draws[moving])
+    columns["ess_tail"][moving] = convergence.ess_tail(draws[moving])
     columns["r_hat"][moving] = _r_hat(draws[moving])
     return columns
 
 
 def _r_hat(draws: FloatArray) -> FloatArray:
-    """Rank-normalised split R-hat of each scalar: the larger of those of location and of spread."""
-    axes = {"chain_axis": 1, "draw_axis": 2}
+    """Rank-normalised split R-hat of each scalar; a single chain is compared with itself, half by half."""
     if draws.shape[1] == 1:
-        # A single chain is compared with itself, half by half.
         half = draws.shape[2] // 2
         draws = np.stack([draws[:, 0, :half], draws[:, 0, -half:]], axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.asarray(array_stats.rhat(draws, method="rank", **axes))
-        # Two values lie equally far from their median: there is no spread to compare, only location.
-        bare = np.isnan(found)
-        if bare.any():
-            found[bare] = array_stats.rhat(draws[bare], method="z_scale", **axes)
-    return found
+    return convergence.r_hat(draws)

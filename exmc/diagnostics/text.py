@@ -89,11 +89,11 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def diagnosis_text(diagnosis: Diagnosis, limit: int | None = 40) -> str:
-    """The summary and all findings, or the sentence that all checks passed."""
+def diagnosis_text(diagnosis: Diagnosis, limit: int | None = 40, verdict: str = "All checks passed.") -> str:
+    """The summary and all findings, or the sentence `verdict` if there are none."""
     head = summary_text(diagnosis.summary, limit)
     if diagnosis.passed:
-        return f"{head}\n\nAll checks passed."
+        return f"{head}\n\n{verdict}"
     lines = finding_lines(diagnosis.findings)
     return "\n".join([head, "", f"{len(lines)} of the checks failed:", *(f"  * {line}" for line in lines)])
 

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from exmc.distributions.asymmetric_laplace import AsymmetricLaplace
 from exmc.distributions.base import Distribution, Parameter
 from exmc.distributions.bernoulli import Bernoulli
 from exmc.distributions.beta import Beta
+from exmc.distributions.beta_binomial import BetaBinomial
 from exmc.distributions.binomial import Binomial
+from exmc.distributions.discrete_uniform import DiscreteUniform
+from exmc.distributions.ex_gaussian import ExGaussian
 from exmc.distributions.flat import Flat, HalfFlat
-from exmc.distributions.gamma import Exponential, Gamma, InverseGamma
+from exmc.distributions.gamma import ChiSquared, Exponential, Gamma, InverseGamma
+from exmc.distributions.geometric import Geometric
+from exmc.distributions.gumbel import Gumbel
+from exmc.distributions.kumaraswamy import Kumaraswamy
 from exmc.distributions.laplace import Laplace
+from exmc.distributions.logistic import HalfLogistic, Logistic
+from exmc.distributions.logit_normal import LogitNormal
+from exmc.distributions.moyal import Moyal
+from exmc.distributions.negative_binomial import NegativeBinomial
 from exmc.distributions.normal import HalfNormal, LogNormal, Normal
+from exmc.distributions.pareto import Pareto
 from exmc.distributions.poisson import Poisson
+from exmc.distributions.rice import Rice
+from exmc.distributions.skew_normal import SkewNormal
 from exmc.distributions.student_t import Cauchy, HalfCauchy, HalfStudentT, StudentT
+from exmc.distributions.truncated_normal import TruncatedNormal
 from exmc.distributions.uniform import Uniform
+from exmc.distributions.von_mises import VonMises
+from exmc.distributions.wald import Wald
+from exmc.distributions.weibull import Rayleigh, Weibull
 
 DISTRIBUTIONS: dict[str, Distribution] = {
     distribution.name: distribution
@@ -35,30 +53,72 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         Bernoulli,
         Binomial,
         Poisson,
+        Logistic,
+        HalfLogistic,
+        Gumbel,
+        Moyal,
+        SkewNormal,
+        ExGaussian,
+        AsymmetricLaplace,
+        TruncatedNormal,
+        ChiSquared,
+        Weibull,
+        Rayleigh,
+        Rice,
+        Wald,
+        Pareto,
+        Kumaraswamy,
+        LogitNormal,
+        VonMises,
+        BetaBinomial,
+        NegativeBinomial,
+        Geometric,
+        DiscreteUniform,
     )
 }
 """Every distribution by name."""
 
 __all__ = [
     "DISTRIBUTIONS",
+    "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
+    "BetaBinomial",
     "Binomial",
     "Cauchy",
+    "ChiSquared",
+    "DiscreteUniform",
     "Distribution",
+    "ExGaussian",
     "Exponential",
     "Flat",
     "Gamma",
+    "Geometric",
+    "Gumbel",
     "HalfCauchy",
     "HalfFlat",
+    "HalfLogistic",
     "HalfNormal",
     "HalfStudentT",
     "InverseGamma",
+    "Kumaraswamy",
     "Laplace",
     "LogNormal",
+    "Logistic",
+    "LogitNormal",
+    "Moyal",
+    "NegativeBinomial",
     "Normal",
     "Parameter",
+    "Pareto",
     "Poisson",
+    "Rayleigh",
+    "Rice",
+    "SkewNormal",
     "StudentT",
+    "TruncatedNormal",
     "Uniform",
+    "VonMises",
+    "Wald",
+    "Weibull",
 ]

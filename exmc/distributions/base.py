@@ -54,7 +54,10 @@ class Distribution:
         Names of the parameters that bound the support, in the order in which it takes them.
     log_cdf
         ``log_cdf(value, **parameters)`` -> logarithm of the probability of at most `value`, or None if not
-        available. Its derivatives in shape parameters may raise NotImplementedError.
+        available. It keeps its digits in both tails and is differentiable in every parameter that is not an integer.
+    log_ccdf
+        ``log_ccdf(value, **parameters)`` -> logarithm of the probability of more than `value`, the complement of
+        `log_cdf`, under the same terms; there is both or neither.
     location_scale
         Names of location and scale, for families closed under affine maps; they can be non-centred.
     """
@@ -68,12 +71,15 @@ class Distribution:
     alternatives: tuple[tuple[str, ...], ...] = ()
     bounds: tuple[str, ...] = ()
     log_cdf: Callable[..., Array] | None = None
+    log_ccdf: Callable[..., Array] | None = None
     location_scale: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         names = tuple(parameter.name for parameter in self.parameters)
         if not self.alternatives:
             object.__setattr__(self, "alternatives", (names,))
+        if (self.log_cdf is None) != (self.log_ccdf is None):
+            raise ModelError(f"{self.name} has a log_cdf or a log_ccdf without the other.")
         used = {name for names_together in self.alternatives for name in names_together}
         used.update(self.bounds, self.location_scale or ())
         if unknown := used - set(names):
@@ -134,6 +140,16 @@ def masked(outside: Array, log_density: Array) -> Array:
 def inside(outside: Array, value: Array, point: float) -> Array:
     """`value`, replaced where `outside` by a harmless point inside the support."""
     return select(outside, point, value)
+
+
+def lower_tail(below: Array, above: Array, log_probability: Array) -> Array:
+    """A log_cdf: -inf `below` the support, 0 `above` it, there with a gradient of zero."""
+    return masked(below, select(above, 0.0, log_probability))
+
+
+def upper_tail(below: Array, above: Array, log_probability: Array) -> Array:
+    """A log_ccdf: 0 `below` the support, -inf `above` it, there with a gradient of zero."""
+    return masked(above, select(below, 0.0, log_probability))
 
 
 def not_integer(value: Array) -> Array:

@@ -7,8 +7,17 @@ import numpy
 import scipy.special
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, inside, masked, not_integer, valid_probability
-from exmc.special import Array, log_expit, select, softplus, xlog1py, xlogy
+from exmc.distributions.base import (
+    Distribution,
+    Parameter,
+    inside,
+    lower_tail,
+    masked,
+    not_integer,
+    upper_tail,
+    valid_probability,
+)
+from exmc.special import Array, log_expit, softplus, xlog1py, xlogy
 from exmc.transforms import BOOLEAN, REAL, UNIT_INTERVAL
 
 
@@ -29,8 +38,13 @@ def _draw(
 
 
 def _log_cdf(value: Array, p: Array = None, logit: Array = None) -> Array:
-    log_failure = xlog1py(1.0, -p) if logit is None else log_expit(-logit)
-    return masked(value < 0, select(value >= 1, 0.0, log_failure))
+    log_failure = valid_probability(p, xlog1py(1.0, -p)) if logit is None else log_expit(-logit)
+    return lower_tail(value < 0, value >= 1, log_failure)
+
+
+def _log_ccdf(value: Array, p: Array = None, logit: Array = None) -> Array:
+    log_success = valid_probability(p, xlogy(1.0, p)) if logit is None else log_expit(logit)
+    return upper_tail(value < 0, value >= 1, log_success)
 
 
 Bernoulli = Distribution(
@@ -42,4 +56,5 @@ Bernoulli = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
 )

@@ -6,16 +6,18 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, inside, log_of_probability, masked, valid
-from exmc.special import Array, betainc, betaln, select, xlog1py, xlogy
+from exmc.distributions.base import Distribution, Parameter, inside, lower_tail, masked, upper_tail, valid
+from exmc.distributions.stable import log_beta_density
+from exmc.distributions.tails import log_beta_tails
+from exmc.special import Array
 from exmc.transforms import POSITIVE, UNIT_INTERVAL
 
 
 def _log_density(value: Array, alpha: Array, beta: Array) -> Array:
     outside = np.logical_or(value < 0.0, value > 1.0)
     within = inside(outside, value, 0.5)
-    scale = valid(np.logical_and(alpha > 0.0, beta > 0.0), betaln(alpha, beta))
-    return masked(outside, xlogy(alpha - 1.0, within) + xlog1py(beta - 1.0, -within) - scale)
+    legal = np.logical_and(alpha > 0.0, beta > 0.0)
+    return masked(outside, valid(legal, log_beta_density(within, 1.0 - within, alpha, beta)))
 
 
 def _draw(
@@ -24,11 +26,19 @@ def _draw(
     return numpy.asarray(generator.beta(alpha, beta, size=shape))
 
 
-def _log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
+def _tails(value: Array, alpha: Array, beta: Array) -> tuple[Array, Array]:
     below, above = value <= 0.0, value >= 1.0
     within = inside(np.logical_or(below, above), value, 0.5)
-    probability = log_of_probability(betainc(alpha, beta, within), betainc(beta, alpha, 1.0 - within))
-    return masked(below, select(above, 0.0, probability))
+    lower, upper = log_beta_tails(within, 1.0 - within, alpha, beta)
+    return lower_tail(below, above, lower), upper_tail(below, above, upper)
+
+
+def _log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
+    return _tails(value, alpha, beta)[0]
+
+
+def _log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    return _tails(value, alpha, beta)[1]
 
 
 Beta = Distribution(
@@ -39,4 +49,5 @@ Beta = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
 )

@@ -11,13 +11,16 @@ from exmc.distributions.base import (
     Distribution,
     Parameter,
     inside,
-    log_of_probability,
+    lower_tail,
     masked,
     not_integer,
+    upper_tail,
     valid,
     valid_probability,
 )
-from exmc.special import Array, betainc, expit, gammaln, select, softplus, xlog1py, xlogy
+from exmc.distributions.stable import log_beta_density_by_terms
+from exmc.distributions.tails import log_beta_tails
+from exmc.special import Array, expit, select, softplus, xlog1py, xlogy
 from exmc.transforms import INTEGER_INTERVAL, NONNEGATIVE_INTEGER, REAL, UNIT_INTERVAL
 
 
@@ -25,13 +28,22 @@ def _log_density(value: Array, n: Array, p: Array = None, logit: Array = None) -
     outside = np.logical_or(np.logical_or(value < 0, value > n), not_integer(value))
     successes = inside(outside, value, 0.0)
     failures = n - successes
-    count = gammaln(n + 1.0) - gammaln(successes + 1.0) - gammaln(failures + 1.0)
     if logit is None:
-        terms = valid_probability(p, xlogy(successes, p) + xlog1py(failures, -p))
+        success, failure = p, 1.0 - p
+        success_term, failure_term = xlogy(successes, p), xlog1py(failures, -p)
     else:
-        # Both terms have one sign, so that nothing cancels in either tail.
-        terms = -(successes * softplus(-logit) + failures * softplus(logit))
-    return masked(outside, valid(np.logical_not(not_integer(n)), count + terms))
+        success, failure = expit(logit), expit(-logit)
+        success_term, failure_term = -successes * softplus(-logit), -failures * softplus(logit)
+    # As a function of p this is a beta density, whose form is exact for large n. Where all or none succeed the number
+    # of ways is 1, and the plain formula is the one in which nothing cancels.
+    alike = np.logical_or(successes <= 0.0, failures <= 0.0)
+    many = log_beta_density_by_terms(
+        success, failure, successes + 1.0, inside(outside, failures, 0.0) + 1.0, success_term, failure_term
+    ) - np.log(n + 1.0)
+    terms = select(alike, success_term + failure_term, many)
+    if logit is None:
+        terms = valid_probability(p, terms)
+    return masked(outside, valid(np.logical_not(not_integer(n)), terms))
 
 
 def _draw(
@@ -42,14 +54,24 @@ def _draw(
     return numpy.asarray(generator.binomial(trials, probability, size=shape), dtype=numpy.int64)
 
 
+def _tails(value: Array, n: Array, p: Array = None, logit: Array = None) -> tuple[Array, Array]:
+    success, failure = (valid_probability(p, p), 1.0 - p) if logit is None else (expit(logit), expit(-logit))
+    below = np.logical_or(value < 0, np.logical_and(failure <= 0.0, value < n))
+    certain = np.logical_or(value >= n, np.logical_and(success <= 0.0, value >= 0))
+    outside = np.logical_or(below, certain)
+    successes = np.floor(inside(outside, value, 0.0))
+    failures = select(outside, 1.0, n - successes)
+    success, failure = inside(outside, success, 0.5), inside(outside, failure, 0.5)
+    lower, upper = log_beta_tails(failure, success, failures, successes + 1.0)
+    return lower_tail(below, certain, lower), upper_tail(below, certain, upper)
+
+
 def _log_cdf(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
-    success, failure = (p, 1.0 - p) if logit is None else (expit(logit), expit(-logit))
-    below, certain = value < 0, value >= n
-    successes = np.floor(inside(np.logical_or(below, certain), value, 0.0))
-    failures = select(np.logical_or(below, certain), 1.0, n - successes)
-    lower = betainc(failures, successes + 1.0, failure)
-    upper = betainc(successes + 1.0, failures, success)
-    return masked(below, select(certain, 0.0, log_of_probability(lower, upper)))
+    return _tails(value, n, p, logit)[0]
+
+
+def _log_ccdf(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
+    return _tails(value, n, p, logit)[1]
 
 
 Binomial = Distribution(
@@ -61,5 +83,6 @@ Binomial = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
     bounds=("n",),
 )

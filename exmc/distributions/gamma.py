@@ -1,4 +1,4 @@
-"""The gamma, inverse gamma and exponential distributions; `beta` and `rate` are rates, as in PyMC and Stan."""
+"""The gamma, inverse gamma, exponential and chi-squared distributions."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, inside, log_of_probability, masked, valid
-from exmc.special import Array, gammainc, gammaincc, gammaln, log1mexp, xlogy
+from exmc.distributions.base import Distribution, Parameter, inside, lower_tail, masked, upper_tail, valid
+from exmc.distributions.stable import log1mexp_exp, log_gamma_density
+from exmc.distributions.tails import log_gamma_tails
+from exmc.special import Array
 from exmc.transforms import NONNEGATIVE, POSITIVE
 
 
 def _gamma_log_density(value: Array, alpha: Array, beta: Array) -> Array:
     # Infinity would give inf - inf.
     outside = np.logical_or(value < 0.0, value == numpy.inf)
-    within = inside(outside, value, 1.0)
-    scale = valid(alpha > 0.0, alpha * np.log(beta) - gammaln(alpha))
-    return masked(outside, scale + xlogy(alpha - 1.0, within) - beta * within)
+    return masked(outside, valid(alpha > 0.0, log_gamma_density(inside(outside, value, 1.0), alpha, beta)))
 
 
 def _gamma_draw(
@@ -25,17 +25,26 @@ def _gamma_draw(
     return numpy.asarray(generator.standard_gamma(alpha, size=shape) / beta)
 
 
+def _gamma_tails(value: Array, alpha: Array, beta: Array) -> tuple[Array, Array]:
+    below, above = value <= 0.0, value == numpy.inf
+    lower, upper = log_gamma_tails(beta * inside(np.logical_or(below, above), value, 1.0), alpha)
+    return lower_tail(below, above, lower), upper_tail(below, above, upper)
+
+
 def _gamma_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
-    outside = value <= 0.0
-    scaled = beta * inside(outside, value, 1.0)
-    return masked(outside, log_of_probability(gammainc(alpha, scaled), gammaincc(alpha, scaled)))
+    return _gamma_tails(value, alpha, beta)[0]
+
+
+def _gamma_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    return _gamma_tails(value, alpha, beta)[1]
 
 
 def _inverse_gamma_log_density(value: Array, alpha: Array, beta: Array) -> Array:
-    outside = value <= 0.0
+    outside = np.logical_or(value <= 0.0, value == numpy.inf)
     within = inside(outside, value, 1.0)
-    scale = valid(alpha > 0.0, alpha * np.log(beta) - gammaln(alpha))
-    return masked(outside, scale - (alpha + 1.0) * np.log(within) - beta / within)
+    # The density of beta / value, a gamma variable, times its slope beta / value**2.
+    reciprocal = log_gamma_density(beta / within, alpha, 1.0)
+    return masked(outside, valid(alpha > 0.0, reciprocal + np.log(beta) - 2.0 * np.log(within)))
 
 
 def _inverse_gamma_draw(
@@ -46,10 +55,18 @@ def _inverse_gamma_draw(
         return numpy.asarray(beta / generator.standard_gamma(alpha, size=shape))
 
 
+def _inverse_gamma_tails(value: Array, alpha: Array, beta: Array) -> tuple[Array, Array]:
+    below, above = value <= 0.0, value == numpy.inf
+    upper, lower = log_gamma_tails(beta / inside(np.logical_or(below, above), value, 1.0), alpha)
+    return lower_tail(below, above, lower), upper_tail(below, above, upper)
+
+
 def _inverse_gamma_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
-    outside = value <= 0.0
-    scaled = beta / inside(outside, value, 1.0)
-    return masked(outside, log_of_probability(gammaincc(alpha, scaled), gammainc(alpha, scaled)))
+    return _inverse_gamma_tails(value, alpha, beta)[0]
+
+
+def _inverse_gamma_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    return _inverse_gamma_tails(value, alpha, beta)[1]
 
 
 def _exponential_log_density(value: Array, rate: Array) -> Array:
@@ -62,18 +79,39 @@ def _exponential_draw(generator: numpy.random.Generator, shape: tuple[int, ...],
 
 
 def _exponential_log_cdf(value: Array, rate: Array) -> Array:
-    outside = value <= 0.0
-    return masked(outside, log1mexp(-rate * inside(outside, value, 1.0)))
+    below = value <= 0.0
+    return masked(below, log1mexp_exp(np.log(rate) + np.log(inside(below, value, 1.0))))
+
+
+def _exponential_log_ccdf(value: Array, rate: Array) -> Array:
+    return -rate * inside(value <= 0.0, value, 0.0)
+
+
+def _chi_squared_log_density(value: Array, nu: Array) -> Array:
+    return _gamma_log_density(value, 0.5 * nu, 0.5)
+
+
+def _chi_squared_draw(generator: numpy.random.Generator, shape: tuple[int, ...], nu: Array) -> NDArray[numpy.float64]:
+    return numpy.asarray(generator.chisquare(nu, size=shape))
+
+
+def _chi_squared_log_cdf(value: Array, nu: Array) -> Array:
+    return _gamma_log_cdf(value, 0.5 * nu, 0.5)
+
+
+def _chi_squared_log_ccdf(value: Array, nu: Array) -> Array:
+    return _gamma_log_ccdf(value, 0.5 * nu, 0.5)
 
 
 Gamma = Distribution(
     name="Gamma",
     parameters=(Parameter("alpha", POSITIVE), Parameter("beta", POSITIVE)),
     support=NONNEGATIVE,
-    transform="softplus",
+    transform="log",
     log_density=_gamma_log_density,
     draw=_gamma_draw,
     log_cdf=_gamma_log_cdf,
+    log_ccdf=_gamma_log_ccdf,
 )
 
 InverseGamma = Distribution(
@@ -84,6 +122,7 @@ InverseGamma = Distribution(
     log_density=_inverse_gamma_log_density,
     draw=_inverse_gamma_draw,
     log_cdf=_inverse_gamma_log_cdf,
+    log_ccdf=_inverse_gamma_log_ccdf,
 )
 
 Exponential = Distribution(
@@ -94,4 +133,17 @@ Exponential = Distribution(
     log_density=_exponential_log_density,
     draw=_exponential_draw,
     log_cdf=_exponential_log_cdf,
+    log_ccdf=_exponential_log_ccdf,
 )
+
+ChiSquared = Distribution(
+    name="ChiSquared",
+    parameters=(Parameter("nu", POSITIVE),),
+    support=NONNEGATIVE,
+    transform="softplus",
+    log_density=_chi_squared_log_density,
+    draw=_chi_squared_draw,
+    log_cdf=_chi_squared_log_cdf,
+    log_ccdf=_chi_squared_log_ccdf,
+)
+"""`nu` degrees of freedom: ``Gamma(nu / 2, 1 / 2)``. NumPyro's Chi2 calls them `df`."""

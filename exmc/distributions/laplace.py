@@ -26,6 +26,10 @@ def _log_cdf(value: Array, mu: Array, b: Array) -> Array:
     return select(right, np.log1p(-0.5 * np.exp(tail)), tail - LOG_TWO)
 
 
+def _log_ccdf(value: Array, mu: Array, b: Array) -> Array:
+    return _log_cdf(-value, -mu, b)
+
+
 Laplace = Distribution(
     name="Laplace",
     parameters=(Parameter("mu", default=0.0), Parameter("b", POSITIVE, default=1.0)),
@@ -34,5 +38,6 @@ Laplace = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
     location_scale=("mu", "b"),
 )

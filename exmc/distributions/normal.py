@@ -15,7 +15,7 @@ from exmc.distributions.base import (
     log_of_probability,
     masked,
 )
-from exmc.special import Array, erf, erfc, log_ndtr
+from exmc.special import Array, erf, erfc, log_ndtr, select
 from exmc.transforms import NONNEGATIVE, POSITIVE, REAL
 
 _INV_SQRT_TWO = 0.7071067811865476
@@ -36,6 +36,10 @@ def _normal_log_cdf(value: Array, mu: Array, sigma: Array) -> Array:
     return log_ndtr((value - mu) / sigma)
 
 
+def _normal_log_ccdf(value: Array, mu: Array, sigma: Array) -> Array:
+    return log_ndtr((mu - value) / sigma)
+
+
 def _half_normal_log_density(value: Array, sigma: Array) -> Array:
     outside = value < 0.0
     z = inside(outside, value, 1.0) / sigma
@@ -52,6 +56,14 @@ def _half_normal_log_cdf(value: Array, sigma: Array) -> Array:
     outside = value <= 0.0
     z = inside(outside, value, 1.0) * _INV_SQRT_TWO / sigma
     return masked(outside, log_of_probability(erf(z), erfc(z)))
+
+
+def _half_normal_log_ccdf(value: Array, sigma: Array) -> Array:
+    below = value <= 0.0
+    z = inside(below, value, 1.0) / sigma
+    near = z < 1.0
+    close = np.log1p(-erf(select(near, z, 0.0) * _INV_SQRT_TWO))
+    return select(below, 0.0, select(near, close, LOG_TWO + log_ndtr(-z)))
 
 
 def _log_normal_log_density(value: Array, mu: Array, sigma: Array) -> Array:
@@ -71,6 +83,11 @@ def _log_normal_log_cdf(value: Array, mu: Array, sigma: Array) -> Array:
     return masked(outside, _normal_log_cdf(np.log(inside(outside, value, 1.0)), mu, sigma))
 
 
+def _log_normal_log_ccdf(value: Array, mu: Array, sigma: Array) -> Array:
+    below = value <= 0.0
+    return select(below, 0.0, _normal_log_ccdf(np.log(inside(below, value, 1.0)), mu, sigma))
+
+
 Normal = Distribution(
     name="Normal",
     parameters=(Parameter("mu", default=0.0), Parameter("sigma", POSITIVE, default=1.0)),
@@ -79,6 +96,7 @@ Normal = Distribution(
     log_density=_normal_log_density,
     draw=_normal_draw,
     log_cdf=_normal_log_cdf,
+    log_ccdf=_normal_log_ccdf,
     location_scale=("mu", "sigma"),
 )
 
@@ -90,6 +108,7 @@ HalfNormal = Distribution(
     log_density=_half_normal_log_density,
     draw=_half_normal_draw,
     log_cdf=_half_normal_log_cdf,
+    log_ccdf=_half_normal_log_ccdf,
 )
 
 LogNormal = Distribution(
@@ -100,4 +119,5 @@ LogNormal = Distribution(
     log_density=_log_normal_log_density,
     draw=_log_normal_draw,
     log_cdf=_log_normal_log_cdf,
+    log_ccdf=_log_normal_log_ccdf,
 )

@@ -10,29 +10,44 @@ from exmc.distributions.base import (
     Distribution,
     Parameter,
     inside,
-    log_of_probability,
+    lower_tail,
     masked,
     not_integer,
+    upper_tail,
     valid,
 )
-from exmc.special import Array, gammainc, gammaincc, gammaln, xlogy
+from exmc.distributions.stable import log_gamma_density
+from exmc.distributions.tails import log_gamma_tails
+from exmc.special import Array, select
 from exmc.transforms import NONNEGATIVE, NONNEGATIVE_INTEGER
 
 
 def _log_density(value: Array, mu: Array) -> Array:
     outside = np.logical_or(value < 0, not_integer(value))
     count = inside(outside, value, 0.0)
-    return masked(outside, valid(mu >= 0.0, xlogy(count, mu) - mu) - gammaln(count + 1.0))
+    # As a function of mu this is a gamma density. At 0 it is the exponential alone, in which nothing cancels.
+    density = select(count <= 0.0, -mu, log_gamma_density(mu, count + 1.0, 1.0))
+    return masked(outside, valid(mu >= 0.0, density))
 
 
 def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array) -> NDArray[numpy.int64]:
     return numpy.asarray(generator.poisson(mu, size=shape), dtype=numpy.int64)
 
 
-def _log_cdf(value: Array, mu: Array) -> Array:
-    outside = value < 0
+def _tails(value: Array, mu: Array) -> tuple[Array, Array]:
+    below, certain = value < 0, np.logical_or(np.logical_and(value >= 0, mu == 0.0), value == numpy.inf)
+    outside = np.logical_or(below, certain)
     events = np.floor(inside(outside, value, 0.0)) + 1.0
-    return masked(outside, log_of_probability(gammaincc(events, mu), gammainc(events, mu)))
+    upper, lower = log_gamma_tails(inside(np.equal(mu, 0.0), mu, 1.0), events)
+    return lower_tail(below, certain, lower), upper_tail(below, certain, upper)
+
+
+def _log_cdf(value: Array, mu: Array) -> Array:
+    return _tails(value, mu)[0]
+
+
+def _log_ccdf(value: Array, mu: Array) -> Array:
+    return _tails(value, mu)[1]
 
 
 Poisson = Distribution(
@@ -43,4 +58,5 @@ Poisson = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
 )

@@ -13,9 +13,14 @@ from exmc.distributions.base import (
     Parameter,
     inside,
     log_of_probability,
+    lower_tail,
     masked,
+    upper_tail,
+    valid,
 )
-from exmc.special import Array, betainc, betaln, stdtr
+from exmc.distributions.stable import log_rising
+from exmc.distributions.tails import log_beta_tails, log_integral
+from exmc.special import Array, expit, log1mexp, select
 from exmc.transforms import NONNEGATIVE, POSITIVE, REAL
 
 _INV_PI = 0.3183098861837907
@@ -23,8 +28,8 @@ _INV_PI = 0.3183098861837907
 
 def _student_t_log_density(value: Array, nu: Array, mu: Array, sigma: Array) -> Array:
     z = (value - mu) / sigma
-    scale = -np.log(sigma) - 0.5 * np.log(nu) - betaln(0.5 * nu, 0.5)
-    return scale - 0.5 * (nu + 1.0) * np.log1p(z * z / nu)
+    scale = log_rising(0.5 * nu, 0.5) - 0.5 * (np.log(nu) + LOG_PI) - np.log(sigma)
+    return valid(nu > 0.0, scale - 0.5 * (nu + 1.0) * np.log1p(z * z / nu))
 
 
 def _student_t_draw(
@@ -35,7 +40,21 @@ def _student_t_draw(
 
 def _student_t_log_cdf(value: Array, nu: Array, mu: Array, sigma: Array) -> Array:
     z = (value - mu) / sigma
-    return log_of_probability(stdtr(nu, z), stdtr(nu, -z))
+    left = z < 0.0
+    size = select(left, -z, z) / np.sqrt(nu)
+    # With t = sqrt(nu) sinh(u) the density is cosh(u) to the power -nu, which is log-concave.
+    start = np.arcsinh(size)
+
+    def exponent(w: Array) -> Array:
+        return -nu * (w + np.log1p(expit(-2.0 * start) * np.expm1(-2.0 * w)))
+
+    at_start = log_rising(0.5 * nu, 0.5) - 0.5 * (LOG_PI + nu * np.log1p(size * size))
+    tail = at_start + log_integral(exponent, nu * size)
+    return select(left, tail, log1mexp(tail))
+
+
+def _student_t_log_ccdf(value: Array, nu: Array, mu: Array, sigma: Array) -> Array:
+    return _student_t_log_cdf(-value, nu, -mu, sigma)
 
 
 def _half_student_t_log_density(value: Array, nu: Array, sigma: Array) -> Array:
@@ -50,14 +69,21 @@ def _half_student_t_draw(
     return numpy.asarray(numpy.abs(sigma * generator.standard_t(nu, size=shape)))
 
 
-def _half_student_t_log_cdf(value: Array, nu: Array, sigma: Array) -> Array:
-    outside = value <= 0.0
-    z = inside(outside, value, 1.0) / sigma
+def _half_student_t_tails(value: Array, nu: Array, sigma: Array) -> tuple[Array, Array]:
+    below = value <= 0.0
+    z = inside(below, value, 1.0) / sigma
     total = nu + z * z
-    # P(|T| <= z) as a beta probability (Abramowitz and Stegun 26.7.1); 2 * stdtr - 1 would cancel near zero.
-    lower = betainc(0.5, 0.5 * nu, z * z / total)
-    upper = betainc(0.5 * nu, 0.5, nu / total)
-    return masked(outside, log_of_probability(lower, upper))
+    # P(|T| <= z) as a beta probability (Abramowitz and Stegun 26.7.1): twice that of T, less 1, would cancel near zero.
+    lower, upper = log_beta_tails(z * z / total, nu / total, 0.5, 0.5 * nu)
+    return lower_tail(below, False, lower), upper_tail(below, False, upper)
+
+
+def _half_student_t_log_cdf(value: Array, nu: Array, sigma: Array) -> Array:
+    return _half_student_t_tails(value, nu, sigma)[0]
+
+
+def _half_student_t_log_ccdf(value: Array, nu: Array, sigma: Array) -> Array:
+    return _half_student_t_tails(value, nu, sigma)[1]
 
 
 def _cauchy_log_density(value: Array, alpha: Array, beta: Array) -> Array:
@@ -77,6 +103,10 @@ def _cauchy_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
     return log_of_probability(np.arctan2(1.0, -z) * _INV_PI, np.arctan2(1.0, z) * _INV_PI)
 
 
+def _cauchy_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
+    return _cauchy_log_cdf(-value, -alpha, beta)
+
+
 def _half_cauchy_log_density(value: Array, beta: Array) -> Array:
     outside = value < 0.0
     return masked(outside, LOG_TWO + _cauchy_log_density(inside(outside, value, 1.0), 0.0, beta))
@@ -86,12 +116,22 @@ def _half_cauchy_draw(generator: numpy.random.Generator, shape: tuple[int, ...],
     return numpy.asarray(numpy.abs(beta * generator.standard_cauchy(size=shape)))
 
 
+def _half_cauchy_tails(value: Array, beta: Array) -> tuple[Array, Array]:
+    below = value <= 0.0
+    z = inside(below, value, 1.0) / beta
+    lower, upper = np.arctan2(z, 1.0) * (2.0 * _INV_PI), np.arctan2(1.0, z) * (2.0 * _INV_PI)
+    return (
+        lower_tail(below, False, log_of_probability(lower, upper)),
+        upper_tail(below, False, log_of_probability(upper, lower)),
+    )
+
+
 def _half_cauchy_log_cdf(value: Array, beta: Array) -> Array:
-    outside = value <= 0.0
-    z = inside(outside, value, 1.0) / beta
-    lower = np.arctan2(z, 1.0) * (2.0 * _INV_PI)
-    upper = np.arctan2(1.0, z) * (2.0 * _INV_PI)
-    return masked(outside, log_of_probability(lower, upper))
+    return _half_cauchy_tails(value, beta)[0]
+
+
+def _half_cauchy_log_ccdf(value: Array, beta: Array) -> Array:
+    return _half_cauchy_tails(value, beta)[1]
 
 
 StudentT = Distribution(
@@ -106,6 +146,7 @@ StudentT = Distribution(
     log_density=_student_t_log_density,
     draw=_student_t_draw,
     log_cdf=_student_t_log_cdf,
+    log_ccdf=_student_t_log_ccdf,
     location_scale=("mu", "sigma"),
 )
 
@@ -117,6 +158,7 @@ HalfStudentT = Distribution(
     log_density=_half_student_t_log_density,
     draw=_half_student_t_draw,
     log_cdf=_half_student_t_log_cdf,
+    log_ccdf=_half_student_t_log_ccdf,
 )
 
 Cauchy = Distribution(
@@ -127,6 +169,7 @@ Cauchy = Distribution(
     log_density=_cauchy_log_density,
     draw=_cauchy_draw,
     log_cdf=_cauchy_log_cdf,
+    log_ccdf=_cauchy_log_ccdf,
     location_scale=("alpha", "beta"),
 )
 
@@ -138,4 +181,5 @@ HalfCauchy = Distribution(
     log_density=_half_cauchy_log_density,
     draw=_half_cauchy_draw,
     log_cdf=_half_cauchy_log_cdf,
+    log_ccdf=_half_cauchy_log_ccdf,
 )

@@ -6,7 +6,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Parameter, masked, valid
+from exmc.distributions.base import Distribution, Parameter, log_of_probability, lower_tail, masked, upper_tail, valid
 from exmc.errors import ModelError
 from exmc.special import Array, select
 from exmc.transforms import INTERVAL
@@ -28,10 +28,24 @@ def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], low: Array,
     return numpy.asarray(generator.uniform(low, high, size=shape))
 
 
-def _log_cdf(value: Array, low: Array, high: Array) -> Array:
+def _tails(value: Array, low: Array, high: Array) -> tuple[Array, Array]:
     below, above = value <= low, value >= high
-    within = select(np.logical_or(below, above), high, value)
-    return masked(below, select(above, 0.0, np.log((within - low) / (high - low))))
+    middle = low + 0.5 * (high - low)
+    within = select(np.logical_or(below, above), middle, value)
+    lower, upper = (within - low) / (high - low), (high - within) / (high - low)
+    legal = low < high
+    return (
+        valid(legal, lower_tail(below, above, log_of_probability(lower, upper))),
+        valid(legal, upper_tail(below, above, log_of_probability(upper, lower))),
+    )
+
+
+def _log_cdf(value: Array, low: Array, high: Array) -> Array:
+    return _tails(value, low, high)[0]
+
+
+def _log_ccdf(value: Array, low: Array, high: Array) -> Array:
+    return _tails(value, low, high)[1]
 
 
 Uniform = Distribution(
@@ -42,5 +56,6 @@ Uniform = Distribution(
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
     bounds=("low", "high"),
 )

@@ -52,7 +52,7 @@ def check(model: Model) -> dict[str, ArrayType]:
     resolved = resolve_expressions(model)
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
-        _check_values(node, resolved)
+        _check_values(node, resolved, types)
         check_times(node, resolved)
     return types
 
@@ -218,7 +218,7 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
                     )
 
 
-def _check_values(node: Node, model: Model) -> None:
+def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> None:
     """Parameters and observed values that are data lie in their supports."""
     if isinstance(node, Deterministic):
         return
@@ -229,9 +229,12 @@ def _check_values(node: Node, model: Model) -> None:
         return
     distribution = distribution_of(call, node.name)
     constants = _constant_arguments(call, model)
+    arguments = dict(call.parameters)
     for parameter in distribution.parameters:
+        where = ("variables", node.name, parameter.name)
+        if parameter.name in arguments and parameter.name not in constants and parameter.support.discrete:
+            _check_whole(arguments[parameter.name], types, distribution, where)
         if parameter.name in constants:
-            where = ("variables", node.name, parameter.name)
             _check_inside(constants[parameter.name], parameter.support, (), where)
     bounds = [constants[b] for b in distribution.bounds if b in constants]
     if len(bounds) != len(distribution.bounds):
@@ -244,6 +247,18 @@ def _check_values(node: Node, model: Model) -> None:
         )
     if isinstance(node, Observation) and is_constant(node.value, model):
         _check_seen(node, model, distribution.support, bounds)
+
+
+def _check_whole(
+    expression: Expression, types: Mapping[str, ArrayType], distribution: Distribution, where: tuple[str, ...]
+) -> None:
+    """Raise unless a count that depends on variables is a whole number whatever they are: else it never is one."""
+    if infer_type(expression, types).kind == "float":
+        raise ModelError(
+            f"{distribution.name} needs whole numbers for {where[-1]!r}, and this depends on continuous variables.",
+            where=where,
+            remedy="Give it data, or a comparison such as x > 0.",
+        )
 
 
 def _check_seen(node: Observation, model: Model, support: Any, bounds: list[Any]) -> None:

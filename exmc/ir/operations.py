@@ -9,11 +9,12 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from exmc import linalg, special
+from exmc import linalg, logspace, special
 from exmc.errors import ExpressionError, ModelError, suggest
 from exmc.ir import matrices, odes, rules, scans
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, transform_bottom_up
 from exmc.ir.loops import Body, loop_body, run_formulas, with_formulas
+from exmc.ir.positions import positions
 from exmc.ir.types import ArrayType, Kind, broadcast
 
 
@@ -35,17 +36,8 @@ def _concatenate(*parts: Any) -> Any:
     return anp.concatenate([anp.reshape(p, (-1,)) for p in parts])
 
 
-def _logsumexp(x: Any, axis: int | None = None) -> Any:
-    # The shift is a constant for the derivative's value, and guards against -inf - -inf.
-    top = anp.max(x, axis=axis, keepdims=True)
-    top = anp.where(anp.isfinite(top), top, 0.0)
-    total = anp.log(anp.sum(anp.exp(x - top), axis=axis))
-    return total + anp.reshape(top, anp.shape(total))
-
-
-def _softmax(x: Any, axis: int = -1) -> Any:
-    shifted = anp.exp(x - anp.max(x, axis=axis, keepdims=True))
-    return shifted / anp.sum(shifted, axis=axis, keepdims=True)
+def _cumprod(x: Any, axis: int | None = None) -> Any:
+    return anp.cumprod(1.0 * x, axis=axis)
 
 
 def as_number(value: Any) -> Any:
@@ -79,7 +71,12 @@ def _reduce(function: Callable[..., Any], kind: Kind | None = "float", least: in
 
 
 def _index_value(base: Any, *keys: Any) -> Any:
-    return base[tuple(keys)]
+    if len(keys) == 1:
+        return base[keys[0]]
+    if all(isinstance(key, slice | int) for key in keys):
+        return base[keys]
+    # Keys that are traced may stand as arguments of a function, but not in a tuple.
+    return anp.reshape(base, (-1,))[positions(anp.shape(base), *keys)]
 
 
 def _never(_types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
@@ -118,6 +115,12 @@ OPERATIONS: dict[str, Operation] = {
     "sinh": _unary(anp.sinh),
     "cosh": _unary(anp.cosh),
     "tanh": _unary(anp.tanh),
+    "arcsinh": _unary(anp.arcsinh),
+    "arccosh": _unary(anp.arccosh),
+    "arctanh": _unary(anp.arctanh),
+    "arctan2": _binary(anp.arctan2),
+    "floor": _unary(lambda x: anp.floor(1.0 * x)),
+    "ceil": _unary(lambda x: anp.ceil(1.0 * x)),
     "sign": _unary(anp.sign, None),
     "sigmoid": _unary(special.expit),
     "logit": _unary(special.logit),
@@ -125,23 +128,35 @@ OPERATIONS: dict[str, Operation] = {
     "softplus": _unary(special.softplus),
     "gammaln": _unary(special.gammaln),
     "digamma": _unary(special.digamma),
+    "trigamma": _unary(special.trigamma),
+    "betaln": _binary(special.betaln),
+    "log1mexp": _unary(special.log1mexp),
+    "i0e": _unary(special.i0e),
+    "i1e": _unary(special.i1e),
     "erf": _unary(special.erf),
     "erfc": _unary(special.erfc),
     "ndtr": _unary(special.ndtr),
     "log_ndtr": _unary(special.log_ndtr),
+    "ndtri": _unary(special.ndtri),
+    "erfinv": _unary(special.erfinv),
     "minimum": _binary(anp.minimum, None),
     "maximum": _binary(anp.maximum, None),
     "logaddexp": _binary(anp.logaddexp),
+    "logdiffexp": _binary(logspace.logdiffexp),
     "xlogy": _binary(special.xlogy),
+    "xlog1py": _binary(special.xlog1py),
     "where": Operation(lambda c, a, b: anp.where(c, as_number(a), as_number(b)), rules.choice, 3, 3),
     "sum": _reduce(anp.sum, None),
     "prod": _reduce(lambda x, axis=None: anp.prod(1.0 * x, axis=axis)),
     "mean": _reduce(anp.mean, least=1),
     "max": _reduce(anp.max, None, least=1),
     "min": _reduce(anp.min, None, least=1),
-    "logsumexp": _reduce(_logsumexp, least=1),
+    "logsumexp": _reduce(logspace.logsumexp, least=1),
     "cumsum": Operation(_of_numbers(anp.cumsum), rules.along_axis(None), 1, 1, ("axis", "dim")),
-    "softmax": Operation(_of_numbers(_softmax), rules.along_axis("float"), 1, 1, ("axis", "dim")),
+    "cumprod": Operation(_of_numbers(_cumprod), rules.along_axis("float"), 1, 1, ("axis", "dim")),
+    "sort": Operation(_of_numbers(anp.sort), rules.along_axis(None), 1, 1, ("axis", "dim")),
+    "softmax": Operation(_of_numbers(logspace.softmax), rules.along_axis("float"), 1, 1, ("axis", "dim")),
+    "log_softmax": Operation(_of_numbers(logspace.log_softmax), rules.along_axis("float"), 1, 1, ("axis", "dim")),
     "matmul": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
     "dot": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
     "transpose": Operation(anp.transpose, rules.transpose, 1, 1),
@@ -150,6 +165,9 @@ OPERATIONS: dict[str, Operation] = {
     "solve_posdef": Operation(_of_numbers(linalg.solve_posdef), matrices.solution, 2, 2),
     "inverse_posdef": Operation(_of_numbers(linalg.inverse_posdef), matrices.same_square, 1, 1),
     "logdet": Operation(_of_numbers(linalg.logdet), matrices.square_to_scalar, 1, 1),
+    "solve": Operation(_of_numbers(linalg.solve), matrices.solution, 2, 2),
+    "inverse": Operation(_of_numbers(linalg.inverse), matrices.same_square, 1, 1),
+    "logabsdet": Operation(_of_numbers(linalg.logabsdet), matrices.square_to_scalar, 1, 1),
     "diag": Operation(_of_numbers(anp.diag), matrices.diagonal, 1, 1),
     "outer": Operation(_of_numbers(anp.outer), matrices.outer_product, 2, 2),
     "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None),

@@ -25,7 +25,7 @@ FORMAT = 1
 def dumps(model: Model) -> str:
     """`model` as JSON text that holds its arrays, each once, by digest. `loads` reads it back."""
     document, arrays = to_document(model)
-    document["arrays"] = {key: _encode_array(a) for key, a in arrays.items()}
+    document["arrays"] = {key: encode_array(a) for key, a in arrays.items()}
     return json.dumps(document, indent=1, ensure_ascii=False)
 
 
@@ -33,7 +33,7 @@ def loads(text: str) -> Model:
     """The model that `dumps` wrote, checked; raises `ModelError` for text of another format or damaged arrays."""
     try:
         document = json.loads(text)
-        arrays = {key: _decode_array(a) for key, a in document.pop("arrays").items()}
+        arrays = {key: decode_array(a) for key, a in document.pop("arrays").items()}
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise ModelError(f"this is no serialised model: {error}.") from None
     for key, array in arrays.items():
@@ -72,7 +72,7 @@ def to_document(model: Model) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             {"name": d.name, "dims": list(d.dims), "array": array_digest(d.values), "source": d.source}
             for d in model.data.values()
         ],
-        "nodes": [_encode_node(n) for n in model.nodes],
+        "nodes": [encode_node(n) for n in model.nodes],
     }
     return document, arrays
 
@@ -91,7 +91,8 @@ def from_document(document: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]
     return model
 
 
-def _encode_node(node: Node) -> dict[str, Any]:
+def encode_node(node: Node) -> dict[str, Any]:
+    """A node as JSON values."""
     if isinstance(node, RandomVariable):
         return {
             "kind": "rv",
@@ -178,7 +179,7 @@ def encode(expression: Expression) -> Any:
     return {
         "op": expression.operation,
         "operands": [encode(o) for o in expression.operands],
-        "options": [[k, _encode_body(v) if k == "body" else v] for k, v in expression.options],
+        "options": [[k, encode_body(v) if k == "body" else v] for k, v in expression.options],
     }
 
 
@@ -194,7 +195,7 @@ def decode(item: Any) -> Expression:
     return Apply(item["op"], tuple(decode(o) for o in item["operands"]), options)
 
 
-def _encode_body(body: Body) -> dict[str, Any]:
+def encode_body(body: Body) -> dict[str, Any]:
     """A loop's body as JSON values: its fields by name, formulas as pairs."""
     values = {f.name: getattr(body, f.name) for f in fields(body)}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
@@ -208,7 +209,8 @@ def _decode_body(item: dict[str, Any]) -> Body:
     return kind(**values)
 
 
-def _encode_array(array: NDArray[Any]) -> dict[str, Any]:
+def encode_array(array: NDArray[Any]) -> dict[str, Any]:
+    """An array as JSON values."""
     little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
     return {
         "dtype": array.dtype.kind + str(array.dtype.itemsize),
@@ -217,6 +219,7 @@ def _encode_array(array: NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def _decode_array(item: dict[str, Any]) -> NDArray[Any]:
+def decode_array(item: dict[str, Any]) -> NDArray[Any]:
+    """The array that `encode_array` wrote."""
     raw = np.frombuffer(base64.b64decode(item["base64"]), dtype=np.dtype(f"<{item['dtype']}"))
     return raw.reshape(item["shape"]).astype(raw.dtype.newbyteorder("="), copy=False)

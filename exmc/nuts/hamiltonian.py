@@ -18,7 +18,7 @@ class Physics(NamedTuple):
     """A log density (see `exmc.density`) with its scratch memory, and a metric with its factor L."""
 
     address: int
-    pointers: NDArray[np.int64]
+    pointers: NDArray[np.int64] | NDArray[np.uint64]
     scratch: FloatArray
     metric: int
     factor: FloatArray

@@ -1,35 +1,28 @@
-"""The compiled sampler: the one function that Python calls, and its place on disk."""
+"""The compiled sampler: the one function that Python calls."""
 
 from __future__ import annotations
 
+import ctypes
 import functools
-import hashlib
-import importlib.metadata
-import pickle
-import platform
-import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
-from numba.core import compiler, serialize
-from numba.core.caching import NullCache
 from numpy.typing import NDArray
 
-from exmc.cache import ObjectCache, default_cache
-from exmc.nuts import step_size, variance
+from exmc.cache import default_cache
+from exmc.machine_code import LOCK, LoadedCode, load, object_code
 from exmc.nuts.hamiltonian import Physics
-from exmc.nuts.machine import OPTIONS, SOURCES_AT_IMPORT, source_digest
-from exmc.nuts.random import STEP_SEARCH, TRANSITION, Words, start_stream
 from exmc.nuts.step_size import DualAveraging
-from exmc.nuts.trajectory import Workspace, copy
-from exmc.nuts.transition import search_step_size, transition
+from exmc.nuts.stream import STREAM_WORDS
 
 FloatArray = NDArray[np.float64]
+Words = NDArray[np.uint64]
 
-_rebuild: Any = compiler.CompileResult._rebuild
-_dumps: Any = serialize.dumps
+SYMBOL = "exmc_transitions"
+TEXT = Path(__file__).with_name("kernel.ll")
+"""The sampler in LLVM's language, which ``scripts/generate_kernel`` makes of `exmc.nuts.iterations`."""
 
 
 class Task(NamedTuple):
@@ -60,91 +53,115 @@ class Output(NamedTuple):
     statistics: FloatArray
 
 
-def _transitions(
+class Arguments(NamedTuple):
+    """The C function's arguments, in order: addresses and counts, each an int64, but for one double.
+
+    The addresses are those of contiguous arrays: doubles, or for `stream` and `key` words of 64 bits. `progress` holds
+    `Progress` as seven doubles, before and after.
+    """
+
+    density: int
+    pointers: int
+    scratch: int
+    metric: int
+    factor: int
+    factor_rows: int
+    dimension: int
+    stream: int
+    key: int
+    first: int
+    iterations: int
+    search: int
+    adapt_step_size: int
+    adapt_metric: int
+    target_accept: float
+    max_treedepth: int
+    progress: int
+    window_mean: int
+    window_squares: int
+    memory: int
+    positions: int
+    statistics: int
+
+
+ARGUMENT_KINDS: tuple[str, ...] = tuple("double" if name == "target_accept" else "i64" for name in Arguments._fields)
+"""Their types, as LLVM calls them."""
+
+_C_KINDS: dict[str, Any] = {"double": ctypes.c_double, "i64": ctypes.c_int64}
+# Called without the GIL. It returns 0: nothing in it can fail.
+_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int32, *(_C_KINDS[kind] for kind in ARGUMENT_KINDS))
+
+
+def transitions(
     physics: Physics,
-    stream: Words,
     key: Words,
     task: Task,
     progress: Progress,
     window_mean: FloatArray,
     window_squares: FloatArray,
-    memory: Workspace,
+    memory: FloatArray,
     output: Output,
-) -> Any:
-    log_density, step, averaging, window_draws = progress
-    if task.search:
-        start_stream(stream, key, task.first, STEP_SEARCH)
-        step = search_step_size(physics, stream, memory, log_density, step)
-    for i in range(task.iterations):
-        start_stream(stream, key, task.first + i, TRANSITION)
-        info = transition(physics, stream, memory, log_density, step, task.max_treedepth)
-        log_density = info.lp
-        copy(memory.sample[0], output.positions[i])
-        for j in range(len(info)):
-            output.statistics[i, j] = info[j]
-        if task.adapt_step_size:
-            averaging, step = step_size.update(averaging, info.acceptance_rate, task.target_accept)
-        if task.adapt_metric:
-            # A momentum that the next iteration draws afresh serves as scratch.
-            window_draws = variance.update(
-                window_draws, window_mean, window_squares, memory.sample[0], memory.ends.momentum[0]
-            )
-    return Progress(log_density, step, averaging, window_draws)
+) -> Progress:
+    """Do many iterations of a chain in one call of machine code, without the GIL; returns where they led.
 
-
-class _KernelCache(NullCache):
-    """Keeps the machine code in one file named by a digest of everything it was made from.
-
-    numba's own cache notices edits of the cached function's file only, not of the files of the functions it calls,
-    and shares one index between different machines that see the same home directory.
+    Parameters
+    ----------
+    key : ndarray of uint64, shape (2,)
+        The chain's (`exmc.sampling.seeds`).
+    window_mean, window_squares : ndarray
+        Of the warm-up window (`exmc.nuts.variance.Welford`), changed in place.
+    memory : ndarray, shape (memory_rows(max_treedepth), dimension)
+        Seen through `exmc.nuts.trajectory.workspace`. ``sample`` in it is the state of the chain, before and after;
+        the rest is scratch.
     """
-
-    def __init__(self, objects: ObjectCache) -> None:
-        self._objects = objects
-
-    def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """The compiled function, or None if it is not stored."""
-        target_context.refresh()
-        payload = self._objects.get(_key(sig, target_context))
-        return None if payload is None else _rebuild(target_context, *pickle.loads(payload))
-
-    def save_overload(self, sig: Any, data: Any) -> None:
-        """Store the compiled function."""
-        self._objects.put(_key(sig, data.target_context), _dumps(data._reduce()))
-
-
-def _key(signature: Any, target: Any) -> str:
-    made_from = (*_provenance(), str(signature), str(target.codegen().magic_tuple()))
-    return hashlib.sha256(repr(made_from).encode()).hexdigest()
-
-
-def _provenance() -> tuple[str, ...]:
-    """What decides the machine code, apart from the processor: our sources, the compilers and their optimisation."""
-    versions = (importlib.metadata.version(name) for name in ("numba", "llvmlite", "numpy"))
-    return SOURCES_AT_IMPORT, platform.python_version(), *versions, str(vars(numba.config)["OPT"])
-
-
-def transitions() -> Callable[..., Progress]:
-    """The compiled sampler: many iterations of a chain in one call, without the GIL.
-
-    Called with (physics, stream, key, task, progress, window mean, window squares, memory, output), the types of
-    `_transitions`; it changes ``memory.sample``, the window's arrays and the output in place. The first call in a
-    process loads the machine code, or makes it (seconds), and keeps it.
-    """
-    with _LOADING:
-        return _load()
+    arrays = (physics.factor, key, window_mean, window_squares, memory, *output)
+    if not all(array.flags.c_contiguous for array in arrays):
+        raise ValueError("the kernel takes contiguous arrays only")
+    numbers = np.array([progress.log_density, progress.step_size, *progress.averaging, progress.window_draws])
+    stream = np.zeros(STREAM_WORDS, dtype=np.uint64)
+    arguments = Arguments(
+        density=physics.address,
+        pointers=physics.pointers.ctypes.data,
+        scratch=physics.scratch.ctypes.data,
+        metric=physics.metric,
+        factor=physics.factor.ctypes.data,
+        factor_rows=physics.factor.shape[0],
+        dimension=memory.shape[1],
+        stream=stream.ctypes.data,
+        key=key.ctypes.data,
+        **task._asdict(),
+        progress=numbers.ctypes.data,
+        window_mean=window_mean.ctypes.data,
+        window_squares=window_squares.ctypes.data,
+        memory=memory.ctypes.data,
+        positions=output.positions.ctypes.data,
+        statistics=output.statistics.ctypes.data,
+    )
+    machine_code()(*arguments)
+    log_density, step_size, *averaging, window_draws = (float(number) for number in numbers)
+    return Progress(log_density, step_size, DualAveraging(*averaging), int(window_draws))
 
 
-# Two chains' threads that start together must not both compile.
-_LOADING = threading.Lock()
+def machine_code() -> Callable[..., int]:
+    """The C function. The first call in a process loads it; the first on a machine compiles it from its text."""
+    # Two chains' threads that start together must not both compile.
+    with LOCK:
+        return _loaded().function
+
+
+class LoadedKernel(NamedTuple):
+    """The C function, and what keeps its machine code in this process."""
+
+    function: Callable[..., int]
+    code: LoadedCode
 
 
 @functools.cache
-def _load() -> Callable[..., Progress]:
-    dispatcher = numba.njit(nogil=True, **OPTIONS)(_transitions)
-    objects = default_cache()
-    # Sources that changed since they were imported would be filed under a digest that is not theirs.
-    if objects is not None and source_digest() == SOURCES_AT_IMPORT:
-        dispatcher._cache = _KernelCache(objects)
-    function: Callable[..., Progress] = dispatcher
-    return function
+def _loaded() -> LoadedKernel:
+    return link(TEXT.read_text(encoding="utf-8"))
+
+
+def link(text: str) -> LoadedKernel:
+    """A kernel in LLVM's language as a C function in this process."""
+    code = load(object_code(text, default_cache()))
+    return LoadedKernel(_SIGNATURE(code.address(SYMBOL)), code)

@@ -7,11 +7,8 @@ from typing import Any
 
 import numpy as np
 from numba.np.random._constants import fi_double, ki_double, wi_double, ziggurat_nor_inv_r, ziggurat_nor_r
-from numpy.typing import NDArray
 
-from exmc.nuts.machine import compiled, multiply_high
-
-Words = NDArray[np.uint64]
+from exmc.nuts.machine import Words, compiled, multiply_high
 
 # Philox4x64-10: Salmon, Moraes, Dror & Shaw, "Parallel random numbers: as easy as 1, 2, 3" (2011), table 2.
 _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
@@ -21,12 +18,6 @@ _ROUNDS = 10
 _KI, _WI, _FI = (np.ascontiguousarray(table) for table in (ki_double, wi_double, fi_double))
 _RADIUS, _INVERSE_RADIUS = float(ziggurat_nor_r), float(ziggurat_nor_inv_r)
 _MANTISSA = np.uint64(0x000FFFFFFFFFFFFF)
-
-# The second counter word is the iteration, the third says what the numbers are for, so that no two uses can overlap.
-TRANSITION, STEP_SEARCH, INITIAL_POINT = 0, 1, 2
-
-# Layout of the generator's words: key, counter's lowest word, iteration, purpose, words used, four output words.
-STREAM_WORDS = 10
 
 
 @compiled

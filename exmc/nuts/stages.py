@@ -10,6 +10,9 @@ _SHORT = _FIRST + _WINDOW + _LAST
 # Below this many iterations a window would be shorter than what the estimate is shrunk by; as in Stan, the metric
 # stays the unit one.
 _TOO_SHORT_FOR_A_METRIC = 20
+# The least that follows the last metric: as many iterations as dual averaging waits (its t0) before it trusts updates.
+# It begins at ten times the step size searched, and fewer updates leave the average there, where all is rejected.
+_SETTLING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +28,13 @@ def warmup_stages(warmup: int) -> tuple[Stage, ...]:
 
     The Stan reference manual, section "Automatic parameter tuning": 75 fast iterations, slow windows of 25, 50,
     100, ... iterations, 50 fast ones. A window grows to the end of the slow part if the next, twice as long, would
-    not fit. Fewer than 150 iterations are split 15 % / 75 % / 10 %, and fewer than 20 adapt the step size only.
+    not fit. Fewer than 150 iterations are split 15 % / 75 % / 10 %, and fewer than 20 adapt the step size only. Other
+    than in Stan, the last part has 10 iterations at least, at the cost of the slow one: 10 % of 20 would be two.
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:
         return (Stage(warmup, False),) if warmup > 0 else ()
     if warmup < _SHORT:
-        first, last = warmup * 15 // 100, warmup * 10 // 100
+        first, last = warmup * 15 // 100, max(warmup * 10 // 100, _SETTLING)
         windows: tuple[int, ...] = (warmup - first - last,)
     else:
         first, last = _FIRST, _LAST

@@ -87,20 +87,18 @@ class Trajectory(NamedTuple):
     max_error: float
 
 
-def workspace(dimension: int, max_treedepth: int) -> Workspace:
-    """Memory for trajectories of up to ``2 ** max_treedepth`` points."""
-    pair, row = (2, dimension), (dimension,)
-    ends = Ends(np.zeros(pair), np.zeros(pair), np.zeros(pair), np.zeros(row))
-    return Workspace(
-        ends=ends,
-        near=np.zeros(row),
-        total=np.zeros(row),
-        sum=np.zeros(row),
-        begin=np.zeros(row),
-        stack=np.zeros((3 * max(max_treedepth, 1), dimension)),
-        proposal=np.zeros(pair),
-        sample=np.zeros(pair),
-    )
+@compiled
+def memory_rows(max_treedepth: int) -> int:
+    """How many rows of memory a trajectory of up to ``2 ** max_treedepth`` points needs."""
+    return 15 + 3 * max(max_treedepth, 1)
+
+
+@compiled
+def workspace(memory: FloatArray) -> Workspace:
+    """Views of `memory`, shape (memory_rows(max_treedepth), dimension)."""
+    ends = Ends(memory[0:2], memory[2:4], memory[4:6], memory[6])
+    near, total, subtree_sum, begin = memory[7], memory[8], memory[9], memory[10]
+    return Workspace(ends, near, total, subtree_sum, begin, memory[15:], memory[11:13], memory[13:15])
 
 
 @compiled

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from exmc.nuts.hamiltonian import Physics, kinetic_energy, leapfrog, whiten
-from exmc.nuts.machine import compiled
+from exmc.nuts.machine import Words, compiled
 from exmc.nuts.outcome import Transition
-from exmc.nuts.random import Words, accept, next_word, normal
+from exmc.nuts.random import accept, next_word, normal
 from exmc.nuts.step_size import step_search
 from exmc.nuts.trajectory import COMPLETE, DIVERGING, MAX_ENERGY_FALL, Workspace, copy, trajectory_sampler
 

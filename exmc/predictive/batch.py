@@ -164,16 +164,21 @@ _ELEMENTWISE = (
     "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "exp", "log", "log1p",
     "expm1", "sqrt", "square", "sin", "cos", "tan", "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh",
     "sign", "sigmoid", "logit", "log_sigmoid", "softplus", "gammaln", "digamma", "erf", "erfc", "ndtr",
-    "log_ndtr", "minimum", "maximum", "logaddexp", "xlogy", "where",
+    "log_ndtr", "minimum", "maximum", "logaddexp", "xlogy", "where", "arcsinh", "arccosh", "arctanh", "arctan2",
+    "floor", "ceil", "trigamma", "betaln", "log1mexp", "i0e", "i1e", "ndtri", "erfinv", "logdiffexp", "xlog1py",
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),
     **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp"), _reduction),
-    **dict.fromkeys(("cumsum", "softmax"), _along_axis),
+    **dict.fromkeys(("cumsum", "cumprod", "sort", "softmax", "log_softmax"), _along_axis),
     **dict.fromkeys(("matmul", "dot"), _matmul),
     **dict.fromkeys(
-        ("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"), _matrix
+        (
+            *("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"),
+            *("solve", "inverse", "logabsdet"),
+        ),
+        _matrix,
     ),
     "transpose": _transpose,
     "concatenate": _concatenate,

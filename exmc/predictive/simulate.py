@@ -36,6 +36,11 @@ class Samples:
         labels = np.asarray(chains, dtype=np.int64)
         return cls(np.repeat(labels, draws), np.tile(np.arange(draws), len(labels)))
 
+    @classmethod
+    def one(cls, draw: int) -> Samples:
+        """The single sample numbered `draw` of chain 0."""
+        return cls(np.zeros(1, dtype=np.int64), np.array([draw], dtype=np.int64))
+
     def __len__(self) -> int:
         return len(self.chains)
 
@@ -101,6 +106,12 @@ class _Simulation:
     loops: Loops | None
 
     def run(self, nodes: tuple[Node, ...], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        # numpy's warnings would name neither variable nor draw: a NaN that matters is refused as a parameter, by name,
+        # and one that is but a deterministic's value is seen in the results.
+        with np.errstate(all="ignore"):
+            return self._run(nodes, given)
+
+    def _run(self, nodes: tuple[Node, ...], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         values: dict[str, Value] = {name: data.values for name, data in self.source.data.items()}
         for node in nodes:
             values[node.name] = Batch(self._value(node, values, given))

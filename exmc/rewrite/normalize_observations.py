@@ -24,7 +24,8 @@ def normalize_observations(model: Model) -> tuple[Model, tuple[Change, ...]]:
     Raises
     ------
     ModelError
-        If a weight or mask depends on variables, a weight is negative or not finite, or a mask does not hold bools.
+        If a weight or mask depends on variables, a weight is negative or not finite, or a mask does not hold bools or
+        keeps nothing.
     """
     changes: list[Change] = []
     observed: dict[str, Expression] = {}
@@ -81,6 +82,9 @@ def _without_mask(node: Observation, model: Model, changes: list[Change]) -> Obs
     if values.dtype != np.bool_:
         remedy = "Write a comparison, such as mask != 0: true keeps a value, false leaves it out."
         raise ModelError("a mask must hold true and false, this one holds numbers.", where=where, remedy=remedy)
+    if not values.any():
+        remedy = "True keeps a value: turn the mask around, or leave the observation out."
+        raise ModelError("the mask leaves out every value.", where=where, remedy=remedy)
     if not values.all():
         return node
     changes.append(Change(node.name, "lost its mask", "it leaves nothing out"))

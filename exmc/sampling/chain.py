@@ -17,9 +17,8 @@ from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.kernel import Output, Progress, Task, transitions
 from exmc.nuts.metric import METRICS, code
 from exmc.nuts.outcome import Transition
-from exmc.nuts.random import STREAM_WORDS
 from exmc.nuts.stages import locate, warmup_stages
-from exmc.nuts.trajectory import workspace
+from exmc.nuts.trajectory import memory_rows, workspace
 from exmc.nuts.variance import Welford
 from exmc.sampling.initial import InitialPoint, draw_initial, use_initial
 from exmc.sampling.options import SamplerOptions
@@ -174,9 +173,9 @@ class _Run:
         self._iteration, self._log_density = state.iteration, state.log_density
         self._adaptation = _writable(state.adaptation)
         self._key = state.key.copy()
-        self._stream = np.zeros(STREAM_WORDS, dtype=np.uint64)
-        self._memory = workspace(density.dimension, options.max_treedepth)
-        self._memory.sample[0], self._memory.sample[1] = state.position, state.gradient
+        self._memory = np.zeros((memory_rows(options.max_treedepth), density.dimension))
+        self._sample = workspace(self._memory).sample
+        self._sample[0], self._sample[1] = state.position, state.gradient
         self._scratch = np.zeros(max(density.workspace_size, 1))
         self._pointers = np.array(density.pointers, dtype=np.int64)
         self._physics = self._make_physics()
@@ -187,9 +186,9 @@ class _Run:
             chain=self._begun.chain,
             key=self._key.copy(),
             iteration=self._iteration,
-            position=self._memory.sample[0].copy(),
+            position=self._sample[0].copy(),
             log_density=self._log_density,
-            gradient=self._memory.sample[1].copy(),
+            gradient=self._sample[1].copy(),
             adaptation=_writable(self._adaptation),
         )
 
@@ -240,10 +239,9 @@ class _Run:
             options.max_treedepth,
         )  # fmt: skip
         before = Progress(self._log_density, tuning.step_size, tuning.averaging, tuning.window.draws)
-        after = transitions()(
-            self._physics, self._stream, self._key, task, before, tuning.window.mean, tuning.window.squares,
-            self._memory, output,
-        )  # fmt: skip
+        after = transitions(
+            self._physics, self._key, task, before, tuning.window.mean, tuning.window.squares, self._memory, output
+        )
         self._density.raise_failure()
         self._log_density = after.log_density
         self._adaptation = tuning._replace(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from exmc.density import LogDensity
 from exmc.errors import SamplingError
-from exmc.nuts.random import INITIAL_POINT
+from exmc.nuts.stream import INITIAL_POINT
 from exmc.sampling.options import SamplerOptions
 
 FloatArray = NDArray[np.float64]

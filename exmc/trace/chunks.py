@@ -15,7 +15,9 @@ from exmc.trace.schema import Schema
 
 CRC_BYTES = 4
 _TARGET_BYTES = 4 << 20
-_FEWEST, _MOST = 100, 500
+FEWEST = 100
+"""Draws per chunk at least."""
+_MOST = 500
 _PARTIAL = ".partial"
 
 
@@ -25,7 +27,7 @@ def chunk_draws_for(schema: Schema) -> int:
     It does not depend on the number of draws, so that a run which is extended has the files of one that was longer
     from the start.
     """
-    return int(np.clip(_TARGET_BYTES // max(schema.bytes_per_draw, 1) // 100 * 100, _FEWEST, _MOST))
+    return int(np.clip(_TARGET_BYTES // max(schema.bytes_per_draw, 1) // 100 * 100, FEWEST, _MOST))
 
 
 def fill_value(dtype: np.dtype[Any]) -> Any:
@@ -82,11 +84,17 @@ def fault_of(path: Path, length: int, crc: int) -> str | None:
         encoded = path.read_bytes()
     except FileNotFoundError:
         return "is missing"
+    fault = fault_in(encoded, length)
+    if fault is None and stored_checksum(encoded) != crc:
+        return "holds the draws of another segment"
+    return fault
+
+
+def fault_in(encoded: bytes, length: int) -> str | None:
+    """What is wrong with an encoded chunk that should have `length` bytes, by itself; or None."""
     if len(encoded) != length:
         return f"has {len(encoded)} bytes instead of {length}"
-    if checksum(encoded[:-CRC_BYTES]) != stored_checksum(encoded):
-        return "has flipped bits"
-    return None if stored_checksum(encoded) == crc else "holds the draws of another segment"
+    return None if checksum(encoded[:-CRC_BYTES]) == stored_checksum(encoded) else "has flipped bits"
 
 
 def is_whole(path: Path) -> bool:

@@ -18,6 +18,7 @@ from exmc.ir.model import Label, Model
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.types import ArrayType
 from exmc.sampling.statistics import STATISTICS
+from exmc.trace.kept import LEFT_OUT, entry_labels, kept_entries
 
 SAMPLE_DIMS = ("chain", "draw")
 Axis: TypeAlias = Literal["draws", "warmup", "prior", "data"]
@@ -31,6 +32,7 @@ GROUPS: dict[str, Axis] = {
     "log_likelihood": "draws",
     "log_prior": "draws",
     "posterior_predictive": "draws",
+    "predictions": "draws",
     "prior": "prior",
     "prior_predictive": "prior",
     "observed_data": "data",
@@ -135,20 +137,36 @@ def schema_of(
     if save_warmup:
         groups["warmup_posterior"] = posterior
         groups["warmup_sample_stats"] = statistics
+    observed = {o.name: o for o in source.observations}
+    kept = {o.name: kept_entries(o, source, types[o.name]) for o in source.observations}
+
+    def seen(name: str, found: ArrayType, suffix: str = "kept") -> Variable:
+        entries = kept[name]
+        if entries is None:
+            return namer.variable(name, found)
+        return namer.entries(name, found, entries if suffix == "kept" else ~entries, suffix)
+
     groups["log_likelihood"] = tuple(
-        Variable(o.name, (), ()) if o.joint else namer.variable(o.name, _as_float(known[o.name]))
-        for o in rewritten.observations
+        Variable(o.name, (), ()) if o.joint else seen(o.name, _as_float(known[o.name])) for o in rewritten.observations
     )
     groups["log_prior"] = tuple(namer.variable(v.name, types[v.name]) for v in source.free if v.name in reported)
-    predictive = tuple(namer.variable(o.name, _predicted(o, source, types)) for o in source.observations)
+    generated = {name: _predicted(o, source, types) for name, o in observed.items()}
+    predictive = tuple(seen(name, found) for name, found in generated.items())
     groups["posterior_predictive"] = predictive
+    groups[LEFT_OUT] = tuple(
+        seen(name, found, "left_out") for name, found in generated.items() if kept[name] is not None
+    )
     groups["prior"] = tuple(
         namer.variable(n.name, types[n.name])
         for n in source.nodes
         if n in source.free or (isinstance(n, Deterministic) and n.keep)
     )
     groups["prior_predictive"] = predictive
-    groups["observed_data"] = tuple(namer.variable(o.name, types[o.name]) for o in source.observations)
+    # Whole numbers under a continuous distribution are what the model sees: floats.
+    groups["observed_data"] = tuple(
+        seen(name, _as_float(found) if generated[name].kind == "float" else found)
+        for name, found in ((name, types[name]) for name in observed)
+    )
     groups["constant_data"] = tuple(namer.variable(n, types[n]) for n in constant_data_names(source))
     ordered = {name: groups[name] for name in GROUPS if groups.get(name)}
     return Schema(ordered, namer.coords(ordered), draws, warmup, chains)
@@ -179,7 +197,7 @@ class _DimNamer:
     """Gives every axis a name: its dim, or ``<variable>_dim_<i>`` as ArviZ does for axes without one."""
 
     def __init__(self, source: Model) -> None:
-        self._labels = source.coords
+        self._labels = dict(source.coords)
         self._taken = {*(n.name for n in source.nodes), *source.data}
 
     def variable(self, name: str, found: ArrayType) -> Variable:
@@ -192,6 +210,13 @@ class _DimNamer:
             # A dim without coordinates may bear a variable's name, which one dataset cannot hold twice.
             dims.append(f"{chosen}_dim" if chosen in self._taken else chosen)
         return Variable(name, found.shape, tuple(dims), dtype)
+
+    def entries(self, name: str, found: ArrayType, chosen: NDArray[np.bool_], suffix: str) -> Variable:
+        """The `chosen` entries of a variable, along an axis ``<variable>_<suffix>`` with their labels."""
+        dim = f"{name}_{suffix}"
+        dim = f"{dim}_dim" if dim in self._taken else dim
+        self._labels[dim] = tuple(entry_labels(found, chosen, self._labels))
+        return self.variable(name, ArrayType((int(chosen.sum()),), (dim,), found.kind))
 
     def coords(self, groups: Mapping[str, Iterable[Variable]]) -> dict[str, tuple[Label, ...]]:
         found: dict[str, tuple[Label, ...]] = {}

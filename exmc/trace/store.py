@@ -14,12 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import StoreError
 from exmc.trace import arrays, chunks, groups
-from exmc.trace.dataset import standard_attributes
+from exmc.trace.dataset import build_datatree, standard_attributes
 from exmc.trace.description import BUILDING, STATE, WORKING, ZARR, Description, read_description, write_description
 from exmc.trace.journal import Damage, Journal, remove
 from exmc.trace.metadata import consolidate, read_metadata
 from exmc.trace.records import CommitRecord, Written
-from exmc.trace.schema import GROUPS, Schema
+from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema, Variable
 
 _RETIRED = "retired.zarr"
 
@@ -43,8 +43,12 @@ class RunStore:
         chunk_draws: int | None = None,
         attributes: Mapping[str, Any] | None = None,
     ) -> RunStore:
-        """A new run in `directory`; raises `StoreError` if there is one: nothing is ever overwritten."""
+        """A new run in `directory`; raises `StoreError` if there is one: nothing is ever overwritten.
+
+        An `OSError` of the disk leaves nothing behind.
+        """
         path = Path(directory)
+        made = not path.exists()
         try:
             path.mkdir(parents=True, exist_ok=True)
             if (path / ZARR).exists():
@@ -59,9 +63,15 @@ class RunStore:
         journal = Journal(path, schema, chunk_draws or chunks.chunk_draws_for(schema))
         root = standard_attributes((attributes or {}).get("created_at")) | dict(attributes or {})
         building = path / STATE / BUILDING
-        _build_live(building, journal, root)
-        os.rename(building, path / ZARR)
-        write_description(path, Description(schema, journal.chunk_draws, root))
+        try:
+            _build_live(building, journal, root)
+            os.rename(building, path / ZARR)
+            write_description(path, Description(schema, journal.chunk_draws, root))
+        except OSError:
+            # A full disk, most often: nothing is left that a second attempt would find in its way.
+            for part in (path if made else path / STATE, path / ZARR):
+                remove(part)
+            raise
         return cls(journal)
 
     @classmethod
@@ -142,19 +152,45 @@ class RunStore:
         """
         if self.complete:
             return _open_tree(self._readable(), consolidated=True, loaded=loaded)
-        kept = list(self.kept_chains())
-        done = {
-            "draws": self.draws_done(),
-            "warmup": min((self.journal.draws_done(c, warmup=True) for c in kept), default=0),
-        }
+        if loaded:
+            return self.draws()
+        kept, done = list(self.kept_chains()), self._done()
         tree = _open_tree(self._readable(), consolidated=False, loaded=False)
         shown: dict[str, xr.Dataset] = {"/": tree.to_dataset()}
         with _reading(self._readable()):
             for group in dict(self.schema.sampled()):
                 named = [v.name for v in self.schema.groups[group]]
                 shown[group] = tree[group].to_dataset()[named].isel(chain=kept, draw=slice(done[GROUPS[group]]))
-            found = xr.DataTree.from_dict(shown)
-            return found.load() if loaded else found
+            return xr.DataTree.from_dict(shown)
+
+    def draws(self, wanted: Sequence[str] = SAMPLED_GROUPS) -> xr.DataTree:
+        """Those of the `wanted` groups that are written while sampling, in memory, as `read` shows them.
+
+        The chunks are read without Zarr, which takes milliseconds for each. Raises `StoreError` for a damaged one.
+        """
+        root, attributes = self._readable(), self.attributes
+        labels = self.kept_chains()
+        places: Sequence[int] = labels
+        rows = self._done()
+        if attributes.get("complete"):
+            failed = {entry["chain"] for entry in attributes["failed_chains"]}
+            labels = tuple(c for c in range(self.schema.chains) if c not in failed)
+            places, rows = range(len(labels)), {GROUPS[g]: _rows_in(root / g, v) for g, v in self.schema.sampled()}
+        found = {
+            group: {
+                v.name: arrays.read(root / group / v.name, v, places, rows[GROUPS[group]], self.journal.chunk_draws)
+                for v in variables
+            }
+            for group, variables in self.schema.sampled()
+            if group in wanted
+        }
+        return build_datatree(self.schema, found, attributes, chains=labels)
+
+    def _done(self) -> dict[str, int]:
+        """Draws, and draws of warm-up, that every kept chain has committed."""
+        kept = self.kept_chains()
+        warmup = min((self.journal.draws_done(c, warmup=True) for c in kept), default=0)
+        return {"draws": self.draws_done(), "warmup": warmup}
 
     def revived(self) -> RunStore:
         """The same run, live: reopened if it was finalised, rebuilt around its draws if its metadata are damaged.
@@ -273,6 +309,11 @@ class RunStore:
 def _build_live(path: Path, journal: Journal, attributes: Mapping[str, Any]) -> None:
     sampled = [group for group, _ in journal.schema.sampled()]
     groups.create(path, journal.schema, sampled, journal.chunk_draws, attributes, range(journal.schema.chains))
+
+
+def _rows_in(group: Path, variables: Sequence[Variable]) -> int:
+    """The number of draws that the arrays of a finished group have."""
+    return int(read_metadata(group / variables[0].name / "zarr.json")["shape"][1])
 
 
 def _open_tree(path: Path, consolidated: bool, loaded: bool) -> xr.DataTree:

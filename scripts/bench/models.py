@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -10,8 +13,11 @@ import autograd.numpy as anp
 import numpy as np
 
 from exmc import linalg, special
+from exmc.compile.function import DataFunction
 from exmc.compile.ode import ode
 from exmc.compile.scan import scan
+
+_SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
 
 LOG_2_PI = float(np.log(2.0 * np.pi))
 
@@ -44,9 +50,10 @@ class Model(NamedTuple):
     density: Callable[..., Any]
     data: tuple[Any, ...]
 
-    def function(self, x: Any) -> Any:
-        """The log density for exmc."""
-        return self.density(AUTOGRAD, x, *self.data)
+    @property
+    def function(self) -> DataFunction:
+        """The log density for exmc, known by this file and the model's name."""
+        return DataFunction(partial(self.density, AUTOGRAD), self.data, f"{_SOURCE} {self.name}")
 
 
 def eight_schools() -> Model:
@@ -168,18 +175,36 @@ def gaussian_process(points: int) -> Model:
 def garch(steps: int) -> Model:
     """GARCH(1, 1): a variance that follows the shocks."""
 
-    def density(ops: Any, x: Any, y: Any) -> Any:
-        def step(carry: Any, now: Any, mu: Any, base: Any, shock: Any, memory: Any) -> Any:
-            variance, before = carry
+    def density(ops: Any, x: Any, y: Any, lagged: Any) -> Any:
+        def step(variance: Any, given: Any, mu: Any, base: Any, shock: Any, memory: Any) -> Any:
+            now, before = given
             variance = base + shock * (before - mu) ** 2 + memory * variance
-            return (variance, now), -0.5 * ops.log(variance) - 0.5 * (now - mu) ** 2 / variance
+            return variance, -0.5 * ops.log(variance) - 0.5 * (now - mu) ** 2 / variance
 
         shock, memory = 0.5 + 0.5 * ops.tanh(x[2]), 0.5 + 0.5 * ops.tanh(x[3])
         params = (x[0], ops.exp(x[1]), shock, (1.0 - shock) * memory)
-        _, terms = ops.scan(step, (ops.exp(x[1]), y[0]), y, params)
+        _, terms = ops.scan(step, ops.exp(x[1]), (y, lagged), params)
         return ops.sum(terms) - 0.5 * ops.sum(x**2)
 
-    return Model(f"GARCH, T={steps}", 4, density, (np.random.default_rng(7).normal(size=steps),))
+    y = np.random.default_rng(7).normal(size=steps)
+    return Model(f"GARCH, T={steps}", 4, density, (y, np.concatenate([y[:1], y[:-1]])))
+
+
+def arma(steps: int) -> Model:
+    """ARMA(1, 1): errors that follow from the errors before."""
+
+    def density(ops: Any, x: Any, y: Any, lagged: Any) -> Any:
+        def step(error: Any, given: Any, mu: Any, phi: Any, theta: Any) -> Any:
+            now, before = given
+            error = now - mu - phi * before - theta * error
+            return error, error
+
+        sigma = ops.exp(x[3])
+        _, errors = ops.scan(step, 0.0 * x[0], (y, lagged), (x[0], ops.tanh(x[1]), ops.tanh(x[2])))
+        return -0.5 * ops.sum((errors / sigma) ** 2) - steps * x[3] - 0.5 * ops.sum(x**2)
+
+    y = np.random.default_rng(9).normal(size=steps)
+    return Model(f"ARMA, T={steps}", 4, density, (y, np.concatenate([[0.0], y[:-1]])))
 
 
 def hidden_markov(steps: int) -> Model:

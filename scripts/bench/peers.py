@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -28,6 +29,8 @@ def available() -> dict[str, Callable[[Model], Peer]]:
 
 def jax_peer(model: Model) -> Peer:
     """Value and gradient by JAX, jitted, in double precision, inside `fori_loop`."""
+    # One core for everyone; read when JAX first computes.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")
     jax = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)
     jnp = importlib.import_module("jax.numpy")
@@ -71,6 +74,32 @@ def jax_peer(model: Model) -> Peer:
     return Peer(evaluate, time.perf_counter() - started)
 
 
+def _pytensor_scan(step: Any, init: Any, xs: Any, params: Any) -> Any:
+    """A scan in PyTensor's form, whose step takes and gives flat lists."""
+    pytensor = importlib.import_module("pytensor")
+    given = len(xs) if isinstance(xs, tuple) else None
+    sequences = list(xs) if given else [xs]
+
+    def flat(*arguments: Any) -> list[Any]:
+        inputs = arguments[: len(sequences)]
+        carry, *shared = arguments[len(sequences) :]
+        after, output = step(carry, inputs if given else inputs[0], *shared)
+        return [after] if output is None else [after, output]
+
+    outputs = len(flat(*(s[0] for s in sequences), init, *params))
+    results = pytensor.scan(
+        flat,
+        sequences=sequences,
+        outputs_info=[init, *[None] * (outputs - 1)],
+        non_sequences=list(params),
+        return_updates=False,
+    )
+    if outputs == 1:
+        return results[-1], None
+    carries, terms = results
+    return carries[-1], terms
+
+
 def nutpie_peer(model: Model) -> Peer:
     """Value and gradient by nutpie's numba density of a PyMC model, through its C function pointer."""
     nutpie, pymc, numba = (importlib.import_module(n) for n in ("nutpie", "pymc", "numba"))
@@ -83,7 +112,7 @@ def nutpie_peer(model: Model) -> Peer:
         scaled = slinalg.solve_triangular(lower, y, lower=True)
         return 0.5 * pt.sum(scaled**2) + pt.sum(pt.log(pt.diag(lower)))
 
-    ops = SimpleNamespace(**{n: getattr(pt, n) for n in names}, normal_form=normal_form)
+    ops = SimpleNamespace(**{n: getattr(pt, n) for n in names}, normal_form=normal_form, scan=_pytensor_scan)
     started = time.perf_counter()
     with pymc.Model() as pymc_model:
         data = [pymc.Data(f"data{n}", array) for n, array in enumerate(model.data)]

@@ -1,8 +1,11 @@
-"""Seconds of whole runs, from process start, and of each pipeline stage: cold and warm caches, in turn.
+"""Seconds of whole runs, from process start, and of their parts: cold and warm caches, in turn.
 
     .venv/bin/python scripts/bench/stages.py [--repeats 5] [CONFIG ...]
 
-Prints medians. "cold" starts with an empty cache of compiled code, "warm" with the one that the cold run left.
+Prints medians. "cold" starts with an empty cache of compiled code, "warm" with the one that the cold run left. "before
+and after" is what no stage accounts for: Python, imports, reading and checking the config, the cluster, the end of the
+process. Of that, "imports" is what a process takes that does nothing else. Beside other work the processor's seconds
+mean more than those of the clock.
 """
 
 from __future__ import annotations
@@ -10,33 +13,74 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = ["configs/eight_schools.yaml", "configs/posteriordb/nes1972-nes.yaml"]
 STAGES = ["build", "rewrite", "compile", "warmup", "sample", "diagnose"]
+COMMAND = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
+IMPORTS = (
+    "from pipelines.cli import stopped_at_once\nwith stopped_at_once():\n    import pipelines.commands, pipelines.run"
+)
+
+
+class Cost(NamedTuple):
+    """Seconds of the clock and of the processor that a process took, and what it said."""
+
+    wall: float
+    processor: float
+    status: int
+    errors: str
+
+
+def cost(program: str, arguments: list[str], cache: Path) -> Cost:
+    """One process of this checkout's Python."""
+    environment = os.environ | {"EXMC_CACHE_DIR": str(cache), "PYTHONPATH": str(ROOT)}
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return Cost(wall, processor, done.returncode, done.stderr)
 
 
 def timed_run(config: Path, cache: Path) -> dict[str, float]:
-    """One run in a process of its own: its wall-clock seconds, and those of its stages."""
+    """One run in a process of its own: its seconds, and those of its parts."""
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "run"
-        command = [str(Path(sys.executable).with_name("exmc")), "run", str(config), "--out", str(out), "--quiet"]
-        started = time.perf_counter()
-        finished = subprocess.run(
-            command, cwd=ROOT, env=os.environ | {"EXMC_CACHE_DIR": str(cache)}, capture_output=True, text=True
-        )
-        wall = time.perf_counter() - started
-        if finished.returncode not in (0, 3):
-            raise SystemExit(finished.stderr)
+        found = cost(COMMAND, ["run", str(config), "--out", str(out), "--quiet"], cache)
+        if found.status not in (0, 3):
+            raise SystemExit(found.errors)
         events = [json.loads(line) for line in (out / "events.jsonl").read_text(encoding="utf-8").splitlines()]
     took = {e["stage"]: float(e["took"]) for e in events if e["kind"] == "stage"}
-    return {"whole process": wall, **{stage: took[stage] for stage in STAGES}}
+    return {
+        "whole process": found.wall,
+        "processor": found.processor,
+        "before and after": found.wall - sum(took.values()),
+        "imports": cost(IMPORTS, [], cache).wall,
+        **{stage: took[stage] for stage in STAGES},
+    }
+
+
+def print_commands(config: str, repeats: int) -> None:
+    """The seconds of the commands that should answer at once, beside those of a Python that does nothing."""
+    with tempfile.TemporaryDirectory() as cache:
+        for name, program, arguments in (
+            ("python -c pass", "pass", []),
+            ("exmc --help", COMMAND, ["--help"]),
+            ("exmc check", COMMAND, ["check", config]),
+        ):
+            runs = [cost(program, arguments, Path(cache)) for _ in range(repeats)]
+            wall, processor = (statistics.median(run[i] for run in runs) for i in (0, 1))
+            print(f"{name}: {wall:.2f} s, of the processor {processor:.2f} s")
 
 
 def main() -> None:
@@ -57,9 +101,10 @@ def main() -> None:
         "| seconds, medians of " + str(arguments.repeats) + " | " + " | ".join(f"{c}, {s}" for c, s in columns) + " |"
     )
     print("|---" * (len(columns) + 1) + "|")
-    for part in ["whole process", *STAGES]:
-        medians = [statistics.median(run.get(part, float("nan")) for run in found[column]) for column in columns]
+    for part in found[columns[0]][0]:
+        medians = [statistics.median(run[part] for run in found[column]) for column in columns]
         print(f"| {part} | " + " | ".join(f"{m:.2f}" for m in medians) + " |")
+    print_commands(arguments.configs[0], arguments.repeats)
 
 
 if __name__ == "__main__":

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import autograd.numpy as np
 import numpy
 
 from exmc import linalg, special
+from tests.compile.composite_cases import COMPOSITE_CASES, Case
 from tests.compile.equations import PROBLEMS
 from tests.compile.sequences import SEQUENCES
-
-
-class Case(NamedTuple):
-    """A function from a vector of `dimension` to one array, and whether its derivative is asked for too."""
-
-    name: str
-    dimension: int
-    function: Callable[[Any], Any]
-    differentiable: bool = True
-
 
 _RANDOM = numpy.random.default_rng(7)
 MATRIX = _RANDOM.normal(size=(5, 4))
@@ -79,14 +70,17 @@ def _special() -> list[Case]:
         "betainc": lambda x: (0.5 + COUNTS, 1.5, special.expit(x[:6])),
         "stdtr": lambda x: (0.5 + COUNTS, x[:6]),
         "trigamma": lambda x: (_positive(x),),
+        "tetragamma": lambda x: (_positive(x),),
+        "ndtri": lambda x: (special.expit(x),),
+        "erfinv": lambda x: (np.tanh(x),),
     }
 
     def build(name: str) -> Callable[[Any], Any]:
         function, chosen = special.SPECIAL[name], arguments.get(name, lambda x: (x,))
         return lambda x: function(*chosen(x))
 
-    # The derivative of trigamma is a polygamma of higher order, which has no machine code.
-    return [Case(name, 12, build(name), name != "trigamma") for name in special.SPECIAL]
+    # The derivative of tetragamma is a polygamma of higher order, which has no machine code.
+    return [Case(name, 12, build(name), name != "tetragamma") for name in special.SPECIAL]
 
 
 def _reductions() -> list[Case]:
@@ -252,7 +246,7 @@ SIDES = _RANDOM.normal(size=(120, 3))
 def _linear() -> list[Case]:
     """Positive definite and triangular matrices: unrolled, in loops, by LAPACK."""
     cases = []
-    for size in (1, 3, 12, 13, 40, 120):
+    for size in (1, 3, 15, 16, 40, 120):
         sides = SIDES[:size]
         vector = sides[:, 0]
         cases += [
@@ -326,4 +320,5 @@ CASES: list[Case] = [
     *_scans(),
     *_equations(),
     *_powers(),
+    *COMPOSITE_CASES,
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exmc.compile.contraction import adjoint_spec, contraction_spec
 from exmc.compile.indexing import basic_bounds, flat_indices
 from exmc.compile.primitives import region
 
@@ -39,15 +38,3 @@ def test_basic_index_is_a_region(index) -> None:
 @pytest.mark.parametrize("index", [np.array([1, 0]), [0, 1], (0, np.array([1])), True, np.arange(4) != 1])
 def test_index_with_arrays_is_no_region(index) -> None:
     assert basic_bounds((4, 3), index) is None
-
-
-def test_adjoint_of_a_sum_over_a_letter_of_its_own_has_no_specification() -> None:
-    assert adjoint_spec("ab,b->", 0) is None
-    assert adjoint_spec("ab,b->a", 0) == "a,b->ab"
-
-
-def test_einsum_with_ellipsis_has_no_specification() -> None:
-    import autograd.numpy as anp
-
-    assert contraction_spec(anp.einsum, [2, 2], ["...a,...a->..."], {}) is None
-    assert contraction_spec(anp.einsum, [2, 2], ["ab,bc"], {}) == "ab,bc->ac"

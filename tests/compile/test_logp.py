@@ -14,6 +14,7 @@ from exmc.compile.layout import layout_of
 from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
 from exmc.errors import CompileError
 from exmc.ir.builder import Builder
+from exmc.ir.model import Model
 from exmc.rewrite.run import rewrite
 from tests.rewrite.models import MODELS, schools, weighted
 
@@ -181,3 +182,17 @@ def test_what_counts_for_nothing_may_be_impossible() -> None:
     expected = stats.halfnorm.logpdf(np.exp(log_h)) + log_h - 2.0 * log_h
     assert log_density_function(model)(np.array([log_h])) == pytest.approx(expected, rel=1e-13)
     assert np.isfinite(grad(log_density_function(model))(np.array([log_h]))).all()
+
+
+def test_a_function_is_known_by_its_model_without_the_values_of_its_data() -> None:
+    def model(values: list[float], sigma: float = 1.0, name: str = "v") -> Model:
+        builder = Builder().data(name, values).rv("m", "Normal", sigma=sigma)
+        return rewrite(builder.rv("y", "Normal", mu="m", observed=name).build()).model
+
+    first = log_density_function(model([1.0, 2.0]))
+    assert first.identity == log_density_function(model([3.0, -2.0])).identity
+    others = [model([1.0, 2.0], sigma=2.0), model([1.0, 2.0], name="w")]
+    known = {first.identity, *(log_density_function(other).identity for other in others)}
+    known |= {constrain_function(model([1.0, 2.0]), names).identity for names in ([], ["m"])}
+    known |= {pointwise_function(source, model([1.0, 2.0]))[0].identity for source in others}
+    assert len(known) == 7

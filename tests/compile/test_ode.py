@@ -13,7 +13,8 @@ from exmc.compile.columns import split_columns
 from exmc.compile.kernel import Kernel, build_kernel, compile_density, compile_outputs
 from exmc.compile.lower import lower
 from exmc.compile.ode import ode
-from exmc.compile.record import autograd_value_and_gradient, record
+from exmc.compile.oracle import autograd_value_and_gradient
+from exmc.compile.record import record
 from exmc.compile.scan import scan
 from exmc.compile.simplify import simplify
 from exmc.errors import CompileError

@@ -13,7 +13,8 @@ from autograd.extend import defvjp, primitive
 from autograd.tracer import Box, notrace_primitives, trace_stack
 
 from exmc import special
-from exmc.compile.record import autograd_value_and_gradient, record
+from exmc.compile.oracle import autograd_value_and_gradient
+from exmc.compile.record import record
 from exmc.errors import CompileError
 
 EFFECT = np.array([28.0, 8, -3, 7, -1, 1, 18, 12])
@@ -152,12 +153,12 @@ def test_dimension_zero() -> None:
 
 
 def test_external_functions_evaluate_through_themselves() -> None:
-    tape = record(lambda x: (anp.sort(x), anp.linalg.slogdet(anp.reshape(x, (2, 2)))[1]), 4, gradient=False)
-    assert {e.static["call"].name for e in tape.equations if e.primitive == "external"} >= {"numpy.sort"}
-    position = np.array([3.0, 1.0, 2.0, 5.0])
-    ordered_values, determinant = tape.evaluate(position)
-    np.testing.assert_array_equal(ordered_values, [1.0, 2.0, 3.0, 5.0])
-    assert determinant == pytest.approx(np.log(13.0))
+    tape = record(lambda x: (anp.partition(x, 1), anp.linalg.eigh(anp.reshape(x, (2, 2)))[0]), 4, gradient=False)
+    assert {e.static["call"].name for e in tape.equations if e.primitive == "external"} >= {"numpy.partition"}
+    position = np.array([3.0, 1.0, 1.0, 3.0])
+    ordered_values, eigenvalues = tape.evaluate(position)
+    np.testing.assert_array_equal(ordered_values, [1.0, 1.0, 3.0, 3.0])
+    np.testing.assert_allclose(eigenvalues, [2.0, 4.0])
 
 
 def test_derivatives_that_autograd_lacks_or_gets_wrong_are_checked_by_differences() -> None:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from exmc.compile.kernel import Kernel, compile_density, compile_outputs
-from exmc.compile.record import autograd_value_and_gradient, record
+from exmc.compile.oracle import autograd_value_and_gradient
+from exmc.compile.record import record
 from exmc.compile.scan import scan
 from exmc.errors import CompileError
 from tests.compile.sequences import SEQUENCES, Sequence

@@ -10,8 +10,8 @@ import pytest
 from exmc.compile.kernel import compile_density
 from exmc.compile.layout import layout_of
 from exmc.compile.logp import constrain_function, log_density_function
+from exmc.compile.oracle import autograd_value_and_gradient
 from exmc.compile.program import compile_model
-from exmc.compile.record import autograd_value_and_gradient
 from exmc.compile.sequential import evaluate_loop, loop_values
 from exmc.ir.builder import Builder
 from exmc.ir.expressions import Apply

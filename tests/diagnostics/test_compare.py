@@ -61,5 +61,9 @@ def test_what_cannot_be_compared_is_refused() -> None:
         compare({"a": one})
     with pytest.raises(ModelError, match="Did you mean 'loo'"):
         compare({"a": one, "b": two}, "looo")
-    with pytest.raises(StoreError, match="observed_data"):
-        compare({"a": one, "b": xr.DataTree.from_dict({"posterior": two["posterior"].to_dataset()})})
+    bare = xr.DataTree.from_dict({"posterior": two["posterior"].to_dataset()})
+    with pytest.raises(StoreError, match=r"'b' has no log_likelihood and no observed_data.*observes nothing"):
+        compare({"a": one, "b": bare})
+    bare.attrs["skipped_groups"] = {"log_likelihood": "it would take 3.0 GiB."}
+    with pytest.raises(StoreError, match=r"'b' has no log_likelihood.*left out: it would take 3\.0 GiB"):
+        compare({"a": one, "b": bare})

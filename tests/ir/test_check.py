@@ -25,6 +25,16 @@ def built(*steps: Callable[[Builder], Builder]) -> Model:
 
 
 FAULTS = {
+    "continuous count": (
+        lambda b: b.rv("k", "HalfNormal").rv("y", "Binomial", n="10 * k", p=0.5, observed=[1]),
+        ("variables", "y", "n"),
+        "needs whole numbers for 'n'",
+    ),
+    "negative count": (
+        lambda b: b.rv("p", "Beta", alpha=1, beta=1).rv("y", "Binomial", n=-3, p="p", observed=[1]),
+        ("variables", "y", "n"),
+        "-3 is not 0 or a positive integer",
+    ),
     "twice": (lambda b: b.rv("x", "Normal").rv("x", "Normal"), ("variables", "x"), "used twice"),
     "twice, data": (lambda b: b.data("x", [1.0]).rv("x", "Normal"), ("variables", "x"), "used twice"),
     "no name": (lambda b: b.rv("x y", "Normal"), ("variables", "x y"), "not a name"),

@@ -31,12 +31,15 @@ ALONG = [(((3,),), {}), (((2, 3),), {"axis": 0}), (((2, 3),), {"axis": 1})]
 PRODUCTS = [(s, {}) for s in [((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((3,), (3,))]]
 SPECIAL = {
     **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp"), REDUCTIONS),
-    **dict.fromkeys(("cumsum", "softmax"), ALONG),
+    **dict.fromkeys(("cumsum", "cumprod", "sort", "softmax", "log_softmax"), ALONG),
     **dict.fromkeys(("matmul", "dot"), PRODUCTS),
     "transpose": [(((2, 3),), {}), (((3,),), {}), (((),), {})],
     "concatenate": [(((3,), (), (2,)), {}), (((),), {})],
-    **{key: [(((3, 3),), {}), (((1, 1),), {})] for key in ("cholesky", "inverse_posdef", "logdet")},
-    **{key: [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})] for key in ("solve_triangular", "solve_posdef")},
+    **{
+        key: [(((3, 3),), {}), (((1, 1),), {})]
+        for key in ("cholesky", "inverse_posdef", "logdet", "inverse", "logabsdet")
+    },
+    **{key: [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})] for key in ("solve_triangular", "solve_posdef", "solve")},
     "diag": [(((3, 3),), {}), (((4,),), {})],
     "outer": [(((3,), (2,)), {})],
 }

@@ -11,7 +11,6 @@ from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.kernel import Output, Progress, Task, transitions
 from exmc.nuts.metric import METRICS, code
 from exmc.nuts.outcome import Transition
-from exmc.nuts.random import STREAM_WORDS
 
 FloatArray = NDArray[np.float64]
 KEY = np.array([0x1234567890ABCDEF, 0xFEDCBA0987654321], dtype=np.uint64)
@@ -34,14 +33,13 @@ def run(
     search: bool = False,
 ) -> tuple[FloatArray, list[Transition], float]:
     """Positions, shape (iterations, dimension), statistics, and the step size at the end."""
-    memory = trajectory.workspace(density.dimension, max_treedepth)
+    memory = np.zeros((trajectory.memory_rows(max_treedepth), density.dimension))
     value, gradient = density(start)
-    memory.sample[0], memory.sample[1] = start, gradient
+    trajectory.workspace(memory).sample[:] = start, gradient
     output = Output(np.zeros((iterations, density.dimension)), np.zeros((iterations, len(Transition._fields))))
     window = variance.init(density.dimension, physics.factor.shape[0])
     task = Task(first, iterations, search, False, False, 0.8, max_treedepth)
     before = Progress(value, step, step_size.init(step), 0)
-    stream = np.zeros(STREAM_WORDS, dtype=np.uint64)
-    after = transitions()(physics, stream, KEY.copy(), task, before, window.mean, window.squares, memory, output)
+    after = transitions(physics, KEY, task, before, window.mean, window.squares, memory, output)
     density.raise_failure()
     return output.positions, [Transition(*row) for row in output.statistics], after.step_size

@@ -74,7 +74,7 @@ sample_trajectory = trajectory.trajectory_sampler(dummy_leapfrog, dummy_accept)
 
 def run_tree(dummy: Dummy, start: int, directions: int, depth: int, decisions: Decisions):  # type: ignore[no-untyped-def]
     """The tree under test on the dummy; returns (point drawn, `Trajectory`)."""
-    memory = trajectory.workspace(dummy.momenta.shape[1], depth)
+    memory = trajectory.workspace(np.zeros((trajectory.memory_rows(depth), dummy.momenta.shape[1])))
     memory.sample[0] = start
     for end in (0, 1):
         memory.ends.position[end], memory.ends.momentum[end] = start, dummy.momentum(start)

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import pytest
 
 from exmc.density import from_function
 from exmc.nuts import hamiltonian
-from exmc.nuts.machine import OPTIONS
+from exmc.nuts.generate import jit
 from exmc.nuts.metric import METRICS
 from tests.nuts.driving import physics_of
 
@@ -17,14 +16,13 @@ COVARIANCE = np.array([[1.0, 0.6, 0.2], [0.6, 2.0, -0.3], [0.2, -0.3, 0.5]])
 
 @pytest.fixture(scope="module")
 def steps() -> Any:
-    @numba.njit(**OPTIONS)
     def function(physics, ends, end, step, count):  # type: ignore[no-untyped-def]
         log_density, energy = 0.0, 0.0
         for _ in range(count):
             log_density, energy = hamiltonian.leapfrog(physics, ends, end, step)
         return log_density, energy
 
-    return function
+    return jit(function)
 
 
 def _begin(density: Any, physics: Any, position: np.ndarray, momentum: np.ndarray) -> tuple[Any, float]:

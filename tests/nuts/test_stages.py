@@ -21,8 +21,20 @@ def test_the_default_is_stans() -> None:
 def test_short_warmups_are_split_in_proportion() -> None:
     assert warmup_stages(100) == (Stage(15, False), Stage(75, True), Stage(10, False))
     assert warmup_stages(150) == (Stage(75, False), Stage(25, True), Stage(50, False))
+    for warmup in range(100, 150):
+        first, _, last = warmup_stages(warmup)
+        assert (first.length, last.length) == (warmup * 15 // 100, warmup // 10)
     assert warmup_stages(19) == (Stage(19, False),)
     assert warmup_stages(0) == ()
+
+
+@pytest.mark.parametrize("warmup", range(20, 400))
+def test_the_step_size_settles_after_the_last_metric(warmup: int) -> None:
+    """Ten updates at least: dual averaging's own delay (Hoffman and Gelman 2014, t0 = 10)."""
+    *_, slow, last = warmup_stages(warmup)
+    assert slow.adapt_metric
+    assert slow.length >= 7
+    assert last.length >= 10
 
 
 def test_windows_double_until_the_next_would_not_fit() -> None:

@@ -6,6 +6,9 @@ import pytest
 from exmc.nuts import variance, warmup
 from exmc.nuts.metric import METRICS
 from exmc.nuts.stages import Stage
+from exmc.sampling.chain import advance, begin
+from exmc.sampling.options import SamplerOptions
+from tests.sampling.targets import scaled_normal
 
 
 @pytest.mark.parametrize("name", METRICS)
@@ -36,3 +39,17 @@ def test_averaging_restarts_at_the_searched_step_size_and_ends_at_the_average() 
     assert warmup.final(tuning).step_size == 0.25
     averaged = tuning._replace(averaging=tuning.averaging._replace(updates=3.0, log_mean=np.log(0.1)))
     assert warmup.final(averaged).step_size == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("count", [20, 25, 30, 60])
+def test_the_shortest_warmups_reach_the_target_acceptance(count: int) -> None:
+    """Judged by the standard error over chains: nearly all proposals were rejected where two updates were left."""
+    density = scaled_normal(np.array([0.1, 1.0, 7.0, 1.0]))
+    options = SamplerOptions(seed=3, draws=50, warmup=count, chains=30)
+    rates = []
+    for chain in range(options.chains):
+        state, _ = advance(density, options, begin(density, options, chain), count)
+        _, block = advance(density, options, state, options.draws)
+        rates.append(block.statistics["acceptance_rate"].mean())
+    error = np.std(rates, ddof=1) / np.sqrt(len(rates))
+    assert (np.mean(rates) - options.target_accept) / error > -4

@@ -215,7 +215,17 @@ TABLE = [
     option("set a wrong value", "sampler.draws=abc", "--set sampler.draws=abc: sampler.draws", "'abc'"),
     option("set below a value", "name.x=1", "--set name.x=1", "'good'"),
     option("set bad YAML", "sampler.draws=[1", "--set sampler.draws=[1", "not YAML"),
+    option("out with a null byte", 'run.out="a\\0b"', "run.out", "is no path"),
+    option("too many draws for the disk", "sampler.draws=100000000000", "sampler.draws: ",
+           "2 chains of 100000000000 draws, 146 bytes each, take 29200000000000 bytes (26.6 TiB)", "are free in"),
+    change("too many values for the memory", "sigma: tau, dims: [school]}", "sigma: tau, dims: [school]}\n"
+           "    z: {dist: Normal, mu: 0, sigma: 1, shape: [100000, 100000]}", "model", "one draw takes 1600000001",
+           "149.0 GiB", "this machine has"),
     # Clusters
+    change("no address", "{kind: local, workers: 1}", "{address: foo bar}", ":13: cluster.address", "'foo bar'",
+           "host:port"),
+    Bad("no address as an option", ("cluster.address", "'foo bar'", "host:port"),
+        arguments=("--scheduler", "foo bar")),
     change("two kinds of cluster", "{kind: local, workers: 1}", "{kind: local, address: 'tcp://x:1'}", ":13: cluster",
            "exclude each other"),
     change("unknown kind of cluster", "kind: local", "kind: slurm", ":13: cluster.kind", "'slurm'"),
@@ -293,6 +303,16 @@ def occupied_by_files(folder: Path) -> None:
 
 def occupied_by_a_file(folder: Path) -> None:
     (folder / "out").write_text("precious")
+
+
+def test_pipes_and_devices_are_no_data(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """The one would be waited for, the other read, without end."""
+    os.mkfifo(folder / "pipe.csv")
+    for path in ("pipe.csv", "/dev/zero"):
+        (folder / "bad.yaml").write_text(GOOD.replace("error.csv", path))
+        status = main(["check", "bad.yaml"])
+        captured = capfd.readouterr()
+        expect(status, captured.out, captured.err, 2, (":6: model.data.error.path", path, "no regular file"))
 
 
 def below_a_file(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import exmc
 from exmc.trace import store
 from pipelines import cli, commands, run
 from pipelines.cli import main
@@ -86,7 +88,33 @@ def test_summary_judges_a_run(finished: Path, capsys: pytest.CaptureFixture[str]
 
 def test_resume_of_a_finished_run_shows_it_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["resume", str(finished)]) == 0
-    assert "All checks passed." in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "All checks passed." in out
+    assert err == "small: there was nothing to do: the run is finished, and every byte is as it was written\n"
+
+
+def test_resume_on_no_address_is_misuse(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", str(finished), "--scheduler", "foo bar"]) == 2
+    assert capsys.readouterr().err.startswith("--scheduler: cluster.address: 'foo bar' is no address")
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr() == (f"exmc {exmc.__version__}\n", "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
+@pytest.mark.parametrize("arguments", ["--help", "--version", "check small.yaml", "explain small.yaml"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_one_message(arguments: str, unbuffered: str, folder: Path) -> None:
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    with open("/dev/full", "w") as full:
+        found = subprocess.run(
+            [*EXMC, *arguments.split()], stdout=full, stderr=subprocess.PIPE, text=True, cwd=folder, env=environment,
+            check=False,
+        )  # fmt: skip
+    assert found.returncode == 1
+    assert found.stderr == "exmc: the output cannot be written: No space left on device.\n"
 
 
 def test_compare_ranks_runs(finished: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

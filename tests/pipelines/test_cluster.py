@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
 from exmc.errors import ClusterError
 from pipelines import cluster
@@ -32,3 +38,40 @@ def test_a_local_cluster_has_a_worker_per_processor_but_no_more_than_chains(monk
     for chains, workers in ((8, 3), (2, 2)):
         with cluster.connect(LocalCluster(), chains) as client:
             assert len(client.scheduler_info(n_workers=-1)["workers"]) == workers
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+@pytest.mark.slow
+def test_workers_that_others_started_have_one_blas_thread(tmp_path: Path) -> None:
+    """Also those that come later."""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2])
+
+    def dask(kind: str, *arguments: str) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.dask_{kind}", *arguments, "--no-dashboard"]
+        with open(tmp_path / kind, "ab") as log:
+            return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+
+    processes = [dask("scheduler", "--port", "0", "--host", "127.0.0.1")]
+    try:
+        deadline, found = time.monotonic() + 30, None
+        while found is None:
+            assert time.monotonic() < deadline, (tmp_path / "scheduler").read_text()
+            time.sleep(0.05)
+            found = re.search(r"Scheduler at:\s+(\S+)", (tmp_path / "scheduler").read_text())
+        worker = (found[1], "--no-nanny", "--nthreads", "2", "--local-directory", str(tmp_path / "scratch"))
+        processes.append(dask("worker", *worker))
+        with cluster.connect(RemoteCluster(address=found[1]), 2) as client:
+            client.wait_for_workers(1, timeout=30)
+            processes.append(dask("worker", *worker))
+            client.wait_for_workers(2, timeout=30)
+            workers = list(client.scheduler_info(n_workers=-1)["workers"])
+            seen = [client.submit(blas_threads, workers=[w], pure=False).result(timeout=30) for w in workers]
+        assert seen == [{1}, {1}]
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()

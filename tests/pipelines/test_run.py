@@ -196,6 +196,10 @@ def test_a_killed_worker_costs_nothing_but_time(slow: Path, tmp_path: Path) -> N
     run_config(config, out=tmp_path / "run", on_event=kill_a_worker)
     assert len(killed) == 2
     assert_same_store(slow, tmp_path / "run")
+    events = [json.loads(line) for line in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]
+    lost = [event["message"] for event in events if event["kind"] == "worker_lost"]
+    assert len(lost) == 2
+    assert all("was lost; what it was doing is done again" in message for message in lost)
 
 
 def test_a_killed_driver_can_be_resumed(slow: Path, tmp_path: Path) -> None:

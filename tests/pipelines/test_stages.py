@@ -11,6 +11,7 @@ import scipy.stats
 
 from exmc import derive
 from exmc.errors import ModelError
+from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.run import run_config
 from tests.pipelines.running import write_config
@@ -24,7 +25,7 @@ def test_groups_that_a_model_cannot_have_are_left_out_with_the_reason(tmp_path: 
     tree = run_config(path, out=tmp_path / "run")
     assert "prior" not in tree.children
     assert "Flat" in tree.attrs["skipped_groups"]["prior"]
-    assert stages.judge(tree).skipped == tree.attrs["skipped_groups"]
+    assert stages.judge(RunStore.open(tmp_path / "run")).skipped == tree.attrs["skipped_groups"]
     assert {"posterior_predictive", "log_likelihood", "observed_data"} <= set(tree.children)
 
 

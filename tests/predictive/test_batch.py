@@ -59,6 +59,11 @@ SPECIAL = {
     "logdet": ["logdet(outer(v, v) + E)"],
     "diag": ["diag(B)", "diag(v)"],
     "outer": ["outer(v, u)", "outer(w, v)"],
+    "arccosh": ["arccosh(1.0 + v)"],
+    "solve": ["solve(B + E, u)"],
+    "inverse": ["inverse(B + E)"],
+    "logabsdet": ["logabsdet(B + E)"],
+    **{n: [f"{n}(v)", f"{n}(A, axis=0)", f"{n}(A, axis=-1)"] for n in ("cumprod", "sort", "log_softmax")},
     "cumsum": ["cumsum(v)", "cumsum(A, axis=0)", "cumsum(A, axis=-1)"],
 }  # fmt: skip
 

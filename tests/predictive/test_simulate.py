@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -154,3 +155,17 @@ def test_four_thousand_draws_of_a_thousand_rows_are_quick() -> None:
     began = time.process_time()
     simulate(model, 1, "prior", Samples.grid([0], 4000))
     assert time.process_time() - began < 2.0
+
+
+def test_values_that_are_not_numbers_are_no_warnings() -> None:
+    """Where it matters, as a parameter, the variable is named; else the results show it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        source = Builder().rv("a", "Normal").det("root", "sqrt(a)").build()
+        roots = simulate(source, 1, "prior", Samples.grid([0], 50))["root"]
+        assert np.isnan(roots).any()
+        with pytest.raises(ModelError, match=r"variables\.y\.sigma: Normal needs a positive number"):
+            simulate(
+                Builder().rv("a", "Normal").rv("y", "Normal", mu=0.0, sigma="sqrt(a)", observed=[1.0]).build(),
+                1, "prior", Samples.grid([0], 50),
+            )  # fmt: skip

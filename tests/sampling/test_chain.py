@@ -11,7 +11,6 @@ import pytest
 
 from exmc.density import LogDensity, from_function
 from exmc.errors import SamplingError
-from exmc.nuts.kernel import transitions
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.options import METRIC_NAMES, SamplerOptions
 from exmc.sampling.state import ChainState
@@ -255,15 +254,6 @@ def test_a_density_that_is_defined_only_once_is_an_error_that_says_so() -> None:
 
     with pytest.raises(SamplingError, match="undefined or discontinuous"):
         begin(from_function(2, function), OPTIONS, 0)
-
-
-@pytest.mark.parametrize("metric", METRIC_NAMES)
-@pytest.mark.parametrize("dimension", [1, 3])
-def test_the_kernel_is_compiled_once_for_all_chains(metric: str, dimension: int) -> None:
-    options, density = replace(OPTIONS, metric=metric), python_normal(dimension)
-    state, _ = advance(density, options, begin(density, options, 0), 210)
-    advance(density, options, ChainState.from_arrays(state.to_arrays()), 3)
-    assert len(transitions().signatures) == 1  # type: ignore[attr-defined]
 
 
 def test_a_chain_goes_on_only_as_it_was_begun(target: LogDensity) -> None:

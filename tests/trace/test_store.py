@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -266,6 +267,55 @@ def test_other_files_of_a_run_directory_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "run" / "config.yaml").write_text("name: x")
     make(tmp_path / "run").finalise()
     assert (tmp_path / "run" / "config.yaml").read_text() == "name: x"
+
+
+@pytest.mark.parametrize("finalised", [False, True])
+def test_draws_are_what_zarr_reads(tmp_path: Path, finalised: bool) -> None:
+    store = RunStore.create(tmp_path / "run", schema(save_warmup=True), 10, CREATED)
+    for chain, until in enumerate([20, 10, 25]):
+        write_missing(store.journal, chain, 10, until)
+    store.fail(1, "it broke")
+    if finalised:
+        store.finalise(derived(store))
+    sampled = list(dict(store.schema.sampled()))
+    oracle = store.read(loaded=False)
+    xr.testing.assert_identical(store.draws(), oracle.filter(lambda node: node.name in (None, *sampled)).load())
+    assert list(store.draws(["posterior"]).children) == ["posterior"]
+    assert store.draws().posterior.chain.values.tolist() == [0, 2]
+
+
+def test_reading_draws_takes_a_fraction_of_zarrs_time(tmp_path: Path) -> None:
+    store = make(tmp_path / "run", draws=2000)
+    store.finalise(derived(store))
+
+    def seconds(read: Callable[[], Any]) -> float:
+        began = time.process_time()
+        read()
+        return time.process_time() - began
+
+    ours = min(seconds(store.draws) for _ in range(3))
+    assert 3 * ours < min(seconds(lambda: _open(store)) for _ in range(2))
+
+
+def _open(store: RunStore) -> xr.DataTree:
+    return xr.open_datatree(store.zarr_path, engine="zarr").load()
+
+
+@pytest.mark.parametrize("finalised", [False, True])
+def test_draws_of_a_damaged_store_are_refused(tmp_path: Path, finalised: bool) -> None:
+    store = make(tmp_path / "run")
+    if finalised:
+        store.finalise()
+    path = store.zarr_path / "posterior" / "theta" / "c.1.0.0"
+    content = path.read_bytes()
+    for damaged, fault in ((content[:8] + bytes([content[8] ^ 1]) + content[9:], "flipped"), (b"", "0 bytes")):
+        path.write_bytes(damaged)
+        with pytest.raises(StoreError, match=rf"theta/c\.1\.0\.0: the chunk .*{fault}"):
+            store.draws()
+    path.unlink()
+    with pytest.raises(StoreError, match="is missing"):
+        store.draws(["posterior"])
+    assert "sample_stats" in store.draws(["sample_stats"]).children
 
 
 def test_an_interrupted_creation_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,42 @@
+"""On which types of processor a run was drawn: equal bytes are promised for one type only."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+from exmc.machine_code import host_target
+from exmc.trace.chunks import publish_file
+
+PROCESSORS = "state/processors"
+
+
+@functools.cache
+def processor() -> str:
+    """The type of this machine's processor, such as ``skylake-avx512 (x86_64, features 5d0c1a7e)``."""
+    target = host_target()
+    digest = hashlib.sha256(target.features.encode()).hexdigest()[:8]
+    return f"{target.cpu} ({target.triple.split('-')[0]}, features {digest})"
+
+
+def record_processor(directory: Path) -> None:
+    """Note in the run directory that this type of processor drew a part of the run."""
+    name = processor()
+    path = directory / PROCESSORS / hashlib.sha256(name.encode()).hexdigest()[:16]
+    if not path.exists():
+        publish_file(path, name.encode())
+
+
+def processors(directory: Path) -> tuple[str, ...]:
+    """The types of processor that drew the run so far."""
+    return tuple(sorted(p.read_text(encoding="utf-8") for p in (directory / PROCESSORS).glob("[0-9a-f]*")))
+
+
+def mixed_note(types: Sequence[str]) -> str:
+    """What it means that a run is drawn on processors of several `types`."""
+    return (
+        f"this run is drawn on processors of {len(types)} types ({'; '.join(types)}): the last bits of its draws may "
+        "differ from those of a run on one type"
+    )

@@ -1,0 +1,74 @@
+"""Whether a run can fit the disk and the memory, before anything of it is made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from exmc.ir.infer import infer_types
+from exmc.ir.model import Model
+from exmc.ir.nodes import Deterministic
+from exmc.sampling.options import SamplerOptions
+from exmc.sampling.statistics import STATISTICS
+from exmc.trace.chunks import FEWEST
+from pipelines.config import Config
+from pipelines.sections import LocalCluster
+
+_FLOAT = 8
+
+
+def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
+    """Raise `LocatedError` if the draws of `source` exceed the free disk, or one chunk of them this machine's memory.
+
+    What is estimated is the least they take: values on both scales and the sampler's statistics, of each draw.
+    """
+    per_draw = bytes_per_draw(source)
+    rows = options.draws + (options.warmup if config.run.save_warmup else 0)
+    # A chain holds a chunk of draws before it writes them.
+    chunk = per_draw * min(FEWEST, max(options.draws, options.warmup))
+    memory = total_memory()
+    if isinstance(config.cluster, LocalCluster) and chunk > memory:
+        raise config.places.error(
+            f"one draw takes {amount(per_draw)}, and the chunk of draws that a chain keeps in memory {amount(chunk)}; "
+            f"this machine has {amount(memory)}.",
+            ("model",),
+            "Check the shapes of the variables.",
+        )
+    total, folder = options.chains * rows * per_draw, existing_parent(config.out)
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise config.places.error(
+            f"{options.chains} chains of {rows} draws, {amount(per_draw)} each, take {amount(total)}; "
+            f"{amount(free)} are free in {folder}.",
+            ("sampler", "draws"),
+            "Draw less, keep less (keep: false for deterministics), or choose another disk with --out.",
+        )
+
+
+def bytes_per_draw(source: Model) -> int:
+    """Bytes that one draw of one chain takes in the store, at least."""
+    types = infer_types(source)
+    free = sum(types[v.name].size for v in source.free)
+    kept = sum(types[n.name].size for n in source.nodes if isinstance(n, Deterministic) and n.keep)
+    return (2 * free + kept) * _FLOAT + sum(np.dtype(dtype).itemsize for _, dtype, *_ in STATISTICS)
+
+
+def total_memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def existing_parent(path: Path) -> Path:
+    """`path`, or the nearest folder above it that is there."""
+    return next((p for p in (path, *path.absolute().parents) if p.exists()), Path("/"))
+
+
+def amount(count: int) -> str:
+    """`count` bytes, exactly or in a unit that suits them."""
+    if count < 1 << 20:
+        return f"{count} bytes"
+    unit = min((count.bit_length() - 1) // 10, 6)
+    return f"{count} bytes ({count / (1 << 10 * unit):.1f} {'KMGTPE'[unit - 1]}iB)"

@@ -1,0 +1,38 @@
+"""Where a run stands that is not finished: what it holds, and how to go on with it."""
+
+from __future__ import annotations
+
+import fcntl
+from pathlib import Path
+
+from exmc.trace.store import RunStore
+from pipelines.plan import LOCK
+
+
+def unfinished(store: RunStore) -> str:
+    """What the run in `store` lacks and how to finish it, in a few sentences; nothing if it is finished."""
+    if store.complete:
+        return ""
+    schema, directory, kept = store.schema, store.journal.directory, store.kept_chains()
+    done = store.draws_done()
+    if done:
+        found = f"{done} of {schema.draws} draws in every chain"
+    else:
+        warm = min((store.journal.draws_done(c, warmup=True) for c in kept), default=0)
+        found = f"no draws yet, {warm} of {schema.warmup} warm-up iterations in every chain"
+    failed = schema.chains - len(kept)
+    lost = f" ({failed} of {schema.chains} chains failed and do not count)" if failed else ""
+    way = "It is being run now." if being_run(directory) else f"Go on with: exmc resume {directory}"
+    return f"This run is UNFINISHED: {found}{lost}. {way}"
+
+
+def being_run(directory: Path) -> bool:
+    """Whether a process of this machine holds the lock of the run in `directory`."""
+    try:
+        with open(directory / LOCK) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

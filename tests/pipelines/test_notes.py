@@ -1,0 +1,90 @@
+"""A run whose model has no machine code goes on, says so at the line of the config that it comes from, and keeps it."""
+
+from __future__ import annotations
+
+import functools
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import autograd.numpy as anp
+import numpy as np
+import pytest
+from autograd.extend import defvjp, primitive
+
+from exmc.compile.program import compile_model
+from exmc.ir.operations import OPERATIONS
+from pipelines import stages
+from pipelines.events import Event
+from pipelines.run import run_config
+
+CONFIG = """\
+model:
+  variables:
+    mu: {dist: Normal, mu: 0, sigma: 1}
+    bent: {expr: bend(mu)}
+    y: {dist: Normal, mu: MEAN, sigma: 1, observed: [0.1, 0.4]}
+sampler: {draws: 20, warmup: 20, chains: 1, seed: 1}
+"""
+
+
+@primitive
+def bend(x):
+    """A function that autograd knows, and that has no machine code."""
+    return np.tanh(x)
+
+
+defvjp(bend, lambda ans, x: lambda g: g * (1.0 - anp.tanh(x) ** 2))
+
+
+@pytest.fixture
+def _bend(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(OPERATIONS, "bend", replace(OPERATIONS["exp"], evaluate=bend))
+
+
+def run(folder: Path, mean: str) -> tuple[list[str], list[str]]:
+    """The notes that a run tells, and those that its result holds; the events are in its directory as they are told."""
+    path, told = folder / "bent.yaml", list[Event]()
+    path.write_text(CONFIG.replace("MEAN", mean))
+    tree = run_config(path, out=folder / "run", on_event=told.append)
+    notes = [event.message for event in told if event.kind == "note"]
+    logged = [json.loads(line) for line in (folder / "run" / "events.jsonl").read_text().splitlines()]
+    assert [event["message"] for event in logged if event["kind"] == "note"] == notes
+    return notes, tree.attrs["notes"]
+
+
+@pytest.mark.usefixtures("_bend")
+def test_each_part_without_machine_code_is_noted_with_its_line(tmp_path: Path) -> None:
+    told, kept = run(tmp_path, "bent")
+    assert [note.split(": ", 3)[2].split(" ")[:2] for note in told] == [
+        ["The", "log"],
+        ["Posterior", "values"],
+        ["Pointwise", "log"],
+    ]
+    for note in told:
+        assert "bent.yaml:4: model.variables.bent: " in note
+        assert "bend has no machine code" in note
+    assert len(kept) == 3
+    assert all(note.startswith("variables.bent: ") for note in kept)
+
+
+@pytest.mark.usefixtures("_bend")
+def test_a_density_stays_fast_where_only_an_output_is_slow(tmp_path: Path) -> None:
+    told, _ = run(tmp_path, "mu")
+    assert [" ".join(note.split(": ")[2].split()[:2]) for note in told] == ["Posterior values"]
+
+
+@pytest.mark.usefixtures("_bend")
+def test_a_model_that_would_take_too_long_to_compile_runs_by_autograd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "compile_model", functools.partial(compile_model, most=20))
+    told, kept = run(tmp_path, "sin(mu)")
+    assert "more than 20 operations" in told[0]
+    assert "more than 20 operations" in kept[0]
+
+
+def test_nothing_is_noted_of_a_model_that_compiles(tmp_path: Path) -> None:
+    path = tmp_path / "plain.yaml"
+    path.write_text(CONFIG.replace("    bent: {expr: bend(mu)}\n", "").replace("MEAN", "mu"))
+    assert run_config(path, out=tmp_path / "run").attrs["notes"] == []
