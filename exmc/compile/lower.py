@@ -78,7 +78,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
         text = text.replace(frame.writer.declarations["exmc_trigamma"], trigamma_text())
         for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
             text += "" if line in text else line + "\n"
-    return Program(text, frame.packing(), frame.workspace_size, tape.values)
+    return Program(text, frame.packing(), frame.workspace_size, frame.tape.values)
 
 
 def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:

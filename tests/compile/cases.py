@@ -291,7 +291,8 @@ def _inverses() -> list[Case]:
 
 def _equations() -> list[Case]:
     # Differences of a loose solution are not those of its derivative: `test_ode` compares tight ones.
-    return [Case(f"ode: {p.name}", p.dimension, p.density(1e-2), False) for p in PROBLEMS[:6]]
+    loose = [Case(f"ode: {p.name}", p.dimension, p.density(1e-2), False) for p in PROBLEMS[:6]]
+    return [*loose, Case("ode: tight", PROBLEMS[0].dimension, PROBLEMS[0].density(1e-11))]
 
 
 def _scans() -> list[Case]:
