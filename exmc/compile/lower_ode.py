@@ -122,11 +122,12 @@ def _ode_reverse(frame: Frame, equation: Equation) -> None:
     step = frame.embed(loop.body.step.tape(loop.name))
     buffer = frame.buffers[equation.result]
     carried = _at(writer, buffer.base, buffer.offset)
-    total, by_time = _at(writer, carried, size), _at(writer, carried, size + shared)
-    writer.zero(carried, 0, size + shared + (count + 1 if with_times else 0))
+    pulled = loop.body.pulled_size(shared, loop.name)
+    total, by_time = _at(writer, carried, size), _at(writer, carried, size + pulled)
+    writer.zero(carried, 0, size + pulled + (count + 1 if with_times else 0))
     head = size + shared
     arguments = writer.alloca(f"[{head + 2 + size} x double]")
-    found = writer.alloca(f"[{head + 2} x double]")
+    found = writer.alloca(f"[{size + pulled + 2} x double]")
     _gather(frame, parameters, _at(writer, arguments, size), shared)
     steps = _at(writer, path.base, path.offset + count * size)
     taken = writer.value(f"fptosi double {writer.load(steps).name} to i64", "i64").name
@@ -144,9 +145,9 @@ def _ode_reverse(frame: Frame, equation: Equation) -> None:
         writer.copy(carried, _at(writer, arguments, head + 2), size)
         step.call(writer, arguments, found)
         writer.copy(found, carried, size)
-        _add(writer, Memory(found, size, (1,)), "0", total, shared)
+        _add(writer, Memory(found, size, (1,)), "0", total, pulled)
         if with_times:
-            _add_times(writer, times, place.get(), row, _at(writer, found, head), by_time)
+            _add_times(writer, times, place.get(), row, _at(writer, found, size + pulled), by_time)
 
 
 def _add_times(writer: Writer, times: Memory, place: str, row: str, found: str, by_time: str) -> None:

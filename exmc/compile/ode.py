@@ -14,7 +14,7 @@ from exmc import integrators
 from exmc.compile.ode_body import OdeBody, ode_path, path_states
 from exmc.compile.record import record_body, vector_jacobian_product
 from exmc.compile.scan_body import Array, Body, Packing, floating, packing_of
-from exmc.compile.tracing import is_recorded, jacobian
+from exmc.compile.tracing import is_fixed, is_recorded, jacobian
 from exmc.errors import CompileError, suggest
 from exmc.integrators import HEAD, METHODS, VERDICT, Control, Equation
 
@@ -78,11 +78,16 @@ def ode(
     control = _checked_control(method, relative_tolerance, absolute_tolerance, max_steps)
     whole = anp.concatenate([anp.reshape(start, (1,)), anp.reshape(times, (-1,))])
     _check_times(times, whole, (init, start, *params))
-    state, parameters = packing_of(init), packing_of(tuple(params))
-    _check_slope(slope, state, parameters)
+    state = packing_of(init)
+    _check_slope(slope, state, packing_of(tuple(params)))
     sketched = is_recorded((init, times, start, *params))
-    body = _body(slope, control, state, parameters, max_steps, sketched)
-    shared = floating(parameters.pack(tuple(params))) if parameters.shapes else np.zeros(0)
+    # Data come last: of them no derivative is asked for.
+    order = sorted(range(len(params)), key=lambda n: is_fixed(params[n]))
+    ordered = tuple(params[n] for n in order)
+    free = sum(not is_fixed(p) for p in params)
+    arranged = partial(_arranged, slope, order)
+    body = _body(arranged, control, state, packing_of(ordered[:free]), packing_of(ordered[free:]), max_steps, sketched)
+    shared = floating(packing_of(ordered).pack(ordered)) if params else np.zeros(0)
     path = ode_path(floating(state.pack(init)), shared, floating(whole), body)
     count = len(whole) - 1
     states = anp.reshape(path_states(path, count * body.size), (count, body.size))
@@ -123,26 +128,41 @@ def _check_slope(slope: Callable[..., Any], state: Packing, parameters: Packing)
         raise CompileError(f"The slope of an ode has shapes {packing_of(found).shapes}, not {state.shapes}.")
 
 
+def _arranged(slope: Callable[..., Any], order: list[int], t: Array, y: Array, *ordered: Array) -> Array:
+    """The slope given its parameters in another order."""
+    params = dict(zip(order, ordered, strict=True))
+    return slope(t, y, *(params[n] for n in range(len(order))))
+
+
 def _body(
-    slope: Callable[..., Any], control: Control, state: Packing, parameters: Packing, max_steps: int, sketched: bool
+    slope: Callable[..., Any],
+    control: Control,
+    state: Packing,
+    free: Packing,
+    data: Packing,
+    max_steps: int,
+    sketched: bool,
 ) -> OdeBody:
     def equation(params: tuple[Array, ...]) -> Equation:
         return Equation(partial(_slope, slope, state, params), partial(_jacobian, slope, state, params))
 
-    def first(y: Array, given: Array, *params: Array) -> tuple[Array, Array]:
-        return y, integrators.first_state(equation(params), control, given[0], y, given[1])
+    def first(y: Array, given: tuple[Array, ...], *params: Array) -> tuple[Array, Array]:
+        *fixed, interval = given
+        return y, integrators.first_state(equation((*params, *fixed)), control, interval[0], y, interval[1])
 
-    def attempt(state: Array, goal: Array, *params: Array) -> tuple[Array, Array]:
-        result = integrators.attempt(equation(params), control, state, goal)
+    def attempt(state: Array, given: tuple[Array, ...], *params: Array) -> tuple[Array, Array]:
+        *fixed, goal = given
+        result = integrators.attempt(equation((*params, *fixed)), control, state, goal)
         return result[:-VERDICT], result[-VERDICT:]
 
-    def step(y: Array, given: Array, *params: Array) -> tuple[Array, None]:
-        return integrators.step(equation(params), control, given[0], y, given[1]), None
+    def step(y: Array, given: tuple[Array, ...], *params: Array) -> tuple[Array, None]:
+        *fixed, part = given
+        return integrators.step(equation((*params, *fixed)), control, part[0], y, part[1]), None
 
-    def body(function: Callable[..., Any], carry: int, inputs: tuple[int, ...], outputs: int) -> Body:
-        given = Packing((inputs,), True)
+    def body(function: Callable[..., Any], carry: int, given: tuple[int, ...], outputs: int) -> Body:
+        inputs = Packing((*data.shapes, given), False)
         returned = Packing(((outputs,),), True) if outputs else Packing((), False)
-        return Body(function, Packing(((carry,),), True), given, parameters, returned, record_body, sketched)
+        return Body(function, Packing(((carry,),), True), inputs, free, returned, record_body, sketched)
 
     size = state.size
     return OdeBody(

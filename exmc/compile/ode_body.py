@@ -37,8 +37,9 @@ class OdeBody:
     """What a solution is made of, each a function of vectors with the parameters between state and inputs.
 
     `first` is the first state of an attempt from y, (t, goal); `attempt` what an attempt makes of its state and goal;
-    `step` y after an accepted step, from y and (t, h). `pull` evaluates the vector-Jacobian product of a body, as
-    `Body.tape` names it, without a tape. A `sketched` solution is being recorded, and its numbers do not count.
+    `step` y after an accepted step, from y and (t, h). Parameters that are data are the first inputs of each: no
+    derivative is asked for. `pull` evaluates the vector-Jacobian product of a body, as `Body.tape` names it, without a
+    tape. A `sketched` solution is being recorded, and its numbers do not count.
     """
 
     first: Body
@@ -57,9 +58,13 @@ class OdeBody:
         """The length of a path: the states at the times, the number of accepted steps, and those."""
         return times * self.size + 1 + self.max_steps * (HEAD + self.size)
 
+    def pulled_size(self, parameters: int, name: str) -> int:
+        """How many parameters have cotangents: those that are data only beside times."""
+        return parameters if name == "reverse all" else self.step.parameters.size
+
     def gradient_size(self, parameters: int, times: int, name: str) -> int:
         """The length of the cotangents of start, parameters and perhaps times."""
-        return self.size + parameters + (times if name == "reverse all" else 0)
+        return self.size + self.pulled_size(parameters, name) + (times if name == "reverse all" else 0)
 
 
 def solve(start: Array, parameters: Array, times: Array, body: OdeBody, first: Function, tried: Function) -> Array:
@@ -89,7 +94,7 @@ def pull_back(
 
     `pulled` is the body `step`'s vector-Jacobian product: of [y, parameters, t, h, cotangent].
     """
-    size, count, shared = body.size, len(times) - 1, len(parameters)
+    size, count, shared = body.size, len(times) - 1, body.pulled_size(len(parameters), name)
     taken = int(path[count * size])
     steps = path[count * size + 1 :][: taken * (HEAD + size)].reshape(taken, HEAD + size)
     carried, total, by_time = np.zeros(size), np.zeros(shared), np.zeros(count + 1)
@@ -146,12 +151,16 @@ def ode_reverse(parameters: Array, times: Array, path: Array, cotangents: Array,
 
 def _vjp(argnums: tuple[int, ...], path: Array, args: tuple[Any, ...], _kwargs: Any) -> Any:
     _start, parameters, times, body = args
-    size, shared = body.size, anp.shape(parameters)[0]
     name = "reverse all" if 2 in argnums else "reverse"
+    size, whole = body.size, anp.shape(parameters)[0]
+    shared = body.pulled_size(whole, name)
 
     def cotangents(g: Array) -> list[Array]:
         found = ode_reverse(parameters, times, path, g, body, name)
-        parts = (found[:size], found[size : size + shared], found[size + shared :])
+        by_parameter = found[size : size + shared]
+        if shared < whole:
+            by_parameter = anp.concatenate([by_parameter, np.zeros(whole - shared)])
+        parts = (found[:size], by_parameter, found[size + shared :])
         return [parts[n] for n in argnums]
 
     return cotangents

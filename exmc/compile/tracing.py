@@ -162,6 +162,15 @@ def is_recorded(value: Any) -> bool:
     return _recorder_of(value) is not None
 
 
+def is_fixed(value: Any) -> bool:
+    """Whether a value does not follow from the position: a number, or data that are recorded as such."""
+    while isinstance(value, Box):
+        if not (isinstance(value._node, _RecordNode) and value._node.fixed):
+            return False
+        value = value._value
+    return True
+
+
 def _recorder_of(value: Any) -> Recorder | None:
     """What records a value; None for one that is not recorded."""
     while isinstance(value, Box):

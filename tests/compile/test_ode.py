@@ -10,11 +10,12 @@ import pytest
 
 from exmc.cache import ObjectCache
 from exmc.compile.columns import split_columns
+from exmc.compile.function import DataFunction
 from exmc.compile.kernel import Kernel, build_kernel, compile_density, compile_outputs
 from exmc.compile.lower import lower
 from exmc.compile.ode import ode
 from exmc.compile.oracle import autograd_value_and_gradient
-from exmc.compile.record import record
+from exmc.compile.record import record, record_function
 from exmc.compile.scan import scan
 from exmc.compile.simplify import simplify
 from exmc.errors import CompileError
@@ -114,6 +115,65 @@ def test_states_keep_their_shapes(tmp_path: Path) -> None:
     expected = np.array([[np.cos(0.9), np.sin(0.9)], [-np.sin(0.9), np.cos(0.9)]])
     np.testing.assert_allclose(turned[0, 1], expected, atol=1e-8)
     np.testing.assert_allclose(shrunk[0, 1], position * np.exp(-0.9), rtol=1e-8)
+
+
+def test_data_are_traced_and_have_no_cotangents(tmp_path: Path) -> None:
+    """Times, start and a table that the slope looks things up in are data: other data need no other code."""
+
+    def density(x, init, times, table):
+        def slope(t, y, knots, rate):
+            return -rate * y * anp.sum(knots)
+
+        return anp.sum(ode(slope, init, times, (table, anp.exp(x[0])), relative_tolerance=1e-10))
+
+    def closed(x, init, times, table):
+        return anp.sum(init * anp.exp(-anp.exp(x[0]) * anp.sum(table) * times)[:, None])
+
+    position = np.array([-0.4])
+    texts = set()
+    for scale in (1.0, 0.7):
+        data = (scale * np.ones(2), scale * np.array([0.5, 1.0, 3.0]), scale * np.linspace(0.0, 0.2, 7))
+        function = DataFunction(density, data, identity="the same")
+        found = record_function(function, 1, gradient=True)
+        assert not found.bound
+        (reverse,) = (e for e in found.tape.equations if e.primitive == "ode_reverse")
+        assert found.tape.types[reverse.result].shape == (2 + 1,)
+        kernel = compile_density(function, 1, cache=tmp_path)
+        assert isinstance(kernel, Kernel)
+        texts.add(kernel.text)
+        value, gradient = kernel.load()(position)
+        expected = autograd_value_and_gradient(lambda x, data=data: closed(x, *data), position)
+        assert value == pytest.approx(float(expected[0]), rel=1e-7)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-6)
+    assert len(texts) == 1
+
+
+def test_a_solution_of_data_alone_is_a_constant(tmp_path: Path) -> None:
+    def density(x, times):
+        return x[0] * anp.sum(ode(lambda t, y: -y, 1.0, times, relative_tolerance=1e-9))
+
+    times = np.array([0.5, 2.0])
+    kernel = compile_density(DataFunction(density, (times,), identity="of data"), 1, cache=tmp_path)
+    value, gradient = kernel.load()(np.array([2.0]))
+    assert value == pytest.approx(2.0 * np.sum(np.exp(-times)), rel=1e-5)
+    assert gradient[0] == pytest.approx(0.5 * value)
+
+
+def test_a_scan_inside_a_slope(tmp_path: Path) -> None:
+    """A slope whose rate is made by a loop: rate ** 3."""
+
+    def density(x):
+        def slope(t, y, rate):
+            last, _ = scan(lambda carry, _, factor: (carry * factor, None), 1.0, None, (rate,), length=3)
+            return -last * y
+
+        return anp.sum(ode(slope, anp.ones(1), np.array([1.0, 2.0]), (x[0],), relative_tolerance=1e-9))
+
+    position = np.array([0.8])
+    value, gradient = compile_density(density, 1, cache=tmp_path).load()(position)
+    expected = np.exp(-(0.8**3) * np.array([1.0, 2.0]))
+    assert value == pytest.approx(expected.sum(), rel=1e-6)
+    assert gradient[0] == pytest.approx(np.sum(-3 * 0.8**2 * np.array([1.0, 2.0]) * expected), rel=1e-5)
 
 
 def test_a_solution_inside_a_scan(tmp_path: Path) -> None:
