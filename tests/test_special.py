@@ -50,8 +50,6 @@ ROWS = {
         (3.5, REALS),
         (1,),
     ),
-    "i0e": (lambda x: np.exp(-np.abs(x)) * scipy.special.iv(0, x), (REALS[6:],), (0,)),
-    "i1e": (lambda x: np.exp(-np.abs(x)) * scipy.special.iv(1, x), (REALS[6:],), (0,)),
 }
 
 
