@@ -66,8 +66,8 @@ def ode(
     Raises
     ------
     CompileError
-        If shapes do not fit, `times` that are data do not increase, the method is unknown, or `slope` reaches for a
-        traced value that is not its argument.
+        If shapes do not fit, `times` that are numbers do not increase, the method is unknown, or `slope` reaches for a
+        traced value that is not its argument. Traced times that do not increase have no solution.
 
     Notes
     -----
