@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from exmc.compile.ode import ode
+    from exmc.compile.scan import scan
     from exmc.diagnostics.checks import diagnose
     from exmc.diagnostics.compare import compare
     from exmc.distributions import (
@@ -132,9 +134,11 @@ __all__ = [
     "compare",
     "diagnose",
     "math",
+    "ode",
     "prior_predictive",
     "ref",
     "sample",
+    "scan",
 ]
 
 # What a command or a worker needs of exmc is imported in a tenth of the second that all of these take.
@@ -144,9 +148,11 @@ _PLACES = {
     "Model": "exmc.ir.model",
     "compare": "exmc.diagnostics.compare",
     "diagnose": "exmc.diagnostics.checks",
+    "ode": "exmc.compile.ode",
     "prior_predictive": "exmc.inference",
     "ref": "exmc.ir.expressions",
     "sample": "exmc.inference",
+    "scan": "exmc.compile.scan",
 }
 """Where the names are that are no distributions."""
 

@@ -13,6 +13,7 @@ from exmc.compile.program import CompiledModel
 from exmc.errors import CompileError, ExmcError, ModelError
 from exmc.ir.model import Model
 from exmc.ir.operations import evaluate
+from exmc.predictive.batch import Loops
 from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
 from exmc.trace.kept import LEFT_OUT, split_entries
@@ -60,7 +61,7 @@ def derived_groups(
     -----
     Priors, predictions and data are those of the model as its user wrote it, whatever rewriting did.
     """
-    source = compiled.source
+    source, loops = compiled.source, compiled.loop_values
     predicted = ("posterior_predictive", LEFT_OUT) if predictive and source.observations else ()
     notes: list[CompileError] = []
     makers: dict[str, tuple[tuple[str, ...], Callable[[], Groups]]] = {
@@ -70,9 +71,12 @@ def derived_groups(
         ),
         "posterior_predictive": (
             predicted,
-            lambda: {"posterior_predictive": posterior_predictive(source, tree, seed, compiled.model)},
+            lambda: {"posterior_predictive": posterior_predictive(source, tree, seed, compiled.model, loops)},
         ),
-        "prior": (("prior", "prior_predictive") if prior_draws else (), lambda: _prior(source, prior_draws, seed)),
+        "prior": (
+            ("prior", "prior_predictive") if prior_draws else (),
+            lambda: _prior(source, prior_draws, seed, loops),
+        ),
     }
     groups: Groups = {}
     skipped: dict[str, str] = {}
@@ -99,8 +103,8 @@ def _pointwise(compiled: CompiledModel, tree: xr.DataTree, notes: list[CompileEr
     return pointwise(terms.function, terms.likelihoods, terms.priors, _positions(compiled, tree))
 
 
-def _prior(source: Model, draws: int, seed: int) -> Groups:
-    found = prior_predictive(source, draws, seed)
+def _prior(source: Model, draws: int, seed: int, loops: Loops) -> Groups:
+    found = prior_predictive(source, draws, seed, loops)
     if found.skipped:
         raise ModelError(found.skipped)
     return {"prior": found.prior, "prior_predictive": found.prior_predictive}

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from exmc.compile.kernel import Engine
 from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel, compile_model
+from exmc.compile.sequential import loop_values
 from exmc.derive import Groups, derived_groups
 from exmc.errors import ModelError, SamplingError, brief
 from exmc.ir import serial
@@ -102,7 +103,7 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
     options = SamplerOptions(seed=_seed(seed), draws=_plain(draws))
     source = _built(model)
     rewritten = rewrite(source).model
-    drawn = simulate_prior(source, options.draws, options.seed)
+    drawn = simulate_prior(source, options.draws, options.seed, loop_values)
     if drawn.skipped:
         raise SamplingError(f"there are no draws from the prior: {drawn.skipped}")
     schema = schema_of(source, rewritten, layout_of(rewritten), options.draws, 0, 1)

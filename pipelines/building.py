@@ -21,7 +21,7 @@ from exmc.ir.check import check
 from exmc.ir.model import Model
 from exmc.ir.nodes import Centering, RandomVariable
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel
-from pipelines.sections import DeterministicEntry, PotentialEntry, RandomEntry
+from pipelines.sections import DeterministicEntry, OdeEntry, PotentialEntry, RandomEntry, ScanEntry
 
 
 def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
@@ -50,6 +50,10 @@ def _inline_builder(source: InlineModel, centering: Centering) -> Builder:
             builder.det(name, entry.expr, dims=entry.dims, keep=entry.keep)
         elif isinstance(entry, PotentialEntry):
             builder.potential(name, entry.potential, dims=entry.dims, keep=entry.keep)
+        elif isinstance(entry, ScanEntry):
+            builder.scan(name, **dict(entry.scan), dims=entry.dims, keep=entry.keep)
+        elif isinstance(entry, OdeEntry):
+            builder.ode(name, **dict(entry.ode), dims=entry.dims, keep=entry.keep)
         else:
             _add_random(builder, name, entry, centering)
     return builder

@@ -13,13 +13,10 @@ from exmc.ir.nodes import as_data_array
 from pipelines.data_files import DataFiles
 from pipelines.data_section import LoadedData, parse_data, require_numbers
 from pipelines.places import KeyPath, Places
-from pipelines.sections import DeterministicEntry, PotentialEntry, RandomEntry
+from pipelines.sections import ENTRIES, Entry, RandomEntry
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 
 _PATH: KeyPath = ("model",)
-
-
-VariableEntry: TypeAlias = RandomEntry | DeterministicEntry | PotentialEntry
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +28,7 @@ class InlineModel:
 
     coords: Mapping[str, tuple[Any, ...]]
     data: Mapping[str, LoadedData]
-    variables: Mapping[str, VariableEntry]
+    variables: Mapping[str, Entry]
     folder: Path
 
 
@@ -115,26 +112,23 @@ def _parse_coords(raw: Any, places: Places) -> dict[str, tuple[Any, ...]]:
     return {dim: tuple(labels) for dim, labels in raw.items()}
 
 
-def _parse_variable(name: str, raw: Any, places: Places) -> VariableEntry:
+def _parse_variable(name: str, raw: Any, places: Places) -> Entry:
     where = (*_PATH, "variables", name)
     if not isinstance(raw, dict):
         remedy = 'Write {dist: Normal, mu: 0, sigma: 1}, or {expr: "a + b"}; fixed values belong under model.data.'
         raise places.error(f"{shown(raw)} is no variable.", where, remedy)
-    kinds = [key for key in ("dist", "expr", "potential") if key in raw]
+    kinds = [kind for kind in ENTRIES if kind in raw]
     if len(kinds) != 1:
-        fault = f"has both {' and '.join(kinds)}" if kinds else "has neither dist nor expr"
-        near = "" if kinds else _near_keys(raw)
-        remedy = near or "Give dist for a random variable, expr for a deterministic one, potential for a further term."
-        raise places.error(f"the variable {fault}.", where, remedy)
+        fault = f"has both {' and '.join(kinds)}" if kinds else f"has neither {', '.join(ENTRIES)}"
+        remedy = "" if kinds else _near_keys(raw)
+        described = "Give dist for a random variable; expr, scan or ode for a deterministic one; potential for a term."
+        raise places.error(f"the variable {fault}.", where, remedy or described)
     (kind,) = kinds
-    if kind != "dist":
-        if isinstance(raw[kind], bool):
-            raise places.error(f"{shown(raw[kind])} is not an expression.", (*where, kind))
-        if kind == "expr":
-            return parse_section(DeterministicEntry, raw, places, where)
-        return parse_section(PotentialEntry, raw, places, where)
-    entry = parse_section(RandomEntry, raw, places, where)
-    _check_parameters(entry, places, where)
+    if isinstance(raw[kind], bool):
+        raise places.error(f"{shown(raw[kind])} is not an expression.", (*where, kind))
+    entry = parse_section(ENTRIES[kind], raw, places, where)
+    if isinstance(entry, RandomEntry):
+        _check_parameters(entry, places, where)
     return entry
 
 

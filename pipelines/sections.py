@@ -73,6 +73,60 @@ class PotentialEntry(Section):
     keep: bool = False
 
 
+class ScanSection(Section):
+    """A scan: what is carried from step to step, what is run along, and the formulas of one step."""
+
+    carry: dict[str, Any]
+    step: dict[str, Any]
+    sequences: dict[str, Any] = Field(default_factory=dict)
+    output: str | None = None
+    collect: Literal["steps", "all", "last"] = "steps"
+    length: PositiveInt | None = None
+
+
+class ScanEntry(Section):
+    """A deterministic whose elements follow from one another."""
+
+    scan: ScanSection
+    dims: Dims | None = None
+    keep: bool = True
+
+
+class OdeSection(Section):
+    """A differential equation, and how it is solved."""
+
+    state: dict[str, Any]
+    derivative: dict[str, Any]
+    times: Any
+    start: Any = 0.0
+    time: str | None = None
+    method: Literal["dormand_prince", "rodas"] = "dormand_prince"
+    relative_tolerance: Annotated[float, Field(gt=0)] = 1e-6
+    absolute_tolerance: Annotated[float, Field(gt=0)] = 1e-6
+    max_steps: PositiveInt = 10_000
+
+
+class OdeEntry(Section):
+    """A deterministic that solves a differential equation."""
+
+    ode: OdeSection
+    dims: Dims | None = None
+    keep: bool = True
+
+
+Entry: TypeAlias = RandomEntry | DeterministicEntry | PotentialEntry | ScanEntry | OdeEntry
+"""A variable of a model written in a config."""
+
+ENTRIES: dict[str, type[Entry]] = {
+    "dist": RandomEntry,
+    "expr": DeterministicEntry,
+    "potential": PotentialEntry,
+    "scan": ScanEntry,
+    "ode": OdeEntry,
+}
+"""The kind of variable by the key that tells it from the others."""
+
+
 class SamplerSection(Section):
     """How to sample; the defaults are Stan's."""
 

@@ -21,14 +21,15 @@ MAY_IMPORT: dict[str, set[str]] = {
     "special": {"errors", "stirling"},
     "linalg": {"errors"},
     "logspace": {"errors", "special"},
+    "integrators": {"linalg"},
     "transforms": {"special", "linalg", "errors"},
     "imports": {"errors"},
     "distributions": {"errors", "imports", "special", "linalg", "logspace", "transforms"},
-    "ir": {"errors", "special", "linalg", "logspace", "transforms", "distributions"},
+    "ir": {"errors", "special", "linalg", "logspace", "integrators", "transforms", "distributions"},
     "rewrite": {"errors", "ir", "distributions", "transforms"},
     "compile": {
         *("errors", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
-        "machine_code",
+        *("integrators", "machine_code"),
     },
     # Samplers know a density, and nothing of models.
     "nuts": {"errors", "density", "cache", "machine_code"},
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
-    "__init__": {"errors", "ir", "distributions", "inference", "diagnostics"},
+    "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
 # data: few need pandas or xarray to be read.

@@ -11,6 +11,7 @@ import xarray as xr
 import exmc
 from exmc import Builder
 from exmc.errors import ModelError, SamplingError
+from tests.ir.sequential import SEQUENTIAL
 
 
 def seed_example() -> Builder:
@@ -146,3 +147,13 @@ def test_priors_that_refer_to_observed_variables_do_not_cost_the_run() -> None:
     trace = exmc.sample(model, draws=5, warmup=20, chains=1, seed=1)
     z = trace["posterior"]["z"]
     np.testing.assert_allclose(trace["log_prior"]["z"], -0.5 * (z - 2.1) ** 2 - 0.5 * np.log(2 * np.pi), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["garch", "predators"])
+def test_models_with_loops_go_the_whole_way(name: str) -> None:
+    tree = exmc.sample(SEQUENTIAL[name](), draws=20, warmup=30, chains=1, seed=3)
+    assert not tree.attrs["skipped_groups"]
+    assert {"posterior_predictive", "prior", "prior_predictive", "log_likelihood"} <= set(tree.children)
+    seen = {"garch": "seen", "predators": "y"}[name]
+    assert np.isfinite(tree["posterior_predictive"][seen].values).all()
+    assert exmc.prior_predictive(SEQUENTIAL[name](), draws=5, seed=4)["prior"].sizes["draw"] == 5

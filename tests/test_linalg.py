@@ -1,4 +1,4 @@
-"""Functions of positive definite matrices: numpy's where there is a factor, infinite where there is none."""
+"""Functions of matrices: numpy's where there is a factor or inverse, and no exception where there is none."""
 
 from __future__ import annotations
 
@@ -36,7 +36,14 @@ def test_without_a_factor_a_normal_log_density_is_minus_infinity(matrix: np.ndar
     np.testing.assert_array_equal(linalg.inverse_posdef(matrix), np.zeros((4, 4)))
 
 
+def test_a_general_inverse_is_numpys_or_nothing() -> None:
+    np.testing.assert_allclose(linalg.inverse(ROOT), np.linalg.inv(ROOT), rtol=1e-12)
+    for matrix in (np.outer(ROOT[0], ROOT[1]) * 0.0, ROOT * np.nan, ROOT * np.inf, np.diag([1.0, 0.0, 2.0, 1.0])):
+        assert np.isnan(linalg.inverse(matrix)).all()
+
+
 FUNCTIONS = {
+    "general inverse of a sum": lambda m: linalg.inverse(m + ROOT),
     "cholesky": lambda m: linalg.cholesky(m),
     "logdet": lambda m: linalg.logdet(m),
     "inverse": lambda m: linalg.inverse_posdef(m),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import autograd.numpy as anp
 import numpy as np
 from autograd.builtins import container_take
-from autograd.extend import Box, primitive
+from autograd.extend import Box, defvjp_argnums, primitive
 from autograd.numpy import numpy_wrapper
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.numpy.numpy_vjps import unbroadcast_f
@@ -68,6 +68,26 @@ def scatter_sum(shape: tuple[int, ...], places: tuple[Any, ...], *values: Array)
         else:
             np.add.at(result, place, value)
     return result
+
+
+def _gathered(argnums: tuple[int, ...], ans: Value, args: tuple[Any, ...], _keywords: Mapping[str, Any]) -> Any:
+    """The derivative of a sum of scattered values: that of a derivative, where one is differentiated again."""
+    _shape, places, *values = args
+    given = iter(values[len(places) :])
+    known = [next(given) if place is FOLLOWS else place for place in places]
+
+    def cotangent(g: Value, number: int) -> Value:
+        if number >= len(known):
+            # A place is a whole number: nothing changes with it.
+            return anp.zeros(anp.shape(values[number]))
+        place = known[number]
+        taken = anp.reshape(g, (-1,))[place.numbers] if isinstance(place, FlatIndex) else g[place]
+        return anp.reshape(taken, anp.shape(values[number]))
+
+    return lambda g: [cotangent(g, n - 2) for n in argnums]
+
+
+defvjp_argnums(scatter_sum, _gathered)
 
 
 def backward_pass(end_node: Any, seed: Value, roots: Sequence[Any]) -> list[Value | None]:

@@ -19,6 +19,7 @@ from exmc.compile import canonical_arrays as arrays
 from exmc.compile.arguments import Rule, Unsupported, operand
 from exmc.compile.canonical_computed import COMPUTED_RULES
 from exmc.compile.canonical_linear import LINEAR_RULES
+from exmc.compile.canonical_ode import ODE_RULES
 from exmc.compile.canonical_products import contraction
 from exmc.compile.canonical_scan import SCAN_RULES
 from exmc.compile.indexing import kept_shape, normal_axes
@@ -229,7 +230,8 @@ def _table() -> dict[Any, Rule]:
     table |= {f: arrays.permuted(f.fun) for f in (anp.transpose, anp.swapaxes, anp.moveaxis, anp.rollaxis)}
     table |= {f: arrays.selection(f.fun) for f in backward.SELECTIONS}
     contractions = (anp.dot, anp.matmul, anp.tensordot, anp.inner, anp.outer, anp.einsum)
-    return table | {f: contraction(f) for f in contractions} | {**LINEAR_RULES, **SCAN_RULES, **COMPUTED_RULES}
+    others = {**LINEAR_RULES, **SCAN_RULES, **ODE_RULES, **COMPUTED_RULES}
+    return table | {f: contraction(f) for f in contractions} | others
 
 
 RULES: Mapping[Any, Rule] = MappingProxyType(_table())

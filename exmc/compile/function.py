@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -50,3 +52,20 @@ class DataFunction:
 def with_data(function: Callable[[Any], Any]) -> DataFunction:
     """A function of the position alone as one that has no other data."""
     return function if isinstance(function, DataFunction) else DataFunction(function)
+
+
+def identity_of(document: Any) -> str:
+    """What a function is, of JSON values that say so: their digest.
+
+    Empty where they name code of the user by import path: nobody knows what that code does tomorrow.
+    """
+    return "" if names_code(document) else hashlib.sha256(json.dumps(document).encode()).hexdigest()
+
+
+def names_code(document: Any) -> bool:
+    """Whether JSON values hold a text of the form ``package.module:function``."""
+    if isinstance(document, dict):
+        return any(names_code(value) for value in document.values())
+    if isinstance(document, list):
+        return any(names_code(value) for value in document)
+    return isinstance(document, str) and ":" in document

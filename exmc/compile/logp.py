@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
 import autograd.numpy as anp
+import numpy as np
 
-from exmc.compile.function import DataFunction, Place, Visit
+from exmc.compile.function import DataFunction, Place, Visit, identity_of
 from exmc.compile.layout import Layout, layout_of, posterior_names
 from exmc.compile.primitives import Array
+from exmc.compile.sequential import evaluate_loop
 from exmc.distributions.law import Law
 from exmc.errors import CompileError, ModelError
 from exmc.ir.calls import batch_of, form_of, law_at
 from exmc.ir.check import infer_types
 from exmc.ir.constants import is_constant
 from exmc.ir.expressions import Reference
+from exmc.ir.loops import OdeBody, loop_body
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.ir.serial import encode_node
+from exmc.special import select
 from exmc.transforms import TRANSFORMS, Transform
 
 Values: TypeAlias = dict[str, Any]
@@ -66,29 +68,15 @@ def pointwise_function(source: Model, model: Model) -> tuple[DataFunction, tuple
 
 
 def identity(what: str, model: Model, *more: str) -> str:
-    """What a function of a model is, whatever values its data have: a digest of the model without them.
-
-    Empty for a model that names code of its user by import path: nobody knows what that code does tomorrow.
-    """
-    nodes = [encode_node(node) for node in model.nodes]
-    if names_code(nodes):
-        return ""
-    document = {
-        "what": [what, *more],
-        "dims": {dim: len(labels) for dim, labels in model.coords.items()},
-        "data": [[d.name, list(d.dims)] for d in model.data.values()],
-        "nodes": nodes,
-    }
-    return hashlib.sha256(json.dumps(document).encode()).hexdigest()
-
-
-def names_code(document: Any) -> bool:
-    """Whether JSON values hold a text of the form ``package.module:function``."""
-    if isinstance(document, dict):
-        return any(names_code(value) for value in document.values())
-    if isinstance(document, list):
-        return any(names_code(value) for value in document)
-    return isinstance(document, str) and ":" in document
+    """What a function of a model is, whatever values its data have: a digest of the model without them."""
+    return identity_of(
+        {
+            "what": [what, *more],
+            "dims": {dim: len(labels) for dim, labels in model.coords.items()},
+            "data": [[d.name, list(d.dims)] for d in model.data.values()],
+            "nodes": [encode_node(node) for node in model.nodes],
+        }
+    )
 
 
 class _Plan:
@@ -99,6 +87,7 @@ class _Plan:
         self.types = infer_types(model)
         self.nodes = in_order(model)
         self.observations: tuple[Observation, ...] = model.observations
+        self.solutions = [d.name for d in model.deterministics if isinstance(loop_body(d.expression), OdeBody)]
         self.names = tuple(model.data)
         self.data: tuple[Array, ...] = tuple(data.values for data in model.data.values())
         for node in self.observations:
@@ -125,7 +114,7 @@ class _Plan:
         for node in self.nodes:
             visit(_place(node))
             if isinstance(node, Deterministic):
-                values[node.name] = evaluate(node.expression, values)
+                values[node.name] = evaluate_loop(node.expression, values)
                 if node.potential:
                     terms.append(anp.sum(as_number(values[node.name])))
             elif isinstance(node, Observation):
@@ -159,7 +148,11 @@ def _log_density(plan: _Plan, position: Any, *data: Any, visit: Visit = _unseen)
     for node in plan.observations:
         visit(_place(node))
         terms.append(anp.sum(_log_likelihood(node, values, plan.observed_shape(node))))
-    return sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
+    total = sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
+    for name in plan.solutions:
+        # Where a differential equation has no solution its states are NaN, and the model says nothing.
+        total = select(anp.all(anp.isfinite(values[name])), total, -np.inf)
+    return total
 
 
 def _constrain(

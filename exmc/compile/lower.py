@@ -15,6 +15,7 @@ from exmc.compile.lower_elementwise import ELEMENTWISE
 from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_linear import LINEAR
 from exmc.compile.lower_loops import INITIAL
+from exmc.compile.lower_ode import ODES
 from exmc.compile.lower_places import index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
 from exmc.compile.lower_scan import SCANS
@@ -35,7 +36,7 @@ SYMBOL = "exmc_program"
 BATCH_SYMBOL = "exmc_batch"
 
 _MATRICES = {name: stacked(rule) for name, rule in {**LINEAR, **SOLVES}.items()}
-_BLOCKS = {**BLOCKS, **_MATRICES, **SCANS, **COMPUTED}
+_BLOCKS = {**BLOCKS, **_MATRICES, **SCANS, **ODES, **COMPUTED}
 
 LOWERINGS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(ELEMENTWISE, "elementwise")
@@ -77,7 +78,7 @@ def lower(tape: Tape, *, scalar_first: bool) -> Program:
         text = text.replace(frame.writer.declarations["exmc_trigamma"], trigamma_text())
         for line in ("declare double @llvm.rint.f64(double)", "declare double @sin(double) #1"):
             text += "" if line in text else line + "\n"
-    return Program(text, frame.packing(), frame.workspace_size, tape.values)
+    return Program(text, frame.packing(), frame.workspace_size, frame.tape.values)
 
 
 def _emit(tape: Tape, writer: Writer, *, scalar_first: bool = False) -> Frame:

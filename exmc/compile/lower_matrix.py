@@ -73,7 +73,8 @@ def copy(frame: Frame, source: Memory, target: Memory, shape: tuple[int, ...]) -
         with frame.writer.loop(shape[len(indices)]) as index:
             nest([*indices, index])
 
-    nest([])
+    if 0 not in shape:
+        nest([])
 
 
 def call(writer: Writer, routine: str, *arguments: str | int | float) -> str:

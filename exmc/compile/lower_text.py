@@ -246,6 +246,40 @@ class Writer:
         self.lines.append(f"{label}.done:")
         self._block = f"{label}.done"
 
+    @contextmanager
+    def when(self, condition: Register) -> Iterator[None]:
+        """Code that runs where a truth holds."""
+        label = self.fresh("if")[1:]
+        self.line(f"br i1 {condition.name}, label %{label}.then, label %{label}.end")
+        self.lines.append(f"{label}.then:")
+        self._block = f"{label}.then"
+        yield
+        self.line(f"br label %{label}.end")
+        self.lines.append(f"{label}.end:")
+        self._block = f"{label}.end"
+
+    @contextmanager
+    def repeat(self, again: str) -> Iterator[None]:
+        """A loop that runs once, and then for as long as the truth at the address `again` holds after its body."""
+        label = self.fresh("r")[1:]
+        self.line(f"br label %{label}.body")
+        self.lines.append(f"{label}.body:")
+        self._block = f"{label}.body"
+        yield
+        more = self.value(f"load i1, ptr {again}", "i1")
+        # Whatever loop is around this one is not the innermost.
+        self.loop_hints.append(_hints("", innermost=False, scalar=True, short=False, unrolled=False))
+        note = f"!llvm.loop !{_FIRST_LOOP + len(self.loop_hints) - 1}"
+        self.line(f"br i1 {more.name}, label %{label}.body, label %{label}.done, {note}")
+        self.lines.append(f"{label}.done:")
+        self._block = f"{label}.done"
+
+    def copy(self, source: str, target: str, count: int) -> None:
+        """Copy `count` doubles that lie side by side from one address to another."""
+        if count:
+            self.declarations.setdefault("llvm.memcpy", "declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+            self.line(f"call void @llvm.memcpy.p0.p0.i64(ptr {target}, ptr {source}, i64 {8 * count}, i1 false)")
+
     def function(self, name: str, *, readonly: str = "noalias readonly") -> str:
         """The text of the function written so far; the last line must have returned."""
         head = (

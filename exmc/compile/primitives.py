@@ -220,7 +220,7 @@ def _like_last(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> 
 
 
 class Loop(NamedTuple):
-    """What a scan's primitives need of its body: tapes and sizes; `evaluate` runs it by numpy."""
+    """What the primitives of a scan or an ode need of its body: tapes and sizes; `evaluate` runs it by numpy."""
 
     body: Any
     name: str
@@ -239,6 +239,15 @@ def _scanned_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]
 def _recurred(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     core = parameters["loop"].body
     return ArrayType((core.steps + 1, core.width), FLOAT)
+
+
+def _solved(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType((parameters["loop"].body.path_size(types[2].size - 1),), FLOAT)
+
+
+def _solved_reverse(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    loop = parameters["loop"]
+    return ArrayType((loop.body.gradient_size(types[0].size, types[1].size, loop.name),), FLOAT)
 
 
 def _by_body(*operands: Any, loop: Loop) -> Any:
@@ -344,6 +353,8 @@ def _table() -> dict[str, Primitive]:
         Primitive("scan_rows", "memory", _scanned, _by_body),
         Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),
         Primitive("recurrence", "memory", _recurred, _by_body),
+        Primitive("ode_path", "memory", _solved, _by_body),
+        Primitive("ode_reverse", "memory", _solved_reverse, _by_body),
         Primitive("external", "external", _foreign, call_external),
     ]
     return {row.name: row for row in rows}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from exmc.compile.function import DataFunction
@@ -14,9 +15,11 @@ from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.kernel import Engine, Kernel, NativeOutputs, compile_density, compile_outputs
 from exmc.compile.layout import Layout, layout_of, posterior_names
 from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
+from exmc.compile.sequential import loop_values
 from exmc.compile.tape import MOST_EQUATIONS
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError, MissingLoweringError, TooLargeError
+from exmc.ir.loops import Body
 from exmc.ir.model import Model
 
 Arrays = dict[str, NDArray[Any]]
@@ -80,6 +83,10 @@ class CompiledModel:
         function, likelihoods, priors = pointwise_function(self.source, self.model)
         outputs, note = self._compiler.outputs("Pointwise log likelihoods and priors are", function)
         return Pointwise(outputs, likelihoods, priors, note)
+
+    def loop_values(self, body: Body, operands: Sequence[Any], varying: Sequence[bool]) -> NDArray[np.float64] | None:
+        """The values of a scan or an ode of the model for many samples: `exmc.compile.sequential.loop_values`."""
+        return loop_values(body, operands, varying, engine=self.engine, cache=self._compiler.cache)
 
 
 def compile_model(

@@ -133,21 +133,32 @@ def record_body(body: Body, name: str) -> Tape:
     size = body.carry.size + body.parameters.size
     if name == "forward":
         return simplify(record(lambda u: (body.apply(u),), size + body.inputs.size, gradient=False))
-    inside = size + (body.inputs.size if name == "reverse all" else 0)
-    whole = size + body.inputs.size
-
-    def pulled(inner: Any, position: Any) -> Any:
-        """A step's result times its cotangent; what is differentiated is `inner`, the rest from `position`."""
-        arguments = inner if inside == whole else anp.concatenate([inner, position[inside:whole]])
-        return anp.sum(body.apply(arguments) * position[whole:])
-
-    position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, whole + body.width)
+    position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, size + body.inputs.size + body.width)
     with AUTOGRAD_LOCK, recording(), np.errstate(all="ignore"):
-        tape = simplify(Preparation([]).absorb(trace_slope(pulled, position, inside)))
+        slope = trace_slope(partial(_pulled, body), position, _inside(body, name), most=MOST_EQUATIONS)
+        tape = simplify(Preparation([]).absorb(slope))
     for point in points(tape.dimension, np.random.default_rng(20_240_302)):
-        _, expected = autograd_value_and_gradient(partial(pulled, position=point), point[:inside])
-        verify_outputs("tape", tape.evaluate(point), (expected,), point)
+        verify_outputs("tape", tape.evaluate(point), (vector_jacobian_product(body, point, name),), point)
     return tape
+
+
+def vector_jacobian_product(body: Body, arguments: Array, name: str) -> Array:
+    """What the tape `name` of a body gives, a reverse one, by autograd itself."""
+    pulled = partial(_pulled, body, position=arguments)
+    return autograd_value_and_gradient(pulled, arguments[: _inside(body, name)])[1]
+
+
+def _inside(body: Body, name: str) -> int:
+    """How many of a body's arguments a reverse tape differentiates."""
+    size = body.carry.size + body.parameters.size
+    return size + (body.inputs.size if name == "reverse all" else 0)
+
+
+def _pulled(body: Body, inner: Any, position: Any) -> Any:
+    """A step's result times its cotangent; what is differentiated comes from `inner`, the rest from `position`."""
+    inside, whole = len(inner), len(position) - body.width
+    arguments = inner if inside == whole else anp.concatenate([inner, position[inside:whole]])
+    return anp.sum(body.apply(arguments) * position[whole:])
 
 
 def _explained(error: Exception, function: Callable[[Any], Any], position: Array, gradient: bool) -> CompileError:
@@ -174,7 +185,9 @@ def _size(tape: Tape) -> int:
     largest = max((array.size for array in tape.constants.values()), default=0)
     # A step of a scan is interpreted in tens of microseconds, and so as slow as thousands of elements.
     steps = [tape.types[e.operands[2]].shape[0] for e in tape.equations if e.primitive.startswith("scan")]
-    return max([largest, *(1000 * n for n in steps)])
+    # Nobody knows how many steps a differential equation takes.
+    unknown = [LARGE for e in tape.equations if e.primitive.startswith("ode")]
+    return max([largest, *(1000 * n for n in steps), *unknown])
 
 
 def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, oracle: Oracle) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 from autograd.core import VJPNode, primitive_vjps
+from autograd.core import backward_pass as autograd_pass
 from autograd.numpy.numpy_boxes import ArrayBox
 from autograd.tracer import Box, Node, new_box, notrace_primitives, trace_stack
 
@@ -112,9 +113,9 @@ def trace(
         return builder.finish((recorder.ident(value), recorder.ident(slope))), recorder
 
 
-def trace_slope(function: Callable[[Any, Any], Any], position: Array, inside: int) -> Tape:
+def trace_slope(function: Callable[[Any, Any], Any], position: Array, inside: int, *, most: int) -> Tape:
     """The tape of the gradient of a scalar function of (the first `inside` numbers, the whole position)."""
-    recorder = Recorder(len(position))
+    recorder = Recorder(len(position), most)
     with trace_stack.new_trace() as level:
         root = recorder.root(position, level, recorder.builder.position)
         _, slope = _differentiate(lambda x: function(x, root), root[:inside], recorder, level)
@@ -135,15 +136,48 @@ def _differentiate(function: Callable[[Any], Any], position: Any, recorder: Reco
     return result._value, backward_pass(result._node, seed, [start])[0]
 
 
+def jacobian(function: Callable[[Any], list[Any]], point: Any) -> Any:
+    """The derivative (m, n) of a function's flattened arrays at a point (n,), traced itself, row by backward pass."""
+    recorder = _recorder_of(point)
+    start = VJPNode.new_root() if recorder is None else _BackwardNode.root(recorder)
+    with trace_stack.new_trace() as level:
+        leaves = function(new_box(point, level, start))
+    rows = []
+    for leaf in leaves:
+        shape, dependent = anp.shape(leaf), isinstance(leaf, Box) and leaf._trace == level
+        # A literal seed folds away where it is recorded.
+        for seed in np.eye(int(np.prod(shape))).reshape(-1, *shape) if shape else [1.0]:
+            row: Any = np.zeros(len(point))
+            if dependent:
+                node = leaf._node
+                row = autograd_pass(seed, node) if recorder is None else backward_pass(node, seed, [start])[0]
+            rows.append(anp.reshape(row, (1, -1)))
+    return anp.concatenate(rows, axis=0)
+
+
 def is_recorded(value: Any) -> bool:
     """Whether a value, or one in a tuple, is being recorded, so that its number does not count."""
     if isinstance(value, tuple | list):
         return any(is_recorded(v) for v in value)
+    return _recorder_of(value) is not None
+
+
+def is_fixed(value: Any) -> bool:
+    """Whether a value does not follow from the position: a number, or data that are recorded as such."""
+    while isinstance(value, Box):
+        if not (isinstance(value._node, _RecordNode) and value._node.fixed):
+            return False
+        value = value._value
+    return True
+
+
+def _recorder_of(value: Any) -> Recorder | None:
+    """What records a value; None for one that is not recorded."""
     while isinstance(value, Box):
         if isinstance(value._node, _RecordNode):
-            return True
+            return value._node.recorder
         value = value._value
-    return False
+    return None
 
 
 class _RecordNode(Node):  # type: ignore[misc]

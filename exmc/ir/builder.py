@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING, fields
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Distribution, Given, Parameter
-from exmc.errors import DataError, ExpressionError, ModelError, brief
+from exmc.errors import DataError, ExpressionError, ModelError, brief, suggest
 from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Expression, Reference, as_operand
 from exmc.ir.infer import resolve_expressions
 from exmc.ir.inputs import DimsLike, as_dims, as_labelled, as_labels, as_name, as_shape
+from exmc.ir.loops import Collect, OdeBody, make_ode, make_scan
 from exmc.ir.model import Label, Model
 from exmc.ir.nodes import Argument as Parsed
 from exmc.ir.nodes import Call, Centering, Data, Deterministic, Node, Observation, RandomVariable
@@ -130,6 +133,99 @@ class Builder:
         named = as_dims(dims, ("variables", name, "dims"))
         made = self._expression(("variables", name, "potential"), expression)
         self._nodes.append(Deterministic(name, made, named, keep, potential=True))
+        return self
+
+    def scan(
+        self,
+        name: str,
+        *,
+        carry: Mapping[str, Argument],
+        step: Mapping[str, Argument],
+        sequences: Mapping[str, Argument] | None = None,
+        output: str | None = None,
+        collect: Collect = "steps",
+        length: int | None = None,
+        dims: DimsLike = None,
+        keep: bool = True,
+    ) -> Builder:
+        """A deterministic whose elements follow from one another, such as a variance that remembers.
+
+        Parameters
+        ----------
+        carry
+            The values that are handed from step to step, each with its first value.
+        step
+            The next value of each carry, and any other definitions: formulas of the carries (their values before the
+            step), the elements of the sequences, the definitions above, and names of the model.
+        sequences
+            Their first axes are run along together; in the formulas, a name means the element of the step.
+        output
+            The carry (its value after the step) or definition that is the result; the only carry, if there is one.
+        collect
+            "steps" keeps the outputs of all steps, "all" also the carry's first value before them, "last" the last.
+        length
+            The number of steps, where there are no sequences.
+        """
+        sections = {"carry": carry, "sequences": sequences or {}, "step": step}
+        read = {key: self._formulas(name, "scan", key, given) for key, given in sections.items()}
+        made = partial(make_scan, read["carry"], read["sequences"], read["step"])
+        return self._add_loop(name, "scan", lambda: made(output=output, collect=collect, length=length), dims, keep)
+
+    def ode(
+        self,
+        name: str,
+        *,
+        state: Mapping[str, Argument],
+        derivative: Mapping[str, Argument],
+        times: Argument,
+        start: Argument = 0.0,
+        time: str | None = None,
+        dims: DimsLike = None,
+        keep: bool = True,
+        **control: Any,
+    ) -> Builder:
+        """A deterministic that solves a differential equation: a row for each time, a column for each state.
+
+        Parameters
+        ----------
+        state
+            Each state with its value at `start`. One alone keeps its shape; several are flattened side by side.
+        derivative
+            The derivative of each state, and any other definitions: formulas of the states, the definitions above, and
+            names of the model.
+        times
+            Where the states are wanted, increasing; the first may be `start`.
+        time
+            The name of the time in the formulas, if they use it.
+        control
+            `method` ("dormand_prince", or "rodas" for stiff equations), `relative_tolerance`, `absolute_tolerance` and
+            `max_steps`, as in `exmc.compile.ode.ode`. Where there is no solution the log density is -inf.
+        """
+        known = [f.name for f in fields(OdeBody) if f.default is not MISSING and f.name != "time"]
+        for key in control:
+            if key not in known:
+                raise ModelError(f"unknown key {key!r}.", where=("variables", name, "ode"), remedy=suggest(key, known))
+        start_state, formulas = (
+            self._formulas(name, "ode", key, given) for key, given in (("state", state), ("derivative", derivative))
+        )
+        where = ("variables", as_name(name, ("variables",)), "ode")
+        ends = [self._expression((*where, key), value) for key, value in (("times", times), ("start", start))]
+        made = partial(make_ode, start_state, formulas, *ends, time=time, **control)
+        return self._add_loop(name, "ode", made, dims, keep)
+
+    def _formulas(self, name: str, kind: str, section: str, given: Mapping[str, Argument]) -> dict[str, Expression]:
+        where = ("variables", as_name(name, ("variables",)), kind, section)
+        if not isinstance(given, Mapping):
+            raise ModelError(f"{brief(given)} is no mapping of names to formulas.", where=where)
+        return {as_name(key, where): self._expression((*where, as_name(key, where)), v) for key, v in given.items()}
+
+    def _add_loop(self, name: str, kind: str, make: Callable[[], Expression], dims: DimsLike, keep: bool) -> Builder:
+        name = as_name(name, ("variables",))
+        try:
+            made = make()
+        except ModelError as error:
+            raise error.within("variables", name, kind) from None
+        self._nodes.append(Deterministic(name, made, as_dims(dims, ("variables", name, "dims")), keep))
         return self
 
     def build(self) -> Model:

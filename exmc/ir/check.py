@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Form
 from exmc.errors import DataError, ExpressionError, ModelError, brief, suggest
 from exmc.ir.calls import distribution_of, form_of, law_of
+from exmc.ir.check_loops import check_loop, check_times
 from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Apply, Expression, Reference, Slice, extent, names_in, walk
 from exmc.ir.infer import (
@@ -21,6 +22,7 @@ from exmc.ir.infer import (
     map_expressions,
     resolve_expressions,
 )
+from exmc.ir.loops import loop_body, place_in_loop
 from exmc.ir.model import Model, expressions_of, parents, place_of
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, infer_type
@@ -43,6 +45,8 @@ def check(model: Model) -> dict[str, ArrayType]:
     _check_names(model)
     _check_coords(model)
     _check_extents(model)
+    for node in model.nodes:
+        check_loop(node)
     _check_references(model)
     _check_cycles(model)
     types = infer_types(model)
@@ -50,6 +54,7 @@ def check(model: Model) -> dict[str, ArrayType]:
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
         _check_values(node, resolved, types)
+        check_times(node, resolved)
     return types
 
 
@@ -106,15 +111,24 @@ def _check_coords(model: Model) -> None:
 def _check_extents(model: Model) -> None:
     """Everything that reads expressions is recursive: one that is too deep would exhaust the interpreter's stack."""
     for node in model.nodes:
-        for key, expression in expressions_of(node).items():
+        for place, expression in _placed(node):
             depth, parts = extent(expression, DEEPEST, LARGEST)
             if depth > DEEPEST or parts > LARGEST:
                 limit = f"{DEEPEST} levels" if depth > DEEPEST else f"{LARGEST} parts"
                 raise ExpressionError(
                     f"the expression has more than {limit}.",
-                    where=place_of(node.name, key),
+                    where=("variables", node.name, *place),
                     remedy="Use vectors and reductions instead of a loop, or split it into deterministics.",
                 )
+
+
+def _placed(node: Node) -> Iterator[tuple[tuple[str, ...], Expression]]:
+    """Each expression of `node`, and those inside its loops, with its keys."""
+    for key, expression in expressions_of(node).items():
+        body = loop_body(expression)
+        yield tuple(key.split(".")), expression
+        if body is not None:
+            yield from (((key, body.section, name), formula) for name, formula in body.formulas)
 
 
 def _check_references(model: Model) -> None:
@@ -126,7 +140,7 @@ def _check_references(model: Model) -> None:
                 if name not in known:
                     raise ModelError(
                         f"there is no variable or data named {name!r}.",
-                        where=place_of(node.name, key),
+                        where=(*place_of(node.name, key), *place_in_loop(expression, name)),
                         remedy=suggest(name, sorted(known)),
                     )
         if isinstance(node, Observation):

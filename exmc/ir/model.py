@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from exmc.ir.expressions import Expression, Reference, names_in
+from exmc.ir.loops import key_of
 from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
 
 Label: TypeAlias = str | int | float
@@ -72,11 +73,11 @@ class Model:
 
 
 def expressions_of(node: Node) -> dict[str, Expression]:
-    """Every expression of `node` by the key a user knows it by (``mu``, ``of.sigma``, ``observed``, ``expr`` …)."""
+    """Every expression of `node` by the key a user knows it by (``mu``, ``of.sigma``, ``observed``, ``scan``…)."""
     if isinstance(node, RandomVariable):
         return node.call.expressions
     if isinstance(node, Deterministic):
-        return {"potential" if node.potential else "expr": node.expression}
+        return {"potential" if node.potential else key_of(node.expression): node.expression}
     found: dict[str, Expression] = {}
     if isinstance(node.target, Call):
         found |= node.target.expressions

@@ -11,8 +11,9 @@ import numpy as np
 
 from exmc import linalg, logspace, special
 from exmc.errors import ExpressionError, ModelError, suggest
-from exmc.ir import matrices, rules
-from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir import matrices, odes, rules, scans
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, transform_bottom_up
+from exmc.ir.loops import Body, loop_body, run_formulas, with_formulas
 from exmc.ir.positions import positions
 from exmc.ir.types import ArrayType, Kind, broadcast
 
@@ -174,6 +175,28 @@ OPERATIONS: dict[str, Operation] = {
 }
 
 
+def _loop(run: Callable[..., Any], infer: Callable[..., ArrayType]) -> Operation:
+    """A row that evaluates and types the formulas of its option ``body``."""
+
+    def evaluate_loop(*operands: Any, body: Body) -> Any:
+        return run(list(operands), body, evaluate)
+
+    def infer_loop(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+        return infer(types, options["body"], infer_type)
+
+    return Operation(evaluate_loop, infer_loop, 1, None, ("body",))
+
+
+LOOPS: dict[str, Operation] = {
+    "scan": _loop(scans.run_scan, scans.infer_scan),
+    "ode": _loop(odes.run_ode, odes.infer_ode),
+}
+"""Operations that repeat formulas; they stand alone as a deterministic's expression, and no text is parsed to one."""
+
+_ROWS = OPERATIONS | LOOPS
+_SCOPES: dict[str, Callable[..., dict[str, ArrayType]]] = {"scan": scans.element_types, "ode": odes.state_types}
+
+
 def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
     """The value of `expression`, names looked up in `values` (arrays or traced values)."""
     if isinstance(expression, Constant):
@@ -184,13 +207,18 @@ def evaluate(expression: Expression, values: Mapping[str, Any]) -> Any:
         return slice(expression.start, expression.stop, expression.step)
     assert isinstance(expression, Apply)
     operands = [evaluate(o, values) for o in expression.operands]
-    return OPERATIONS[expression.operation].evaluate(*operands, **dict(expression.options))
+    return operation_of(expression).evaluate(*operands, **dict(expression.options))
+
+
+def operation_of(expression: Apply) -> Operation:
+    """The row of the operation that is applied."""
+    return _ROWS[expression.operation]
 
 
 def check_call(expression: Apply) -> None:
     """Raise `ExpressionError` for an unknown operation, a wrong number of operands or an unknown option."""
     name, count = expression.operation, len(expression.operands)
-    operation = OPERATIONS.get(name)
+    operation = _ROWS.get(name)
     if operation is None:
         raise ExpressionError(f"there is no function {name!r}.", remedy=suggest(name, OPERATIONS))
     if count < operation.least or (operation.most is not None and count > operation.most):
@@ -217,15 +245,35 @@ def infer_type(expression: Expression, types: Mapping[str, ArrayType]) -> ArrayT
     if expression.operation == "index":
         return _infer_index(expression, types)
     operands = [infer_type(o, types) for o in expression.operands]
-    return OPERATIONS[expression.operation].infer(operands, _with_axis(expression, operands))
+    return operation_of(expression).infer(operands, _with_axis(expression, operands))
 
 
 def resolve_dims(expression: Apply, types: Mapping[str, ArrayType]) -> Apply:
     """`expression` with an option ``dim='name'`` replaced by the ``axis`` it stands for."""
+    body = loop_body(expression)
+    if body is not None:
+        return _resolve_loop(expression, body, [infer_type(o, types) for o in expression.operands])
     if all(key != "dim" for key, _ in expression.options):
         return expression
     options = _with_axis(expression, [infer_type(o, types) for o in expression.operands])
     return Apply(expression.operation, expression.operands, tuple(sorted(options.items())))
+
+
+def _resolve_loop(expression: Apply, body: Body, operands: list[ArrayType]) -> Apply:
+    """A loop with the dims in its formulas resolved."""
+    scope = _SCOPES[body.operation](operands, body)
+    resolved: list[Expression] = []
+
+    def resolve(formula: Expression, names: Mapping[str, ArrayType]) -> ArrayType:
+        def change(part: Expression) -> Expression:
+            return resolve_dims(part, names) if isinstance(part, Apply) else part
+
+        resolved.append(transform_bottom_up(formula, change))
+        return infer_type(formula, names)
+
+    run_formulas(body, scope, resolve)
+    formulas = tuple((name, formula) for (name, _), formula in zip(body.formulas, resolved, strict=True))
+    return Apply(expression.operation, expression.operands, (("body", with_formulas(body, formulas)),))
 
 
 def _with_axis(expression: Apply, operands: list[ArrayType]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from exmc.errors import ModelError
 from exmc.ir.check import check
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.loops import BODIES, Body
 from exmc.ir.model import Model
 from exmc.ir.nodes import Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
 
@@ -194,7 +196,7 @@ def encode(expression: Expression) -> Any:
     return {
         "op": expression.operation,
         "operands": [encode(o) for o in expression.operands],
-        "options": [[k, v] for k, v in expression.options],
+        "options": [[k, encode_body(v) if k == "body" else v] for k, v in expression.options],
     }
 
 
@@ -206,8 +208,22 @@ def decode(item: Any) -> Expression:
         return Reference(item["ref"])
     if "slice" in item:
         return Slice(*item["slice"])
-    options = tuple((k, v) for k, v in item["options"])
+    options = tuple((k, _decode_body(v) if k == "body" else v) for k, v in item["options"])
     return Apply(item["op"], tuple(decode(o) for o in item["operands"]), options)
+
+
+def encode_body(body: Body) -> dict[str, Any]:
+    """A loop's body as JSON values: its fields by name, formulas as pairs."""
+    values = {f.name: getattr(body, f.name) for f in fields(body)}
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
+    return {"loop": body.operation, **plain, body.section: [[name, encode(e)] for name, e in body.formulas]}
+
+
+def _decode_body(item: dict[str, Any]) -> Body:
+    kind = BODIES[item["loop"]]
+    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in item.items() if k != "loop"}
+    values[kind.section] = tuple((name, decode(e)) for name, e in item[kind.section])
+    return kind(**values)
 
 
 def encode_array(array: NDArray[Any]) -> dict[str, Any]:

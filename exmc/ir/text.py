@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.loops import Body, loop_body, parts_of
 from exmc.ir.model import Model, parents
 from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import Dims
@@ -32,7 +35,7 @@ _MERMAID_WORDS = frozenset(
 
 
 def expression_text(expression: Expression) -> str:
-    """`expression` in the notation that `exmc.ir.parse.parse_expression` reads back to the same tree."""
+    """`expression` in the notation that `exmc.ir.parse.parse_expression` reads back to the same tree, loops aside."""
     return _write(expression)[0]
 
 
@@ -116,6 +119,9 @@ def _write(expression: Expression) -> tuple[str, int]:
         text = ":".join("" if b is None else str(b) for b in bounds)
         return (text if expression.step is None else f"{text}:{expression.step}"), _ATOM
     assert isinstance(expression, Apply)
+    body = loop_body(expression)
+    if body is not None:
+        return _write_loop(expression, body), _ATOM
     operands = expression.operands
     if expression.operation in _BINARY and len(operands) == 2:
         return _write_binary(*_BINARY[expression.operation], *operands)
@@ -130,6 +136,21 @@ def _write(expression: Expression) -> tuple[str, int]:
     parts = [_write(o)[0] for o in operands]
     parts += [f"{key}={value!r}" for key, value in expression.options]
     return f"{expression.operation}({', '.join(parts)})", _ATOM
+
+
+def _write_loop(expression: Apply, body: Body) -> str:
+    """A loop by the keys a user writes: ``scan(carry={s: 0.0}, sequences={y: y}, step={s: s + y}, output=s)``."""
+    sections: dict[str, str] = {}
+    for place, part in parts_of(expression, body):
+        text = _write(part)[0]
+        if len(place) == 1:
+            sections[place[0]] = text
+        else:
+            before = f"{sections[place[0]][1:-1]}, " if place[0] in sections else ""
+            sections[place[0]] = f"{{{before}{place[1]}: {text}}}"
+    others = {f.name: getattr(body, f.name) for f in fields(body) if f.name not in ("captured", *sections)}
+    given = {key: str(value) for key, value in others.items() if value not in (None, ())}
+    return f"{body.operation}({', '.join(f'{key}={text}' for key, text in (sections | given).items())})"
 
 
 def _write_binary(sign: str, strength: int, left: Expression, right: Expression) -> tuple[str, int]:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.ir.expressions import Apply, Expression, Reference
-from exmc.ir.operations import OPERATIONS
+from exmc.ir.loops import Body, loop_body
 from exmc.ir.operations import evaluate as evaluate_once
+from exmc.ir.operations import operation_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,24 +35,35 @@ Value: TypeAlias = Batch | Any
 """A `Batch`, or what is the same for all samples."""
 Rule: TypeAlias = Callable[[Callable[..., Any], list[Value], dict[str, Any], int], NDArray[Any] | None]
 
+Loops: TypeAlias = Callable[[Body, list[Any], list[bool]], NDArray[Any] | None]
+"""Evaluates a loop for all samples: given its operands and which of them have an axis of samples; None declines."""
 
-def evaluate(expression: Expression, values: Mapping[str, Value], samples: int) -> Value:
+
+def evaluate(expression: Expression, values: Mapping[str, Value], samples: int, loops: Loops | None = None) -> Value:
     """The value of `expression`, names looked up in `values`; a `Batch` if it depends on one.
 
     An operation without a rule here is evaluated sample by sample: a new operation is right at once, and fast when it
-    gets a rule.
+    gets a rule. So are loops, unless `loops` evaluates them.
     """
     if isinstance(expression, Reference):
         return values[expression.name]
     if not isinstance(expression, Apply):
         return evaluate_once(expression, {})
-    operands = [evaluate(o, values, samples) for o in expression.operands]
-    function, options = OPERATIONS[expression.operation].evaluate, dict(expression.options)
+    operands = [evaluate(o, values, samples, loops) for o in expression.operands]
+    function, options = operation_of(expression).evaluate, dict(expression.options)
     if not any(isinstance(o, Batch) for o in operands):
         return function(*operands, **options)
-    rule = RULES.get(expression.operation)
-    found = rule(function, operands, options, samples) if rule is not None else None
+    rule, body = RULES.get(expression.operation), loop_body(expression)
+    if body is not None:
+        found = None if loops is None else _looped(loops, body, operands)
+    else:
+        found = rule(function, operands, options, samples) if rule is not None else None
     return Batch(_one_by_one(function, operands, options, samples) if found is None else found)
+
+
+def _looped(loops: Loops, body: Body, operands: list[Value]) -> NDArray[Any] | None:
+    plain = [o.values if isinstance(o, Batch) else o for o in operands]
+    return loops(body, plain, [isinstance(o, Batch) for o in operands])
 
 
 def take(value: Value, sample: int) -> Any:

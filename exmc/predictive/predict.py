@@ -13,6 +13,7 @@ from exmc.errors import ModelError
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model, parents
 from exmc.ir.nodes import Deterministic, RandomVariable
+from exmc.predictive.batch import Loops
 from exmc.predictive.simulate import Samples, simulate
 
 Arrays = dict[str, NDArray[Any]]
@@ -26,14 +27,14 @@ class PriorPrediction(NamedTuple):
     skipped: str = ""
 
 
-def prior_predictive(source: Model, draws: int, seed: int) -> PriorPrediction:
-    """Draw every variable of `source` from its prior, then data.
+def prior_predictive(source: Model, draws: int, seed: int, loops: Loops | None = None) -> PriorPrediction:
+    """Draw every variable of `source` from its prior, then data; `loops` as in `simulate`.
 
     A model with an improper prior, or one whose priors allow parameters that mean nothing, has no prior predictive
     distribution: `skipped` then says why.
     """
     try:
-        values = simulate(source, seed, "prior", Samples.grid([0], draws))
+        values = simulate(source, seed, "prior", Samples.grid([0], draws), loops=loops)
     except ModelError as error:
         return PriorPrediction({}, {}, str(error))
     kept = [n.name for n in source.nodes if n in source.free or (isinstance(n, Deterministic) and n.keep)]
@@ -48,6 +49,7 @@ def posterior_predictive(
     posterior: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike],
     seed: int,
     rewritten: Model | None = None,
+    loops: Loops | None = None,
 ) -> Arrays:
     """New data for each posterior draw: an array of shape (chain, draw, ...) per observation of `source`.
 
@@ -62,6 +64,8 @@ def posterior_predictive(
     rewritten
         What was sampled, if it is not `source`: variables which it solved for the data (lifted observations) are then
         drawn anew, even if the posterior has them.
+    loops
+        As in `simulate`.
 
     Raises
     ------
@@ -75,7 +79,7 @@ def posterior_predictive(
     chains, draws = next(iter(arrays.values())).shape[:2]
     samples = Samples.grid(np.arange(chains) if labels is None else labels, draws)
     flat = {name: values.reshape(len(samples), *values.shape[2:]) for name, values in given.items()}
-    values = simulate(source, seed, "posterior", samples, flat)
+    values = simulate(source, seed, "posterior", samples, flat, loops)
     return {o.name: values[o.name].reshape(chains, draws, *values[o.name].shape[1:]) for o in source.observations}
 
 

@@ -18,7 +18,7 @@ from exmc.ir.infer import infer_types
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import ArrayType
-from exmc.predictive.batch import Batch, Value, evaluate, take
+from exmc.predictive.batch import Batch, Loops, Value, evaluate, take
 from exmc.transforms import Support
 
 # Words that set these random numbers apart from the chains' own, which have `spawn_key=(chain,)`.
@@ -58,6 +58,7 @@ def simulate(
     purpose: str,
     samples: Samples,
     given: Mapping[str, NDArray[Any]] | None = None,
+    loops: Loops | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Every variable of `source` in each sample, shape (samples, ...).
 
@@ -74,6 +75,8 @@ def simulate(
         are simulated with it, nor by how many workers.
     given
         Values of random variables, shape (samples, ...); the others are drawn.
+    loops
+        What evaluates scans and differential equations for many samples; one after the other without.
 
     Raises
     ------
@@ -87,7 +90,7 @@ def simulate(
     parts: list[dict[str, NDArray[Any]]] = []
     for part in _slices(len(samples), step):
         chosen = {name: values[part] for name, values in (given or {}).items()}
-        parts.append(_Simulation(source, types, seed, purpose, samples[part]).run(nodes, chosen))
+        parts.append(_Simulation(source, types, seed, purpose, samples[part], loops).run(nodes, chosen))
     return {node.name: np.concatenate([p[node.name] for p in parts]) for node in nodes} if parts else {}
 
 
@@ -104,6 +107,7 @@ class _Simulation:
     seed: int
     purpose: str
     samples: Samples
+    loops: Loops | None
 
     def run(self, nodes: tuple[Node, ...], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         # numpy's warnings would name neither variable nor draw: a NaN that matters is refused as a parameter, by name,
@@ -119,7 +123,7 @@ class _Simulation:
 
     def _value(self, node: Node, values: Mapping[str, Value], given: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         if isinstance(node, Deterministic):
-            return self._filled(evaluate(node.expression, values, len(self.samples)), node.name)
+            return self._filled(evaluate(node.expression, values, len(self.samples), self.loops), node.name)
         if isinstance(node, RandomVariable):
             return given[node.name] if node.name in given else self._draw(node, node.call, values)
         if isinstance(node.target, Reference):

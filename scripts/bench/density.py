@@ -45,6 +45,7 @@ def chosen(large: bool) -> list[models.Model]:
         models.garch(1000),
         models.arma(1000),
         models.hidden_markov(1000),
+        models.predators(),
     ]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from exmc import linalg, special
 from exmc.compile.function import DataFunction
+from exmc.compile.ode import ode
 from exmc.compile.scan import scan
 
 _SOURCE = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
@@ -31,6 +32,9 @@ AUTOGRAD = SimpleNamespace(
     dot=anp.dot,
     softplus=special.softplus,
     scan=scan,
+    concatenate=anp.concatenate,
+    reshape=anp.reshape,
+    ode=ode,
     normal_form=lambda covariance, y: (
         0.5 * anp.dot(y, linalg.solve_posdef(covariance, y)) + 0.5 * linalg.logdet(covariance)
     ),
@@ -220,3 +224,20 @@ def hidden_markov(steps: int) -> Model:
         return top + ops.log(ops.sum(ops.exp(last - top))) - 0.5 * ops.sum(x**2)
 
     return Model(f"hidden Markov, T={steps}", 12, density, (np.random.default_rng(8).normal(size=steps), np.zeros(3)))
+
+
+def predators() -> Model:
+    """Lotka and Volterra's equations on twenty years of pelts, solved at tolerances of 1e-6."""
+
+    def density(ops: Any, x: Any, times: Any, pelts: Any, typical: Any) -> Any:
+        def slope(t: Any, y: Any, theta: Any) -> Any:
+            hares, lynxes = (theta[0] - theta[1] * y[1]) * y[0], (theta[3] * y[0] - theta[2]) * y[1]
+            return ops.concatenate([ops.reshape(hares, (1,)), ops.reshape(lynxes, (1,))])
+
+        states = ops.ode(slope, ops.exp(x[4:6]), times, (typical * ops.exp(x[:4]),))
+        residual = (pelts - ops.log(states)) / ops.exp(x[6:8])
+        return -0.5 * ops.sum(residual**2) - len(times) * ops.sum(x[6:8]) - 0.5 * ops.sum(x**2)
+
+    times, typical = np.arange(1.0, 21.0), np.array([0.55, 0.028, 0.84, 0.026])
+    phase = 0.6 * times[:, None] + np.array([0.0, 1.2])
+    return Model("Lotka-Volterra, 20 years", 8, density, (times, 3.0 + np.cos(phase), typical))

@@ -34,10 +34,15 @@ def jax_peer(model: Model) -> Peer:
     jax = importlib.import_module("jax")
     jax.config.update("jax_enable_x64", True)
     jnp = importlib.import_module("jax.numpy")
-    names = ("exp", "log", "log1p", "sqrt", "tanh", "sum", "max", "dot")
+    odeint = importlib.import_module("jax.experimental.ode").odeint
+    names = ("exp", "log", "log1p", "sqrt", "tanh", "sum", "max", "dot", "concatenate", "reshape")
 
     def scan(step: Any, init: Any, xs: Any, params: Any) -> Any:
         return jax.lax.scan(lambda carry, x: step(carry, x, *params), init, xs)
+
+    def ode(slope: Any, init: Any, times: Any, params: Any) -> Any:
+        whole = jnp.concatenate([jnp.zeros(1), times])
+        return odeint(lambda y, t, *p: slope(t, y, *p), init, whole, *params, rtol=1e-6, atol=1e-6)[1:]
 
     def normal_form(covariance: Any, y: Any) -> Any:
         lower = jnp.linalg.cholesky(covariance)
@@ -45,7 +50,7 @@ def jax_peer(model: Model) -> Peer:
         return 0.5 * jnp.sum(scaled**2) + jnp.sum(jnp.log(jnp.diag(lower)))
 
     functions = {n: getattr(jnp, n) for n in names}
-    ops = SimpleNamespace(**functions, softplus=jax.nn.softplus, scan=scan, normal_form=normal_form)
+    ops = SimpleNamespace(**functions, softplus=jax.nn.softplus, scan=scan, ode=ode, normal_form=normal_form)
     data = tuple(jnp.asarray(array) for array in model.data)
     slope = jax.value_and_grad(lambda x, data: model.density(ops, x, *data))
 

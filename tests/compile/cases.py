@@ -10,6 +10,7 @@ import numpy
 
 from exmc import linalg, special
 from tests.compile.composite_cases import COMPOSITE_CASES, Case
+from tests.compile.equations import PROBLEMS
 from tests.compile.sequences import SEQUENCES
 
 _RANDOM = numpy.random.default_rng(7)
@@ -276,6 +277,24 @@ def _linear() -> list[Case]:
     ]
 
 
+def _general(x: Any, size: int) -> Any:
+    """A matrix whose rows have to be exchanged, for there are zeros on its diagonal."""
+    return np.diag(2.0 + np.sin(x[0] + numpy.arange(size)))[::-1] + 0.1 * x[1] * SIDES[:size, :1] * SIDES[:size, 1]
+
+
+def _inverses() -> list[Case]:
+    return [
+        *(Case(f"general inverse {n}", 3, lambda x, n=n: linalg.inverse(_general(x, n))) for n in (1, 2, 5)),
+        Case("no inverse", 3, lambda x: linalg.inverse(np.outer(x, numpy.zeros(3))), False),
+    ]
+
+
+def _equations() -> list[Case]:
+    # Differences of a loose solution are not those of its derivative: `test_ode` compares tight ones.
+    loose = [Case(f"ode: {p.name}", p.dimension, p.density(1e-2), False) for p in PROBLEMS[:6]]
+    return [*loose, Case("ode: tight", PROBLEMS[0].dimension, PROBLEMS[0].density(1e-11))]
+
+
 def _scans() -> list[Case]:
     return [Case(f"scan: {s.name}", s.dimension, s.scanned) for s in SEQUENCES]
 
@@ -298,7 +317,9 @@ CASES: list[Case] = [
     *_products(),
     *_rows(),
     *_linear(),
+    *_inverses(),
     *_scans(),
+    *_equations(),
     *_powers(),
     *COMPOSITE_CASES,
 ]

@@ -11,7 +11,7 @@ from scipy import stats
 from scipy.special import expit
 
 from exmc.compile.layout import layout_of
-from exmc.compile.logp import constrain_function, log_density_function, names_code, pointwise_function
+from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
 from exmc.distributions import Dirichlet, Flat, MvNormal, Normal
 from exmc.errors import CompileError
 from exmc.ir.builder import Builder
@@ -231,8 +231,3 @@ def test_a_function_is_known_by_its_model_without_the_values_of_its_data() -> No
     known |= {constrain_function(model([1.0, 2.0]), names).identity for names in ([], ["m"])}
     known |= {pointwise_function(source, model([1.0, 2.0]))[0].identity for source in others}
     assert len(known) == 7
-
-
-def test_a_model_that_names_code_of_its_user_is_not_known_without_it() -> None:
-    assert names_code([{"call": {"parameters": [["function", "package.module:density"]]}}])
-    assert not names_code([{"call": {"parameters": [["mu", {"ref": "a"}], ["sigma", 1.0]]}, "dims": None}])

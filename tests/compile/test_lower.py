@@ -121,14 +121,16 @@ def test_gradient_of_case_equals_differences(case: Case) -> None:
         assert gradient[k] == pytest.approx((a - 8 * b + 8 * c - d) / (12 * step), rel=1e-7, abs=1e-8)
 
 
+_LOOPS = {"scan_rows": ("scan_reverse", "recurrence"), "ode_path": ("ode_reverse",)}
+"""What the machine code of a loop and of its gradient use besides."""
+
+
 def test_cases_use_every_primitive_that_has_machine_code() -> None:
     used = set()
     for case in CASES:
         tape = record(lambda x, f=case.function: (f(x),), case.dimension, gradient=False)
         used |= {e.primitive for e in tape.equations}
-        used |= {
-            name for e in tape.equations if "loop" in e.static for name in ("scan_rows", "scan_reverse", "recurrence")
-        }
+        used |= {name for e in tape.equations if "loop" in e.static for name in _LOOPS[e.primitive]}
     # `select` is recorded as where, and these conversions have no function of their own in autograd.numpy.
     assert set(LOWERINGS) - used - {"select", "reshape", "slice", "transpose", "cbrt", "to_integer"} == set()
 

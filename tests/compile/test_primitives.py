@@ -327,8 +327,11 @@ EXAMPLES: dict[str, tuple[np.ndarray, list[Example]]] = {
     ),
     "lu_solve": (SMALL, _solutions("lu_solve", _factors)),
 }
-ELSEWHERE = {"scan_rows", "scan_reverse", "external", "members", "positions"}
-"""Rows that need more than arrays: tests/compile/test_scan.py, test_record.py and test_facts.py have them."""
+ELSEWHERE = {
+    *("scan_rows", "scan_reverse", "recurrence", "ode_path", "ode_reverse"),
+    *("external", "members", "positions"),
+}
+"""Rows that need more than arrays: test_scan.py, test_scan_split.py, test_ode.py, test_record.py, test_facts.py."""
 
 
 def test_every_row_has_its_examples() -> None:

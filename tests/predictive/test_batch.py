@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 
 from exmc.ir.expressions import Apply, Constant, Reference, Slice, apply
+from exmc.ir.infer import infer_types
+from exmc.ir.loops import loop_body
 from exmc.ir.operations import OPERATIONS, evaluate
 from exmc.ir.parse import parse_expression
 from exmc.predictive.batch import RULES, Batch
 from exmc.predictive.batch import evaluate as evaluate_batch
+from tests.ir.sequential import SEQUENTIAL
 
 SAMPLES = 7
 RNG = np.random.default_rng(0)
@@ -101,6 +104,29 @@ def test_an_operation_without_a_rule_is_done_one_by_one(name: str, monkeypatch: 
 
 def test_every_operation_has_a_rule() -> None:
     assert set(RULES) == set(OPERATIONS)
+
+
+@pytest.mark.parametrize("name", ["garch", "local level", "predators"])
+def test_loops_are_done_one_by_one_or_by_whoever_is_asked(name: str) -> None:
+    model = SEQUENTIAL[name]().build()
+    values: dict[str, Any] = {n: d.values for n, d in model.data.items()}
+    types = infer_types(model)
+    draws = {v.name: RNG.uniform(0.2, 0.4, (3, *types[v.name].shape)) for v in model.free}
+    loop = next(n for n in model.deterministics if loop_body(n.expression))
+    batches = values | {n: Batch(d) for n, d in draws.items()}
+    found = evaluate_batch(loop.expression, batches, 3)
+    for sample in range(3):
+        expected = evaluate(loop.expression, values | {n: d[sample] for n, d in draws.items()})
+        np.testing.assert_array_equal(found.values[sample], expected)
+
+    def asked(body: Any, operands: list[Any], varying: list[bool]) -> Any:
+        assert len(operands) == len(varying) == len(body.places)
+        assert all(len(o) == 3 for o, varies in zip(operands, varying, strict=True) if varies)
+        return np.zeros((3, 1))
+
+    np.testing.assert_array_equal(evaluate_batch(loop.expression, batches, 3, asked).values, np.zeros((3, 1)))
+    declined = evaluate_batch(loop.expression, batches, 3, lambda *_: None)
+    np.testing.assert_array_equal(declined.values, found.values)
 
 
 def test_what_no_sample_changes_stays_one_value() -> None:

@@ -208,6 +208,23 @@ def dims_by_shape() -> Builder:
     )
 
 
+def sequence() -> Builder:
+    """A carry that follows from free variables, one of them non-centred, inside a model that is lifted as well."""
+    return (
+        Builder()
+        .data("y", [0.5, -1.0, 2.0])
+        .rv("mu", "Normal")
+        .rv("tau", "HalfNormal")
+        .rv("level", "Normal", mu="mu", sigma="tau", centering="noncentered")
+        .rv("z", "Normal", shape=3)
+        .scan("path", carry={"s": "level"}, sequences={"e": "y - mu"}, step={"s": "0.5 * s + e * level"}, dims=[None])
+        .ode("grown", state={"g": "exp(level)"}, derivative={"g": "-g * exp(mu)"}, times=[0.5], relative_tolerance=1e-2)
+        .det("shifted", "path + 2 * z")
+        .obs("o", "shifted", "y")
+        .rv("late", "Normal", mu="sum(grown)", sigma=1.0, observed=0.3)
+    )
+
+
 MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "schools": (schools, {}),
     "informative schools": (lambda: schools(10.0), {}),
@@ -229,6 +246,7 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "bools": (bools, {}),
     "events": (events, {}),
     "wrappers": (wrappers, {}),
+    "sequence": (sequence, {"o": "z"}),
     "nested": (nested, {}),
     "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
     "bounded": (
