@@ -129,7 +129,9 @@ class Distribution:
         ``log_ccdf(value, **parameters)`` -> logarithm of the probability of more than `value`, the complement of
         `log_cdf`, under the same terms; there is both or neither.
     location_scale
-        Names of location and scale, for families closed under affine maps; they can be non-centred.
+        Names of location and scale, for families closed under increasing affine maps; they can be non-centred.
+    symmetric
+        Whether such a family is symmetric about its location, and so closed under decreasing affine maps too.
     form
         ``form(parts)`` -> `Form`, where it depends on which parameters are given or on the distributions and texts
         among them: `parts` has a `Form`, a tuple of them, a text, or None (a value) by name. Raises ModelError for
@@ -151,6 +153,7 @@ class Distribution:
     log_cdf: Callable[..., Array] | None = None
     log_ccdf: Callable[..., Array] | None = None
     location_scale: tuple[str, str] | None = None
+    symmetric: bool = False
     event: tuple[str, ...] = ()
     form: Callable[[Mapping[str, Any]], Form] | None = None
     limits: Callable[..., tuple[Array, ...]] | None = None

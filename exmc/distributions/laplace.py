@@ -40,4 +40,5 @@ Laplace = Distribution(
     log_cdf=_log_cdf,
     log_ccdf=_log_ccdf,
     location_scale=("mu", "b"),
+    symmetric=True,
 )

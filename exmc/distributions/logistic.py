@@ -67,6 +67,7 @@ Logistic = Distribution(
     log_cdf=_logistic_log_cdf,
     log_ccdf=_logistic_log_ccdf,
     location_scale=("mu", "s"),
+    symmetric=True,
 )
 """Names as in PyMC; Stan says mu and sigma, NumPyro loc and scale."""
 

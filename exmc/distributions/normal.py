@@ -98,6 +98,7 @@ Normal = Distribution(
     log_cdf=_normal_log_cdf,
     log_ccdf=_normal_log_ccdf,
     location_scale=("mu", "sigma"),
+    symmetric=True,
 )
 
 HalfNormal = Distribution(

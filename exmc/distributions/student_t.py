@@ -148,6 +148,7 @@ StudentT = Distribution(
     log_cdf=_student_t_log_cdf,
     log_ccdf=_student_t_log_ccdf,
     location_scale=("mu", "sigma"),
+    symmetric=True,
 )
 
 HalfStudentT = Distribution(
@@ -171,6 +172,7 @@ Cauchy = Distribution(
     log_cdf=_cauchy_log_cdf,
     log_ccdf=_cauchy_log_ccdf,
     location_scale=("alpha", "beta"),
+    symmetric=True,
 )
 
 HalfCauchy = Distribution(

@@ -73,7 +73,8 @@ def solve_affine(
     formula = f"{target.name} = {expression_text(shift)} + ({expression_text(factor)}) * {variable.name}"
     solved = over(minus(observation.value, shift), factor)
     call = variable.call
-    location_scale = DISTRIBUTIONS[call.distribution].location_scale
+    row = DISTRIBUTIONS[call.distribution]
+    location_scale = row.location_scale if row.symmetric or _is_positive(factor, model) else None
     if location_scale is not None and all(name in call.arguments for name in location_scale):
         moved = _moved(call, location_scale, shift, factor, model)
         why = f"{formula}, and affine maps of {call.distribution} are {call.distribution}"
@@ -82,6 +83,10 @@ def solve_affine(
     log_jacobian = apply("negative", apply("log", magnitude(factor, model)))
     lifted = replace(observation, target=call, value=solved, log_jacobian=log_jacobian)
     return Solution(lifted, Reference(observation.name), f"{formula} can be solved for it")
+
+
+def _is_positive(factor: Expression, model: Model) -> bool:
+    return is_constant(factor, model) and bool(np.all(np.asarray(constant_value(factor, model)) > 0))
 
 
 def _moved(call: Call, location_scale: tuple[str, str], shift: Expression, factor: Expression, model: Model) -> Call:

@@ -9,12 +9,14 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
 import pytest
 
+from exmc import machine_code
 from exmc.compile import kernel, library, origin, preparation, written
 from exmc.compile.function import DataFunction
 from exmc.compile.kernel import Kernel, compile_density, compile_outputs
@@ -62,12 +64,12 @@ def recordings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows when something is recorded, and when something is compiled."""
     done: list[str] = []
 
-    def noted(name: str) -> None:
-        real = getattr(kernel, name)
-        monkeypatch.setattr(kernel, name, lambda *a, **k: (done.append(name), real(*a, **k))[1])
+    def noted(module: ModuleType, name: str) -> None:
+        real = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *a, **k: (done.append(name), real(*a, **k))[1])
 
-    noted("record_function")
-    noted("emit_object")
+    noted(kernel, "record_function")
+    noted(machine_code, "emit_object")
     return done
 
 
@@ -124,14 +126,15 @@ def test_a_start_in_another_process_needs_neither_the_tracer_nor_llvm(tmp_path: 
         "import sys\n"
         "from pathlib import Path\n"
         "import numpy as np\n"
+        "from exmc import machine_code\n"
         "from exmc.compile import kernel\n"
         "from exmc.compile.program import compile_model\n"
         "from exmc.rewrite.run import rewrite\n"
         "from tests.rewrite.models import schools\n"
         "done = []\n"
-        "for name in ('record_function', 'emit_object'):\n"
-        "    real = getattr(kernel, name)\n"
-        "    setattr(kernel, name, lambda *a, name=name, real=real, **k: (done.append(name), real(*a, **k))[1])\n"
+        "for module, name in ((kernel, 'record_function'), (machine_code, 'emit_object')):\n"
+        "    real = getattr(module, name)\n"
+        "    setattr(module, name, lambda *a, name=name, real=real, **k: (done.append(name), real(*a, **k))[1])\n"
         "source = schools().build()\n"
         "compiled = compile_model(source, rewrite(source).model, cache=Path(sys.argv[1]))\n"
         "print(compiled.density()(np.zeros(10))[0].hex(), *done)\n"

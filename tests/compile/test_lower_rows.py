@@ -11,6 +11,7 @@ from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_loops import FusedLoop
 from exmc.compile.lower_rows import BlockedLoop, GroupedLoop, loop_of
 from exmc.compile.lower_text import Writer
+from exmc.compile.preparation import Preparation
 from exmc.compile.record import record
 from exmc.compile.schedule import LoopStep, schedule
 from exmc.compile.simplify import simplify
@@ -18,7 +19,7 @@ from tests.compile.cases import DUMMIES, LABELS, MANY, OUTCOME, ROWS
 
 
 def kinds(function, dimension: int, *, gradient: bool = True) -> list[type]:
-    tape = simplify(record(function, dimension, gradient=gradient))
+    tape = Preparation(()).absorb(simplify(record(function, dimension, gradient=gradient)))
     frame = Frame(tape, schedule(tape), Writer(), {e.result: e for e in tape.equations})
     steps = [s for s in frame.schedule.steps if isinstance(s, LoopStep) and s.domain == (ROWS,)]
     return [type(loop_of(frame, step)) for step in steps]

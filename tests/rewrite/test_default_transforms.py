@@ -21,7 +21,7 @@ from tests.transforms.coordinates import measured
 @pytest.mark.parametrize("name", [n for n, d in SCALAR.items() if not d.discrete])
 def test_every_continuous_family_gets_its_own(name: str) -> None:
     distribution = SCALAR[name]
-    parameters = {p: 2.0 if p in ("high", "alpha", "nu") else 1.0 for p in distribution.alternatives[0]}
+    parameters = {p: 2.0 if p in ("high", "upper", "alpha", "nu") else 1.0 for p in distribution.alternatives[0]}
     source = Builder().rv("x", name, **parameters).build()
     result, changes = default_transforms(source)
     assert result["x"].transform == distribution.transform
