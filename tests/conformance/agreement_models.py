@@ -86,7 +86,9 @@ def _example_model(example: Example, role: str) -> Model:
     given = moved(example.given)
     if role == "free":
         return builder.rv("x", given, shape=(2, *example.event)).build()
-    seen = law(example.given).draw(np.random.default_rng(5), (ROWS, *example.event))
+    seen = np.resize(example.seen, ROWS)
+    if not example.seen:
+        seen = law(example.given).draw(np.random.default_rng(5), (ROWS, *example.event))
     return builder.rv("x", given, observed=seen.tolist()).build()
 
 

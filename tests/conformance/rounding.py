@@ -34,7 +34,8 @@ def spread(tape: Tape, position: FloatArray, generator: np.random.Generator) -> 
 
 
 def _rounded_otherwise(tape: Tape, position: FloatArray, generator: np.random.Generator) -> tuple[FloatArray, ...]:
-    values: dict[int, object] = {0: position, **tape.literals, **tape.constants}
+    constants = {ident: constant.values for ident, constant in tape.constants.items()}
+    values: dict[int, object] = {0: position, **tape.literals, **constants}
     with np.errstate(all="ignore"):
         for equation in tape.equations:
             operands = [values[o] for o in equation.operands]

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from exmc.distributions import Binomial, Truncated
 from exmc.errors import DataError, ExpressionError, ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.check import check
@@ -297,3 +298,9 @@ def test_nothing_has_no_largest_element(operation: str) -> None:
         with pytest.raises(ModelError, match="no elements"):
             build.build()
     assert check(Builder().data("w", np.ones((2, 0))).det("d", f"{operation}(w, axis=0)").build())["d"].shape == (0,)
+
+
+def test_a_count_within_a_call_that_depends_on_continuous_variables_is_an_error() -> None:
+    builder = Builder().rv("a", "Normal").rv("y", Truncated(Binomial("a", 0.5), lower=1), observed=[1.0])
+    with pytest.raises(ModelError, match=r"variables\.y\.of\.n: Binomial needs whole numbers for 'n'"):
+        builder.build()

@@ -109,3 +109,15 @@ def test_a_store_holds_them(tmp_path: Path) -> None:
     assert found["observed_data"]["y"].values.tolist() == [1.0, 3.0]
     assert found["predictions"]["y"].shape == (2, 120, 1)
     assert found["log_likelihood"]["y"].shape == (2, 120, 2)
+
+
+def test_entries_of_vectors_are_whole_vectors() -> None:
+    values = np.array([[1.0, 2.0], [99.0, 99.0], [0.5, -1.0]])
+    source = Builder().rv("mu", Normal, mu=0, sigma=5)
+    source = source.rv("y", exmc.MvNormal("mu", cov=np.eye(2)), observed=values, mask=[True, False, True])
+    found = exmc.sample(source, draws=20, warmup=20, chains=1, seed=1)
+    np.testing.assert_array_equal(found.observed_data.y, values[[0, 2]])
+    assert found.log_likelihood.y.shape == (1, 20, 2)
+    assert found.posterior_predictive.y.shape == (1, 20, 2, 2)
+    assert found.predictions.y.shape == (1, 20, 1, 2)
+    assert found.predictions["y_left_out"].values.tolist() == [1]
