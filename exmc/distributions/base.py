@@ -260,12 +260,12 @@ def with_axis(value: Array) -> Array:
 def chosen(values: Array, place: Array) -> Array:
     """``values[..., place]`` for each vector: `place` holds whole numbers, one a vector, and broadcasts with them."""
     size = np.shape(values)[-1]
-    numbers = numpy.asarray(place).astype(numpy.int64)
+    numbers = np.astype(place, numpy.int64)
     if np.ndim(values) == 1:
         return values[numbers]
-    batch = numpy.broadcast_shapes(numbers.shape, np.shape(values)[:-1])
+    batch = numpy.broadcast_shapes(np.shape(numbers), np.shape(values)[:-1])
     rows = np.reshape(values + numpy.zeros((*batch, 1)), (-1,))
-    return rows[numpy.arange(math.prod(batch)).reshape(batch) * size + numpy.broadcast_to(numbers, batch)]
+    return rows[numpy.arange(math.prod(batch)).reshape(batch) * size + numbers]
 
 
 def lower_tail(below: Array, above: Array, log_probability: Array) -> Array:

@@ -22,10 +22,10 @@ from exmc.transforms import INTEGER_INTERVAL, REAL, SIMPLEX
 
 def _log_density(value: Array, p: Array = None, logits: Array = None) -> Array:
     weights = logits if p is None else p
-    outside = numpy.logical_or(numpy.logical_or(value < 0, value > np.shape(weights)[-1] - 1), not_integer(value))
+    outside = np.logical_or(np.logical_or(value < 0, value > np.shape(weights)[-1] - 1), not_integer(value))
     # Values are data: the place of one that is NaN is looked up in vain.
-    place = numpy.where(numpy.logical_or(outside, numpy.isnan(value)), 0, value)
-    picked = chosen(weights, place) + numpy.where(numpy.isnan(value), numpy.nan, 0.0)
+    place = np.where(np.logical_or(outside, np.isnan(value)), 0, value)
+    picked = chosen(weights, place) + np.where(np.isnan(value), numpy.nan, 0.0)
     if p is None:
         return masked(outside, picked - logsumexp(logits, axis=-1))
     return masked(outside, valid_probability(picked, xlogy(1.0, picked)))

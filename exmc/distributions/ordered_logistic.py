@@ -14,18 +14,18 @@ from exmc.transforms import INTEGER_INTERVAL, ORDERED
 
 def _log_density(value: Array, eta: Array, cutpoints: Array) -> Array:
     last = np.shape(cutpoints)[-1]
-    outside = numpy.logical_or(numpy.logical_or(value < 0, value > last), not_integer(value))
-    place = numpy.where(numpy.logical_or(outside, numpy.isnan(value)), 0, value)
+    outside = np.logical_or(np.logical_or(value < 0, value > last), not_integer(value))
+    place = np.where(np.logical_or(outside, np.isnan(value)), 0, value)
     lowest, highest = place == 0, place == last
-    above = eta - chosen(cutpoints, numpy.maximum(place - 1, 0))
-    below = eta - chosen(cutpoints, numpy.minimum(place, last - 1))
+    above = eta - chosen(cutpoints, np.maximum(place - 1, 0))
+    below = eta - chosen(cutpoints, np.minimum(place, last - 1))
     # P(category) = expit(a) - expit(b) = expit(a) expit(-b) (1 - exp(b - a)), where neither end's factor is 1.
-    middle = numpy.logical_not(numpy.logical_or(lowest, highest))
+    middle = np.logical_not(np.logical_or(lowest, highest))
     gap = select(middle, below - above, -1.0)
     inner = log_expit(above) + log_expit(-below) + log1mexp(select(gap < 0.0, gap, -1.0))
     density = select(lowest, log_expit(-below), select(highest, log_expit(above), inner))
     ordered = np.all(cutpoints[..., 1:] > cutpoints[..., :-1], axis=-1)
-    return masked(outside, valid(ordered, density) + numpy.where(numpy.isnan(value), numpy.nan, 0.0))
+    return masked(outside, valid(ordered, density) + np.where(np.isnan(value), numpy.nan, 0.0))
 
 
 def _draw(

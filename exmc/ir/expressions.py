@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -91,7 +91,7 @@ class Expression:
         keys = key if isinstance(key, tuple) else (key,)
         if not keys:
             raise ExpressionError("an index is missing between [ and ].")
-        return Apply("index", (self, *(_index_operand(k) for k in keys)))
+        return indexed(self, [_index_operand(k) for k in keys])
 
     def __iter__(self) -> Iterator[Expression]:
         raise ExpressionError("An expression cannot be iterated over.", remedy="Index it, or use a reduction.")
@@ -224,13 +224,32 @@ def substitute(expression: Expression, replacements: dict[str, Expression]) -> E
     return transform_bottom_up(expression, change)
 
 
-def _index_operand(key: Any) -> Expression:
+def indexed(base: Expression, keys: Sequence[Expression | None]) -> Expression:
+    """``base[keys]``, where None stands for a new axis of length 1."""
+    taken = tuple(key for key in keys if key is not None)
+    result = base if len(taken) < len(keys) and set(taken) <= {Slice()} else Apply("index", (base, *taken))
+    if len(taken) < len(keys) and not all(isinstance(key, Slice | Constant) for key in taken):
+        raise ExpressionError(
+            "a new axis cannot stand beside an index that is data.", remedy="Index first: x[i][:, None]."
+        )
+    axis = 0
+    for key in keys:
+        if key is None:
+            result = apply("expand_dims", result, axis=axis)
+        if not isinstance(key, Constant):
+            axis += 1
+    return result
+
+
+def _index_operand(key: Any) -> Expression | None:
+    if key is None:
+        return None
     if isinstance(key, slice):
         start, stop, step = (_slice_bound(b) for b in (key.start, key.stop, key.step))
         if step == 0:
             raise ExpressionError("a slice cannot have step 0.")
         return Slice(start, stop, step)
-    if isinstance(key, bool | float) or key is None or key is Ellipsis:
+    if isinstance(key, bool | float) or key is Ellipsis:
         raise ExpressionError(f"{key!r} cannot be an index.", remedy="Use integers, slices or integer data.")
     return as_operand(key)
 

@@ -6,7 +6,7 @@ import ast
 from typing import Any
 
 from exmc.errors import ExpressionError, suggest
-from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, apply
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, apply, indexed
 from exmc.ir.operations import OPERATIONS, check_call
 
 LONGEST = 10_000
@@ -78,14 +78,16 @@ def _convert(node: ast.AST, text: str, depth: int) -> Expression:
             keys = key.elts if isinstance(key, ast.Tuple) else [key]
             if not keys:
                 raise ExpressionError(f"an index is missing between [ and ], in {text!r}.")
-            return Apply("index", (below(value), *(_index(k, text, depth + 1) for k in keys)))
+            return indexed(below(value), [_index(k, text, depth + 1) for k in keys])
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
             return _call(name, [below(a) for a in arguments], keywords, text)
     piece = ast.get_source_segment(text.strip(), node) if hasattr(node, "lineno") else None
     raise ExpressionError(f"{piece or type(node).__name__!r} is not allowed in an expression.", remedy=_REMEDY)
 
 
-def _index(node: ast.AST, text: str, depth: int) -> Expression:
+def _index(node: ast.AST, text: str, depth: int) -> Expression | None:
+    if isinstance(node, ast.Constant) and node.value is None:
+        return None
     if not isinstance(node, ast.Slice):
         return _convert(node, text, depth)
     bounds = []

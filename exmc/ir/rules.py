@@ -69,6 +69,18 @@ def along_axis(kind: Kind | None) -> TypeRule:
     return infer
 
 
+def new_axis(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+    """One axis more, of length 1 and without a dim, at ``axis`` of the result."""
+    (operand,) = types
+    rank = len(operand.shape) + 1
+    axis = checked_axis(rank, {"axis": options.get("axis", 0)})
+    assert axis is not None
+    shape, dims = list(operand.shape), list(operand.dims)
+    shape.insert(axis, 1)
+    dims.insert(axis, None)
+    return ArrayType(tuple(shape), tuple(dims), operand.kind)
+
+
 def matmul(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
     """The rule of ``@`` for vectors and matrices; two dims must be the same to be summed against each other."""
     left, right = types

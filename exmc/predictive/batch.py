@@ -126,6 +126,13 @@ def _transpose(
     return operand.values.transpose(0, *range(operand.rank, 0, -1))
 
 
+def _expand_dims(
+    function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int
+) -> NDArray[Any]:
+    (operand,) = operands
+    return np.asarray(function(operand.values, axis=options.get("axis", 0) % (operand.rank + 1) + 1))
+
+
 def _concatenate(
     function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int
 ) -> NDArray[Any]:
@@ -181,6 +188,7 @@ RULES: dict[str, Rule] = {
         _matrix,
     ),
     "transpose": _transpose,
+    "expand_dims": _expand_dims,
     "concatenate": _concatenate,
     "index": _index,
 }

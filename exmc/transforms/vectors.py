@@ -113,7 +113,7 @@ POSITIVE_ORDERED_TRANSFORM = Transform(
     _log_jacobian_of_positive_ordered,
     event_rank=1,
     unconstrained_shape=same_shape,
-    restricts=(POSITIVE, NONNEGATIVE),
+    restricts=(REAL, POSITIVE, NONNEGATIVE),
 )
 SUM_TO_ZERO_TRANSFORM = Transform(
     "sum_to_zero",

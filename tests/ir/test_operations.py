@@ -33,6 +33,7 @@ SPECIAL = {
     **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp"), REDUCTIONS),
     **dict.fromkeys(("cumsum", "cumprod", "sort", "softmax", "log_softmax"), ALONG),
     **dict.fromkeys(("matmul", "dot"), PRODUCTS),
+    "expand_dims": [(((2, 3),), {"axis": a}) for a in (0, 1, 2, -1)] + [(((),), {})],
     "transpose": [(((2, 3),), {}), (((3,),), {}), (((),), {})],
     "concatenate": [(((3,), (), (2,)), {}), (((),), {})],
     **{

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exmc.errors import ExpressionError
 from exmc.ir.expressions import Constant, apply, ref
+from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.parse import DEEPEST, LONGEST, parse_expression
 from exmc.ir.serial import encode
+from exmc.ir.text import expression_text
+from exmc.ir.types import ArrayType
 
 
 @pytest.mark.parametrize(
@@ -127,3 +131,31 @@ def test_length_and_depth_are_limited() -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(ExpressionError):
         parse_expression(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("x[:, None]", (3, 1)),
+        ("x[None]", (1, 3)),
+        ("x[None, :]", (1, 3)),
+        ("A[0, None]", (1, 4)),
+        ("A[:, None, 1:]", (3, 1, 3)),
+        ("A[None, :, None, -1]", (1, 3, 1)),
+        ("x[:, None] - x[None, :]", (3, 3)),
+    ],
+)
+def test_none_in_an_index_is_a_new_axis(text: str, shape: tuple[int, ...]) -> None:
+    values = {"x": np.arange(3.0), "A": np.arange(12.0).reshape(3, 4)}
+    expression = parse_expression(text)
+    found = evaluate(expression, values)
+    np.testing.assert_array_equal(found, eval(text, {}, values))
+    types = {name: ArrayType(array.shape, (None,) * array.ndim, "float") for name, array in values.items()}
+    assert infer_type(expression, types).shape == shape == found.shape
+    assert parse_expression(expression_text(expression)) == expression
+
+
+def test_a_new_axis_beside_data_is_refused() -> None:
+    with pytest.raises(ExpressionError, match="a new axis cannot stand beside an index that is data"):
+        parse_expression("x[i, None]")
+    assert ref("x")[:, None] == parse_expression("x[:, None]")

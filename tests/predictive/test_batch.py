@@ -44,6 +44,7 @@ def check(expression: Any) -> None:
 SPECIAL = {
     "matmul": ["matmul(A, v)", "matmul(v, B)", "matmul(v, u)", "matmul(A, B)", "X @ v", "w @ A", "A @ B[0]", "X @ B"],
     "dot": ["dot(v, u)", "dot(A, v)"],
+    "expand_dims": ["expand_dims(A, axis=1)", "v[:, None]", "expand_dims(v, axis=-1)"],
     "transpose": ["transpose(A)", "transpose(v)", "transpose(C)"],
     "concatenate": ["concatenate(s, v, 1.0)", "concatenate(X[0], v)", "concatenate(w, t)"],
     "index": [
