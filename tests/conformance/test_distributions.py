@@ -350,6 +350,11 @@ class TestLogCdf:
                     for name in differentiable(distribution, parameters):
                         assert not np.isnan(partial(tail, np.array([value]), parameters, name)[0])
 
+    def test_at_infinity(self, distribution, parameters):
+        for value, lower, upper in ((-np.inf, -np.inf, 0.0), (np.inf, 0.0, -np.inf)):
+            assert distribution.log_cdf(value, **parameters) == lower
+            assert distribution.log_ccdf(value, **parameters) == upper
+
     def test_its_slope_is_density_over_probability(self, distribution, parameters):
         if distribution.discrete:
             pytest.skip("is discrete")
