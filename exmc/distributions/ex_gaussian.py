@@ -6,7 +6,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, valid
+from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, inside, lower_tail, upper_tail, valid
 from exmc.distributions.stable import log_mills
 from exmc.distributions.tails import log_integral
 from exmc.special import Array, log1mexp, log_ndtr, select
@@ -49,7 +49,9 @@ def _log_lower(z: Array, k: Array, shift: Array) -> Array:
 
 
 def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Array]:
-    z, k, shift = (value - mu) / sigma, sigma / nu, (value - mu) / nu
+    below, above = value == -numpy.inf, value == numpy.inf
+    distance = inside(np.logical_or(below, above), value, 0.0) - mu
+    z, k, shift = distance / sigma, sigma / nu, distance / nu
     log_upper = np.minimum(np.logaddexp(log_ndtr(-z), _log_tilted(z, k, shift)), 0.0)
     small = log_upper > _LOG_HALF
     # Far to the right of the normal part there is but the exponential one.
@@ -58,7 +60,8 @@ def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Arr
     near = np.logical_and(small, np.logical_not(far))
     integral = np.minimum(_log_lower(select(near, z, 0.0), k, select(near, shift, 0.0)), 0.0)
     log_lower = select(small, select(far, exponential, integral), log1mexp(select(small, _LOG_HALF, log_upper)))
-    return log_lower, select(small, log1mexp(select(small, log_lower, _LOG_HALF)), log_upper)
+    log_upper = select(small, log1mexp(select(small, log_lower, _LOG_HALF)), log_upper)
+    return lower_tail(below, above, log_lower), upper_tail(below, above, log_upper)
 
 
 def _log_cdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:

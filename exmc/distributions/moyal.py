@@ -26,7 +26,10 @@ def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, 
 
 
 def _log_cdf(value: Array, mu: Array, sigma: Array) -> Array:
-    return LOG_TWO + log_ndtr(-exp_or_infinity(0.5 * (mu - value) / sigma))
+    s = exp_or_infinity(0.5 * (mu - value) / sigma)
+    near = s < 1.0
+    close = np.log1p(-erf(select(near, s, 0.0) * _INV_SQRT_TWO))
+    return select(near, close, LOG_TWO + log_ndtr(-s))
 
 
 def _log_ccdf(value: Array, mu: Array, sigma: Array) -> Array:

@@ -6,7 +6,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import HALF_LOG_TWO_PI, LOG_TWO, Distribution, Parameter
+from exmc.distributions.base import HALF_LOG_TWO_PI, LOG_TWO, Distribution, Parameter, inside, lower_tail, upper_tail
 from exmc.distributions.tails import both_tails, log_integral
 from exmc.special import Array, erfcx, log_ndtr, select, xdivy
 from exmc.transforms import POSITIVE, REAL
@@ -33,7 +33,8 @@ def _draw(
 
 
 def _tails(value: Array, mu: Array, sigma: Array, alpha: Array) -> tuple[Array, Array]:
-    z = (value - mu) / sigma
+    below, above = value == -numpy.inf, value == numpy.inf
+    z = (inside(np.logical_or(below, above), value, 0.0) - mu) / sigma
     # The density is log-concave. Its slope says on which side of the mode z lies, and to that side it falls.
     slope = alpha * xdivy(_SQRT_TWO_OVER_PI, erfcx(-_INV_SQRT_TWO * alpha * z)) - z
     right = slope < 0.0
@@ -43,7 +44,8 @@ def _tails(value: Array, mu: Array, sigma: Array, alpha: Array) -> tuple[Array, 
     def exponent(w: Array) -> Array:
         return -w * (direction * z + 0.5 * w) + log_ndtr(alpha * (z + direction * w)) - start
 
-    return both_tails(right, _standard(z, alpha) + log_integral(exponent, z * alpha))
+    lower, upper = both_tails(right, _standard(z, alpha) + log_integral(exponent, z * alpha))
+    return lower_tail(below, above, lower), upper_tail(below, above, upper)
 
 
 def _log_cdf(value: Array, mu: Array, sigma: Array, alpha: Array) -> Array:

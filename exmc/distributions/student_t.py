@@ -39,7 +39,8 @@ def _student_t_draw(
 
 
 def _student_t_log_cdf(value: Array, nu: Array, mu: Array, sigma: Array) -> Array:
-    z = (value - mu) / sigma
+    below, above = value == -numpy.inf, value == numpy.inf
+    z = (inside(np.logical_or(below, above), value, 0.0) - mu) / sigma
     left = z < 0.0
     size = select(left, -z, z) / np.sqrt(nu)
     # With t = sqrt(nu) sinh(u) the density is cosh(u) to the power -nu, which is log-concave.
@@ -50,7 +51,7 @@ def _student_t_log_cdf(value: Array, nu: Array, mu: Array, sigma: Array) -> Arra
 
     at_start = log_rising(0.5 * nu, 0.5) - 0.5 * (LOG_PI + nu * np.log1p(size * size))
     tail = at_start + log_integral(exponent, nu * size)
-    return select(left, tail, log1mexp(tail))
+    return lower_tail(below, above, select(left, tail, log1mexp(tail)))
 
 
 def _student_t_log_ccdf(value: Array, nu: Array, mu: Array, sigma: Array) -> Array:
@@ -70,12 +71,12 @@ def _half_student_t_draw(
 
 
 def _half_student_t_tails(value: Array, nu: Array, sigma: Array) -> tuple[Array, Array]:
-    below = value <= 0.0
-    z = inside(below, value, 1.0) / sigma
+    below, above = value <= 0.0, value == numpy.inf
+    z = inside(np.logical_or(below, above), value, 1.0) / sigma
     total = nu + z * z
     # P(|T| <= z) as a beta probability (Abramowitz and Stegun 26.7.1): twice that of T, less 1, would cancel near zero.
     lower, upper = log_beta_tails(z * z / total, nu / total, 0.5, 0.5 * nu)
-    return lower_tail(below, False, lower), upper_tail(below, False, upper)
+    return lower_tail(below, above, lower), upper_tail(below, above, upper)
 
 
 def _half_student_t_log_cdf(value: Array, nu: Array, sigma: Array) -> Array:

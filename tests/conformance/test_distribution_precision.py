@@ -31,7 +31,7 @@ EXTREMES = {
 # An angle or a logit of 1e8 is none.
 LOGITS = (-700.0, 700.0)
 CHOSEN = {("VonMises", "mu"): (0.0, 3.0), ("Bernoulli", "logit"): LOGITS, ("Binomial", "logit"): LOGITS}
-SHAPES = (1e-8, 1.0, 1e3)
+SHAPES = (1e-8, 1.0, 100.0)
 # Support of a parameter -> how to move within it by any real number.
 MOVES = {
     "positive": lambda start, by: start * anp.exp(by),
@@ -136,17 +136,21 @@ def test_log_density_at_extreme_parameters(name):
                 assert np.isfinite(grad(total)(parameters[key])), (key, parameters)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_TAILS)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of overflow on the way to -inf
 def test_tails_at_extreme_parameters(name):
     for parameters in extreme_sets(name, SHAPES if name in precise.SERIES else None):
-        if name in ("Poisson", "Binomial") and max(parameters.values()) > 1e4:
+        if name in ("Poisson", "Binomial") and max(parameters.values()) > 1e3:
             continue  # too slow for the oracle
         if "logit" in parameters or (name == "SkewNormal" and parameters["alpha"] > 1.0):
             continue  # beyond the oracle's digits
         # With shapes of 1e-8 a tail of 1e-7 is the complement of one near 1, or falls at once after twenty decades.
-        check_tails(name, extreme_values(name, parameters), parameters, rtol=5e-8)
+        values = extreme_values(name, parameters)
+        if not DISTRIBUTIONS[name].discrete:
+            values = values[~np.isin(values, (0.0, 1.0))]
+        if name in precise.SERIES:
+            values = values[np.abs(values) < 1e4]
+        check_tails(name, values, parameters, rtol=5e-8)
 
 
 @pytest.mark.parametrize("name", PROPER)

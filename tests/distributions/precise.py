@@ -214,6 +214,11 @@ def _survival(upper):
     return 1 - upper, upper
 
 
+def _exp_minus(hazard):
+    # Astronomical ones take mpmath minutes.
+    return mp.exp(-hazard) if hazard < 1e6 else mpf(0)
+
+
 def _skew_normal_tails(x, mu, sigma, alpha):
     z = (x - mu) / sigma
     # Closed forms where there are (Azzalini 1985), else Owen's T function, an integral over a finite range (Owen 1956).
@@ -250,8 +255,17 @@ def _wald_tails(x, mu, lam):
     return _phi_tail(-first) + tilted, _phi_tail(first) - tilted
 
 
+def _gumbel_tails(x, mu, beta):
+    t = -(x - mu) / beta
+    # Beyond 710 the logarithm is below every float, and takes mpmath minutes.
+    return _survival(1 - mp.exp(-mp.exp(t))) if t < 710 else (mpf(0), mpf(1))
+
+
 def _moyal_tails(x, mu, sigma):
-    z = mp.exp(-(x - mu) / (2 * sigma)) / mp.sqrt(2)
+    t = -(x - mu) / (2 * sigma)
+    if t > 355:  # likewise
+        return mpf(0), mpf(1)
+    z = mp.exp(t) / mp.sqrt(2)
     return mp.erfc(z), mp.erf(z)
 
 
@@ -274,14 +288,14 @@ TAILS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "Poisson": lambda x, mu: _gamma_tails(mu, mp.floor(x) + 1, 1)[::-1],
     "Logistic": lambda x, mu, s: (_expit((x - mu) / s), _expit((mu - x) / s)),
     "HalfLogistic": lambda x, s: (mp.tanh(x / s / 2), 2 * _expit(-x / s)),
-    "Gumbel": lambda x, mu, beta: _survival(1 - mp.exp(-mp.exp(-(x - mu) / beta))),
+    "Gumbel": _gumbel_tails,
     "Moyal": _moyal_tails,
     "SkewNormal": _skew_normal_tails,
     "ExGaussian": _ex_gaussian_tails,
     "AsymmetricLaplace": _asymmetric_laplace_tails,
     "TruncatedNormal": _truncated_normal_tails,
     "ChiSquared": lambda x, nu: _gamma_tails(x, nu / 2, mpf(1) / 2),
-    "Weibull": lambda x, alpha, beta: _survival(mp.exp(-((x / beta) ** alpha))),
+    "Weibull": lambda x, alpha, beta: _survival(_exp_minus((x / beta) ** alpha)),
     "Rayleigh": lambda x, sigma: _survival(mp.exp(-(x**2) / (2 * sigma**2))),
     "Wald": _wald_tails,
     "Pareto": lambda x, alpha, m: _survival((m / x) ** alpha),

@@ -129,9 +129,8 @@ def test_masked_and_weighted_entries_are_simulated_too() -> None:
 def test_every_distribution_is_drawn_as_one_by_one(name: str) -> None:
     distribution = SCALAR[name]
     parameters = {p: 0.5 + 0.25 * i for i, p in enumerate(distribution.alternatives[0])}
-    parameters |= {p: 7 for p in parameters if p == "n"}
-    if name == "DiscreteUniform":
-        parameters = {"lower": 0, "upper": 3}
+    whole = [p for p in parameters if distribution.parameter(p).support.discrete]
+    parameters |= {p: 0 if p == "lower" else 7 for p in whole}
     model = Builder().rv("x", name, observed=np.zeros(3) + 1.0, **parameters)
     if name in ("Uniform", "Beta"):
         model = Builder().rv("x", name, observed=np.zeros(3) + 0.6, **parameters)
