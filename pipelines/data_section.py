@@ -198,7 +198,9 @@ def _scaled(
             message = f"{number.size} numbers are given for data of shape {values.shape}."
             raise DataError(message, where=(key,), remedy="Give one number, or one per column.")
         if key == "scale" and not (number > 0).all():
-            raise DataError(f"data cannot be divided by {number.min():g}.", where=(key,), remedy="Give positive numbers.")
+            raise DataError(
+                f"data cannot be divided by {number.min():g}.", where=(key,), remedy="Give positive numbers."
+            )
         values = values - number if key == "center" else values / number
         written[key] = number.tolist()
     return LoadedData(as_data_array(values, ""), dims, source, written, coords)
