@@ -49,10 +49,12 @@ def indexed() -> Builder:
         Builder()
         .data("group", generator.integers(-5, 5, 40))
         .data("other", generator.integers(0, 3, 40))
+        .data("one", 2)
         .data("y", generator.normal(size=40))
         .rv("a", "Normal", shape=(5,))
         .rv("m", "Normal", shape=(5, 3))
-        .rv("y_seen", "Normal", mu="a[group] + m[group, other] + m[:, 1][group] + sum(m[group], axis=1)", observed="y")
+        .det("seen", "a[one] * m[one, 1] + m[:, 1][group] + sum(m[group], axis=1)")
+        .rv("y_seen", "Normal", mu="a[group] + m[group, other] + m[one, other] + seen", observed="y")
     )
 
 
