@@ -36,10 +36,11 @@ class FileEntry(Section):
     path: str
     column: str | list[str] | None = None
     dims: Dims | None = None
-    sha256: str | None = None
     factor: str | None = None
     center: Adjustment = False
     scale: Adjustment = False
+    # Last, as it is written last into a resolved config.
+    sha256: str | None = None
 
 
 class RandomEntry(BaseModel):

@@ -34,7 +34,7 @@ Rice = Distribution(
     name="Rice",
     parameters=(Parameter("nu", NONNEGATIVE), Parameter("sigma", POSITIVE, default=1.0)),
     support=NONNEGATIVE,
-    transform="softplus",
+    transform="log",
     log_density=_log_density,
     draw=_draw,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -194,7 +195,7 @@ LOOPS: dict[str, Operation] = {
 }
 """Operations that repeat formulas; they stand alone as a deterministic's expression, and no text is parsed to one."""
 
-_ROWS = OPERATIONS | LOOPS
+_ROWS: Mapping[str, Operation] = ChainMap(OPERATIONS, LOOPS)
 _SCOPES: dict[str, Callable[..., dict[str, ArrayType]]] = {"scan": scans.element_types, "ode": odes.state_types}
 
 

@@ -27,7 +27,8 @@ def _applications(operands: st.SearchStrategy[Expression]) -> st.SearchStrategy[
         operation = OPERATIONS[name]
         most = operation.most if operation.most is not None else operation.least + 2
         count = st.lists(operands, min_size=operation.least, max_size=most).map(tuple)
-        return st.builds(Apply, st.just(name), count, OPTIONS if operation.options else st.just(()))
+        options = OPTIONS.filter(lambda given: all(key in operation.options for key, _ in given))
+        return st.builds(Apply, st.just(name), count, options if operation.options else st.just(()))
 
     keys = st.lists(st.one_of(operands, SLICES), min_size=1, max_size=3)
     index = st.builds(lambda base, k: Apply("index", (base, *k)), operands, keys)

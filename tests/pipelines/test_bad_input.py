@@ -86,7 +86,7 @@ TABLE = [
     change("no model", GOOD[GOOD.index("model:") : GOOD.index("sampler:")], "", "bad.yaml: ", "'model' is missing"),
     change("no variables", GOOD[GOOD.index("  variables:") : GOOD.index("sampler:")], "", ":2: model", "no variables"),
     change("neither dist nor expr", "dist: HalfNormal", "dits: HalfNormal", ":9: model.variables.tau",
-           "neither dist nor expr"),
+           "has neither dist, expr"),
     change("both dist and expr", "dist: HalfNormal", "expr: mu, dist: HalfNormal", ":9:", "both dist and expr"),
     # Values
     change("misspelt distribution", "HalfNormal", "HalfNorml", ":9: model.variables.tau.dist", "'HalfNorml'",
