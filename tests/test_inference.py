@@ -85,7 +85,7 @@ def test_lp_is_the_sum_of_its_parts_for_vectors_and_potentials() -> None:
     trace = exmc.sample(model, draws=20, warmup=50, chains=1, seed=2, predictive=False)
     assert trace["log_prior"]["w"].shape == (1, 20)
     assert trace["log_prior"]["c"].shape == (1, 20, 2)
-    assert trace["log_likelihood"]["y"].shape == (1, 20, 4)
+    assert trace["log_likelihood"]["y"].shape == (1, 20, 3), "the entry that is masked is left out"
     assert "p" not in trace["log_prior"]
     posterior = trace["posterior"]
     jacobian = np.log(posterior["w"]).sum("w_dim_0") + 0.5 * np.log(3.0)

@@ -103,13 +103,25 @@ def _inverted(
 
         low, high = limits
         for _ in range(_HALVINGS):
-            middle = low + 0.5 * (high - low)
-            middle = numpy.floor(middle) if integers else middle
+            middle = numpy.floor(low + 0.5 * (high - low)) if integers else _between(low, high)
             far = too_far(middle)
             low, high = numpy.where(far, low, middle), numpy.where(far, middle, high)
     if not numpy.all(numpy.isfinite(high)):
         raise ModelError("Truncated has no probability between its bounds.", remedy="Widen them, or mend the priors.")
-    return high
+    # The last halving's middle: a draw on a bound itself has no place on the unconstrained scale.
+    return high if integers else _between(low, high)
+
+
+def _between(low: Array, high: Array) -> Array:
+    """The number in the middle of all doubles between two: 64 halvings end, however far from each other they are."""
+    first, last = (_ordinal(numpy.asarray(bound, dtype=numpy.float64).view(numpy.int64)) for bound in (low, high))
+    middle = (first >> 1) + (last >> 1) + (first & last & 1)
+    return numpy.asarray(_ordinal(middle).view(numpy.float64))
+
+
+def _ordinal(bits: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
+    """The bits of doubles as integers of the same order, and back."""
+    return numpy.where(bits < 0, numpy.int64(-(2**63)) - bits, bits)
 
 
 def _finite_limits(of: Law, lower: Array | None, upper: Array | None, shape: tuple[int, ...]) -> tuple[Array, Array]:
