@@ -29,10 +29,6 @@ ERROR = 56.0
 """Units of rounding, halves of a unit in the last place: the largest error of a density's functions, gammaln's."""
 ALLOWED = 6.0 * math.sqrt(2.0) * ERROR
 
-ADAPTIVE = {"value": 1e-10, "gradient": 1e-9}
-"""For differential equations: rounding moves step sizes, and its spread through thousands of steps is, to the tape, that of
-a single operation. These are the bounds that tests/compile/test_ode.py holds the solvers to."""
-
 POINTS = 50
 FEW_POINTS = 5
 LARGE = 200_000
@@ -62,8 +58,7 @@ def unexplained(
     for number, name in enumerate(("value", "gradient")):
         difference = disagreement(np.atleast_1d(found[number]), np.atleast_1d(expected[number]))
         finite = expected[number][np.isfinite(expected[number])]
-        allowed = ADAPTIVE[name] if any(e.primitive.startswith("ode") for e in tape.equations) else RELATIVE
-        if difference <= allowed * float(np.linalg.norm(finite)):
+        if difference <= RELATIVE * float(np.linalg.norm(finite)):
             continue
         scale = spread(tape, position, np.random.default_rng(1))[number]
         if not difference <= ALLOWED * scale:
