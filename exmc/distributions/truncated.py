@@ -23,8 +23,8 @@ from exmc.errors import ModelError
 from exmc.special import Array, select
 from exmc.transforms import REAL
 
-_ROUNDS = 20
-_HALVINGS = 200
+_ROUNDS = 20  # of rejection
+_HALVINGS = 64  # as many as a double has bits: none lies between what the last leaves, however far the ends were
 
 
 def _form(parts: Mapping[str, Any]) -> Form:
@@ -99,11 +99,12 @@ def _inverted(
 
         def too_far(x: Array) -> Array:
             # P(X <= x | within) > u, as a comparison of probabilities of which neither is near 1.
-            return numpy.asarray(_log_cdf(x, of=of, lower=lower, upper=upper)) >= log_u
+            reached = numpy.floor(x) if integers else x
+            return numpy.asarray(_log_cdf(reached, of=of, lower=lower, upper=upper)) >= log_u
 
         low, high = limits
         for _ in range(_HALVINGS):
-            middle = numpy.floor(low + 0.5 * (high - low)) if integers else _between(low, high)
+            middle = _between(low, high)
             far = too_far(middle)
             low, high = numpy.where(far, low, middle), numpy.where(far, middle, high)
     if not numpy.all(numpy.isfinite(high)):
@@ -113,7 +114,7 @@ def _inverted(
 
 
 def _between(low: Array, high: Array) -> Array:
-    """The number in the middle of all doubles between two: 64 halvings end, however far from each other they are."""
+    """The number in the middle of all doubles between two."""
     first, last = (_ordinal(numpy.asarray(bound, dtype=numpy.float64).view(numpy.int64)) for bound in (low, high))
     middle = (first >> 1) + (last >> 1) + (first & last & 1)
     return numpy.asarray(_ordinal(middle).view(numpy.float64))
@@ -121,7 +122,7 @@ def _between(low: Array, high: Array) -> Array:
 
 def _ordinal(bits: NDArray[numpy.int64]) -> NDArray[numpy.int64]:
     """The bits of doubles as integers of the same order, and back."""
-    return numpy.where(bits < 0, numpy.int64(-(2**63)) - bits, bits)
+    return numpy.where(bits < 0, numpy.int64(-(2**63)) - numpy.minimum(bits, 0), bits)
 
 
 def _finite_limits(of: Law, lower: Array | None, upper: Array | None, shape: tuple[int, ...]) -> tuple[Array, Array]:
