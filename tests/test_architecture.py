@@ -41,8 +41,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
+    "prediction": {"errors", "ir", "compile", "predictive", "trace", "derive", "inference"},
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
-    "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics"},
+    "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
 # data: few need pandas or xarray to be read.

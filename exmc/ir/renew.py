@@ -76,9 +76,7 @@ def with_new_data(
     """
     names = predictable(source) if wanted is None else _known_names(source, wanted)
     given, labels = _read(source, data, coords)
-    seen = tuple(
-        o.name for o in source.observations if o.name in names and any(n in given for n in names_in(o.value))
-    )
+    seen = tuple(o.name for o in source.observations if o.name in names and any(n in given for n in names_in(o.value)))
     nodes = _needed([n for node in source.nodes for n in _unseen(node, source, seen)], names)
     used = {name for node in nodes for name in parents(node)}
     renewed = _coords(source, given, labels)
@@ -131,9 +129,9 @@ def _read(source: Model, data: Mapping[str, Any], coords: Mapping[str, Any]) -> 
             raise DataError(f"{old.name!r} is given twice.", where=where)
         found = values if isinstance(values, Labelled) else as_labelled(values, None, where)
         given[old.name] = _datum_like(old, found, where)
-        for dim, own in found.coords.items():
-            if dim in old.dims and labels.setdefault(dim, own) != own:
-                raise DataError(f"the dim {dim!r} is given labels twice, not the same.", where=where)
+        for axis, own in found.coords.items():
+            if axis in old.dims and labels.setdefault(axis, own) != own:
+                raise DataError(f"the dim {axis!r} is given labels twice, not the same.", where=where)
     return given, labels
 
 
@@ -183,19 +181,21 @@ def _coords(source: Model, given: Mapping[str, Data], labels: Labels) -> Labels:
         old = source.coords.get(dim, (0,))
         if {isinstance(label, str) for label in new} != {isinstance(label, str) for label in old} and new:
             kind = f"such as {brief(old[0])}" if dim in source.coords else "0, 1, …, as it has no coordinates"
-            raise ModelError(f"the label {brief(new[0])} is not of a kind with the run's, {kind}.", where=("coords", dim))
+            raise ModelError(
+                f"the label {brief(new[0])} is not of a kind with the run's, {kind}.", where=("coords", dim)
+            )
     lying = {dim: v.name for v in source.free for dim in types[v.name].dims}
     for name, datum in given.items():
-        for dim, size in zip(datum.dims, datum.values.shape, strict=True):
-            if dim is None or dim in labels or size == sizes[dim]:
+        for axis, size in zip(datum.dims, datum.values.shape, strict=True):
+            if axis is None or axis in labels or size == sizes[axis]:
                 continue
-            if dim in lying:
+            if axis in lying:
                 raise DataError(
-                    f"{size} values along the dim {dim!r}, along which {lying[dim]!r} lies; the run has {sizes[dim]}.",
+                    f"{size} values along the dim {axis!r}, along which {lying[axis]!r} lies; the run has {sizes[axis]}.",
                     where=("data", name),
-                    remedy=f"Say by coords of {dim!r} which they are: labels that the run does not have are new.",
+                    remedy=f"Say by coords of {axis!r} which they are: labels that the run does not have are new.",
                 )
-            found.pop(dim, None)
+            found.pop(axis, None)
     return found
 
 
@@ -250,7 +250,9 @@ def _require_codes(source: Model, nodes: Iterable[Node], given: Mapping[str, Dat
     """Raise `DataError` if data that are not given index a dim whose labels have moved."""
     types = infer_types(source)
     moved = {
-        dim for dim, old in source.coords.items() if any(a != b for a, b in zip(old, coords.get(dim, old), strict=False))
+        dim
+        for dim, old in source.coords.items()
+        if any(a != b for a, b in zip(old, coords.get(dim, old), strict=False))
     }
     for node in nodes:
         for expression in expressions_of(node).values():
