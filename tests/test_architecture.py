@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
 # data: few need pandas or xarray to be read.
-LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.tables"}
+LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.guard", "pipelines.tables"}
 
 # Third parties, and the only modules (or packages, with a trailing dot) that may import them.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {

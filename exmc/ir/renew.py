@@ -191,7 +191,7 @@ def _coords(source: Model, given: Mapping[str, Data], labels: Labels) -> Labels:
                 continue
             if axis in lying:
                 raise DataError(
-                    f"{size} values along the dim {axis!r}, along which {lying[axis]!r} lies; the run has {sizes[axis]}.",
+                    f"{size} values along the dim {axis!r}, where {lying[axis]!r} lies; the run has {sizes[axis]}.",
                     where=("data", name),
                     remedy=f"Say by coords of {axis!r} which they are: labels that the run does not have are new.",
                 )
