@@ -178,12 +178,10 @@ def _coords(source: Model, given: Mapping[str, Data], labels: Labels) -> Labels:
     """The labels of every dim; without any where new data bring rows to a dim of data alone."""
     types, sizes, found = infer_types(source), dim_sizes(source), dict(source.coords) | labels
     for dim, new in labels.items():
-        old = source.coords.get(dim, (0,))
-        if {isinstance(label, str) for label in new} != {isinstance(label, str) for label in old} and new:
-            kind = f"such as {brief(old[0])}" if dim in source.coords else "0, 1, …, as it has no coordinates"
-            raise ModelError(
-                f"the label {brief(new[0])} is not of a kind with the run's, {kind}.", where=("coords", dim)
-            )
+        old = source.coords.get(dim, ())
+        if old and new and isinstance(old[0], str) != isinstance(new[0], str):
+            message = f"the label {brief(new[0])} is not of a kind with the run's, such as {brief(old[0])}."
+            raise ModelError(message, where=("coords", dim))
     lying = {dim: v.name for v in source.free for dim in types[v.name].dims}
     for name, datum in given.items():
         for axis, size in zip(datum.dims, datum.values.shape, strict=True):
