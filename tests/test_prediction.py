@@ -207,3 +207,38 @@ def test_a_directory_is_predicted_from_like_its_trace(tmp_path: Path) -> None:
     source.rv("y", "Normal", mu="b * x", sigma=1, observed=[1.0, 2.0])
     one, other = (predict(t, source, {"x": [3.0]})["predictions"].to_dataset() for t in (tree, tmp_path / "out"))
     xr.testing.assert_equal(one, other)
+
+
+def smooth(x: np.ndarray, y: np.ndarray, how: str) -> Builder:
+    """Values of a Gaussian process at `x`, seen with noise; as vectors, or by the factor of their covariance."""
+    builder = Builder().coords(at=list(range(len(x)))).data("x", x, dims="at")
+    builder.det("K", "exp(-0.5 * (expand_dims(x, axis=1) - x) ** 2) + 1e-9 * (expand_dims(x, axis=1) == x)", keep=False)
+    if how == "factor":
+        builder.rv("z", "Normal", mu=0, sigma=1, dims="at").det("f", "cholesky(K) @ z", dims="at")
+    else:
+        builder.rv("f", "MvNormal", mu=0, **{how: {"cov": "K", "chol": "cholesky(K)"}[how]}, dims="at")
+    return builder.rv("y", "Normal", mu="f", sigma=0.3, observed=y)
+
+
+@pytest.mark.parametrize("how", ["cov", "chol", "factor"])
+def test_a_gaussian_process_goes_on_given_what_is_known(how: str) -> None:
+    """Rasmussen and Williams (2006), equations 2.25 and 2.26."""
+    rng = np.random.default_rng(7)
+    x, y = np.array([0.0, 1.0, 2.5]), np.array([0.5, -0.3, 1.0])
+    whole = np.array([0.0, 1.0, 2.5, 0.4, 4.0])
+    kernel = np.exp(-0.5 * (whole[:, None] - whole) ** 2) + 1e-9 * np.eye(5)
+    old, gain = kernel[:3, :3], kernel[:, :3] @ np.linalg.inv(kernel[:3, :3] + 0.09 * np.eye(3))
+    mean, covariance = gain @ y, kernel - gain @ kernel[:3]
+    f = rng.multivariate_normal(mean[:3], covariance[:3, :3], DRAWS)
+    draws = {"z": f @ np.linalg.inv(np.linalg.cholesky(old)).T} if how == "factor" else {"f": f}
+    found = predict(
+        as_trace(**draws), smooth(x, y, how), {"x": whole}, {"at": [0, 1, 2, 3, 4]}, seed=1, variables=["f", "y"]
+    )["predictions"]
+    assert_moments(found["f"], mean, np.diag(covariance))
+    assert_moments(found["y"], mean, np.diag(covariance) + 0.09)
+    new = found["f"].values.reshape(-1, 5)[:, 3:] - mean[3:]
+    assert abs(z_of_mean(new.prod(axis=1), covariance[3, 4])) < 4
+    np.testing.assert_allclose(found["f"].values.reshape(-1, 5)[:, :3], f, atol=1e-6)
+    if how != "factor":
+        with pytest.raises(ModelError, match="labels of the run are missing, on which it depends"):
+            predict(as_trace(**draws), smooth(x, y, how), {"x": whole[2:]}, {"at": [2, 3, 4]}, seed=1)

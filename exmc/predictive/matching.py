@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError, brief
 from exmc.ir.calls import form_of, restricted_to
 from exmc.ir.infer import infer_types
@@ -56,8 +57,8 @@ def match_draws(source: Model, renewed: Model) -> dict[str, Match]:
     Raises
     ------
     ModelError
-        For an axis without a dim whose length has changed, and for new labels of a variable whose entries are not
-        independent of each other given the other variables, so that new ones cannot be drawn beside the known.
+        For an axis without a dim whose length has changed, and for new labels of a variable whose entries depend on
+        each other given the other variables, if new ones cannot be drawn given all the known ones.
     """
     before, now = infer_types(source), infer_types(renewed)
     still = {n.name for n in renewed.nodes}
@@ -68,7 +69,7 @@ def match_draws(source: Model, renewed: Model) -> dict[str, Match]:
             continue
         try:
             match = _match(source, renewed, before[variable.name], now[variable.name])
-            _require_independent(variable, match, variable.name in bound)
+            _require_drawable(variable, match, before[variable.name], variable.name in bound)
         except ModelError as error:
             raise error.within("variables", variable.name) from None
         found[variable.name] = match
@@ -94,16 +95,25 @@ def _match(source: Model, renewed: Model, before: ArrayType, now: ArrayType) -> 
     return Match(tuple(places), new)
 
 
-def _require_independent(variable: RandomVariable, match: Match, bound: bool) -> None:
-    dependent = form_of(variable.call).rank or (1 if restricted_to(variable) is not None else 0)
-    joint = any((axis < 0).any() for axis in match.places[len(match.places) - dependent :]) if dependent else False
-    if match.new and (joint or bound):
-        dim, labels = next(iter(match.new.items()))
+def _require_drawable(variable: RandomVariable, match: Match, before: ArrayType, bound: bool) -> None:
+    """Raise `ModelError` unless the new entries can be drawn given the known ones."""
+    if not match.new:
+        return
+    restricted = restricted_to(variable) is not None
+    dependent = 1 if restricted else form_of(variable.call).rank
+    events = list(zip(match.places, before.shape, strict=True))[len(match.places) - dependent :]
+    joint = [(axis, size) for axis, size in events if (axis < 0).any()]
+    conditional = not restricted and DISTRIBUTIONS[variable.call.distribution].condition is not None
+    dim, labels = next(iter(match.new.items()))
+    start = f"{brief(labels[0])} is a new label of {dim!r}, and"
+    if bound or (joint and not conditional):
         reason = "a potential ties it" if bound else f"the entries of {variable.call.distribution} depend on each other"
         raise ModelError(
-            f"{brief(labels[0])} is a new label of {dim!r}, and {reason}: it cannot be drawn beside the known ones.",
+            f"{start} {reason}: it cannot be drawn beside the known ones.",
             remedy="Predict for labels that the run has.",
         )
+    if any(not set(range(size)) <= set(axis.tolist()) for axis, size in joint):
+        raise ModelError(f"{start} labels of the run are missing, on which it depends.", remedy="Keep them beside it.")
 
 
 def _under_potentials(source: Model) -> frozenset[str]:

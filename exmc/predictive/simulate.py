@@ -131,13 +131,19 @@ class _Simulation:
         if node.name in given and node.name not in self.known:
             return given[node.name]
         if isinstance(node, RandomVariable):
-            drawn = self._draw(node, node.call, values)
-            return np.where(self.known[node.name], given[node.name], drawn) if node.name in self.known else drawn
+            return self._draw(node, node.call, values, given.get(node.name))
         if isinstance(node.target, Reference):
             return self._filled(values[node.target.name], node.name)
         return self._draw(node, node.target, values)
 
-    def _draw(self, node: RandomVariable | Observation, call: Call, values: Mapping[str, Value]) -> NDArray[Any]:
+    def _draw(
+        self,
+        node: RandomVariable | Observation,
+        call: Call,
+        values: Mapping[str, Value],
+        given: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """Draws of what `node` is; those entries are kept that are known of the values `given`."""
         name = node.name
         count, shape = len(self.samples), self.types[name].shape
         laws = law_of(call, lambda e: evaluate(e, values, count))
@@ -147,7 +153,8 @@ class _Simulation:
             laws.map(lambda p: p.values if isinstance(p, Batch) else p).check()
             for i, generator in enumerate(_generators(self.seed, self.purpose, name, self.samples)):
                 law = laws.map(partial(take, sample=i))
-                out[i] = law.draw(generator, shape) if region is None else _within(region, law, generator, shape)
+                found = law.draw(generator, shape) if region is None else _within(region, law, generator, shape)
+                out[i] = found if given is None else law.complete(found, given[i], self.known[name])
         except ModelError as error:
             raise error.within("variables", name) from None
         except ValueError as error:
