@@ -23,6 +23,7 @@ from exmc.ir.renew import predictable, with_new_data
 from exmc.predictive.batch import Loops
 from exmc.predictive.forecast import Forecast
 from exmc.predictive.simulate import Samples
+from exmc.sampling.options import SamplerOptions
 from exmc.trace.dataset import build_datatree
 from exmc.trace.kept import split_entries
 from exmc.trace.schema import Schema, constant_data_names, predictions_schema
@@ -153,7 +154,7 @@ def predict(
     coords: Mapping[str, Any] | None = None,
     *,
     seed: int | None = None,
-    variables: Sequence[str] | None = None,
+    variables: str | Sequence[str] | None = None,
 ) -> xr.DataTree:
     """Posterior predictions of `model` for new data.
 
@@ -182,13 +183,16 @@ def predict(
     ------
     ModelError
         For data that do not fit the model; the message says which.
+    SamplingError
+        For a seed that is none.
     StoreError
         If there is no finished run in a directory, or no posterior.
     """
     tree = trace if isinstance(trace, xr.DataTree) else _finished(trace)
     if "posterior" not in tree.children:
         raise StoreError("there is no group 'posterior'.", remedy=suggest("posterior", tree.children))
-    used = as_seed(seed) if seed is not None else seed_of(tree.attrs)
+    used = SamplerOptions(seed=seed_of(tree.attrs) if seed is None else as_seed(seed)).seed
+    variables = (variables,) if isinstance(variables, str) else variables
     plan = prepare(tree["posterior"].to_dataset(), as_model(model), data or {}, coords or {}, used, variables)
     parts: dict[str, dict[str, list[list[NDArray[Any]]]]] = {}
     for part in plan.parts():

@@ -15,7 +15,7 @@ import numpy as np
 
 from exmc.compile.sequential import loop_values
 from exmc.diagnostics.predictions import Score, Tally, predictions_text
-from exmc.errors import ConfigError, ExmcError, StoreError, suggest
+from exmc.errors import ConfigError, ExmcError, ModelError, StoreError, suggest
 from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.prediction import Prediction, prepare, seed_of
@@ -118,9 +118,9 @@ def predict_run(directory: Path, request: Request, on_part: Watch = lambda done,
             tally = _written(prediction, path, attributes, on_part)
         except OSError as error:
             raise StoreError(f"it cannot be written: {error.strerror}.", where=(str(path),)) from error
-        except ExmcError as error:
+        except ModelError as error:
             # Parameters outside their supports, most often, for which the new data are to blame.
-            raise error if isinstance(error, StoreError) else new.places.locate(error) from error
+            raise new.places.locate(error) from error
     entries = sum(math.prod(v.shape) for v in prediction.schema.groups["predictions"])
     return Predicted(path, tally.rows(), entries, tally.score(), tuple(attributes["notes"]))
 

@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
-    "prediction": {"errors", "ir", "compile", "predictive", "trace", "derive", "inference"},
+    "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }

@@ -11,7 +11,7 @@ import xarray as xr
 
 import exmc
 import exmc.prediction
-from exmc.errors import ModelError, StoreError
+from exmc.errors import ModelError, SamplingError, StoreError
 from exmc.ir.builder import Builder
 from exmc.prediction import predict
 from pipelines.run import run_config
@@ -183,6 +183,8 @@ def test_an_improper_prior_has_no_new_groups() -> None:
 
 def test_what_cannot_be_predicted_from() -> None:
     source = groups(np.zeros(4))
+    with pytest.raises(SamplingError, match="seed"):
+        predict(group_draws(), source, seed=-1)
     with pytest.raises(StoreError, match="there is no group 'posterior'"):
         predict(xr.DataTree(), source)
     with pytest.raises(ModelError, match="holds no variable of this model"):

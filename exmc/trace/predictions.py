@@ -40,8 +40,13 @@ class PredictionStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         building = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.building")
         drawn = [group for group in schema.groups if GROUPS[group] != "data"]
-        groups.create(building, schema, drawn, chunk_draws, standard_attributes() | dict(attributes), chains)
-        return cls(path, building, schema, chunk_draws, tuple(chains))
+        store = cls(path, building, schema, chunk_draws, tuple(chains))
+        try:
+            groups.create(building, schema, drawn, chunk_draws, standard_attributes() | dict(attributes), chains)
+        except OSError:
+            store.discard()
+            raise
+        return store
 
     def write(self, chain: int, first: int, arrays: Mapping[str, Mapping[str, NDArray[Any]]]) -> None:
         """Write draws `first`, … of the chain in that place, a whole chunk or the last: arrays (draws, ...)."""
