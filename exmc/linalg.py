@@ -146,6 +146,13 @@ def solve_posdef(matrix: Array, right: Array) -> Array:
 
 
 @primitive  # type: ignore[untyped-decorator]
+def squared_norm(matrix: Array, right: Array) -> Array:
+    """``b' A^-1 b`` of each right-hand side b, for positive definite A; shape (...,) of vectors, (..., m) of matrices."""
+    half = substitute(factor(matrix), right)
+    return np.sum(half * half, axis=-side_axes(np.ndim(matrix), np.ndim(right)))
+
+
+@primitive  # type: ignore[untyped-decorator]
 def logdet(matrix: Array) -> Array:
     """The logarithm of the determinant of each positive definite matrix; inf for one that is not."""
     return 2.0 * np.sum(np.log(np.diagonal(factor(matrix), axis1=-2, axis2=-1)), axis=-1)
@@ -217,6 +224,7 @@ def _summed(cotangent: Array, argument: Array) -> Array:
 
 
 def _scaled(g: Array) -> Array:
+    """One number a matrix, for each of its elements."""
     return g if anp.ndim(g) == 0 else anp.reshape(g, (*anp.shape(g), 1, 1))
 
 
@@ -242,6 +250,24 @@ def _triangular_vjp(ans: Array, lower: Array, right: Array, transposed: bool = F
     return vjp
 
 
+def _norm_solution(g: Array, matrix: Array, right: Array) -> tuple[Array, Array]:
+    """The solutions s, whose squared norms have cotangents g, and g s."""
+    solution = solve_posdef(matrix, right)
+    return solution, (g[..., None] if side_axes(anp.ndim(matrix), anp.ndim(right)) == 1 else g[..., None, :]) * solution
+
+
+def _norm_matrix_vjp(ans: Array, matrix: Array, right: Array) -> Any:
+    def vjp(g: Array) -> Array:
+        solution, weighted = _norm_solution(g, matrix, right)
+        return -_outer(weighted, solution, matrix)
+
+    return vjp
+
+
+def _norm_right_vjp(ans: Array, matrix: Array, right: Array) -> Any:
+    return lambda g: _summed(2.0 * _norm_solution(g, matrix, right)[1], right)
+
+
 def _solve_vjp(ans: Array, matrix: Array, right: Array, transposed: bool = False) -> Any:
     def vjp(g: Array) -> Array:
         pulled = solve(matrix, g, not transposed)
@@ -261,6 +287,7 @@ defvjp(
     lambda ans, matrix, right: lambda g: -_outer(solve_posdef(matrix, g), ans, matrix),
     lambda ans, matrix, right: lambda g: _summed(solve_posdef(matrix, g), right),
 )
+defvjp(squared_norm, _norm_matrix_vjp, _norm_right_vjp)
 # Through the inverse, as in Stan: half the work of the derivative of the factor.
 defvjp(logdet, lambda ans, matrix: lambda g: _scaled(g) * inverse_posdef(matrix))
 defvjp(inverse_posdef, lambda ans, matrix: lambda g: -anp.matmul(ans, anp.matmul(g, ans)))
