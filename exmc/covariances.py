@@ -29,8 +29,8 @@ import numpy
 
 from exmc.special import Array, select
 
-JITTER = 1e-8
-"""What is added to the diagonal, relative to the variance: noise whose scale is a ten-thousandth of the process's."""
+JITTER = 1e-6
+"""What is added to the diagonal, relative to the variance: noise whose scale is a thousandth of the process's."""
 
 
 def exp_quad(x: Array, z: Array | None, scale: Array, length: Array) -> Array:

@@ -132,6 +132,15 @@ cholesky = primitive(factor)
 cholesky.__doc__ = "The lower Cholesky factor L of each positive definite A, shape (..., n, n): ``A = L @ L.T``."
 
 
+def checked_cholesky(matrix: Array) -> Array:
+    """`cholesky`, with NaN for infinity where there is no factor: what is computed from it is then no number either.
+
+    Infinite values may be likely: a log rate of -inf explains each count of 0.
+    """
+    lower = cholesky(matrix)
+    return lower + 0.0 * lower[..., :1, :1]
+
+
 @primitive  # type: ignore[untyped-decorator]
 def solve_triangular(lower: Array, right: Array, transposed: bool = False) -> Array:
     """x with ``L @ x = b``, or ``L.T @ x = b`` if `transposed`; L is lower triangular."""

@@ -172,7 +172,7 @@ OPERATIONS: dict[str, Operation] = {
     "dot": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
     "transpose": Operation(anp.transpose, rules.transpose, 1, 1),
     "expand_dims": Operation(lambda x, axis=0: anp.expand_dims(x, axis), rules.new_axis, 1, 1, ("axis",)),
-    "cholesky": Operation(_of_numbers(linalg.cholesky), matrices.same_square, 1, 1),
+    "cholesky": Operation(_of_numbers(linalg.checked_cholesky), matrices.same_square, 1, 1),
     "solve_triangular": Operation(_of_numbers(linalg.solve_triangular), matrices.solution, 2, 2),
     "solve_posdef": Operation(_of_numbers(linalg.solve_posdef), matrices.solution, 2, 2),
     "inverse_posdef": Operation(_of_numbers(linalg.inverse_posdef), matrices.same_square, 1, 1),

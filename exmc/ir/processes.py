@@ -54,7 +54,7 @@ def basis(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
     _checked_points("hsgp_basis", x)
     if boundary.shape != x.shape[1:]:
         wanted = f"{x.shape[1]} numbers, one for each coordinate" if x.shape[1:] else "one number"
-        raise ModelError(f"hsgp_basis takes as the boundary of points {x} {wanted}, not a value {boundary}.")
+        raise ModelError(f"hsgp_basis takes as the boundary of points {x} {wanted}, not {_said(boundary)}.")
     return ArrayType((x.shape[0], _functions("hsgp_basis", boundary, options)), (x.dims[0], None))
 
 
@@ -64,7 +64,7 @@ def scales(name: str) -> TypeRule:
     def infer(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
         boundary, scale, length = types
         if len(boundary.shape) > 1:
-            raise ModelError(f"{name} takes a number or a vector as boundary, not a value {boundary}.")
+            raise ModelError(f"{name} takes a number or a vector as boundary, not {_said(boundary)}.")
         _check_parameter(name, "scale", scale, ())
         _check_parameter(name, "length", length, boundary.shape)
         return ArrayType((_functions(name, boundary, options),), (None,))
@@ -87,7 +87,7 @@ def _functions(name: str, boundary: ArrayType, options: dict[str, Any]) -> int:
 def _checked_points(name: str, points: ArrayType) -> ArrayType:
     if len(points.shape) not in (1, 2) or 0 in points.shape:
         raise ModelError(
-            f"{name} takes points of shape (n,) or (n, d), not a value {points}.",
+            f"{name} takes points of shape (n,) or (n, d), not {_said(points)}.",
             remedy=f"First come one or two sets of points, then the parameters: {name}(x, …) or {name}(x, z, …).",
         )
     return points
@@ -96,4 +96,8 @@ def _checked_points(name: str, points: ArrayType) -> ArrayType:
 def _check_parameter(name: str, key: str, found: ArrayType, several: tuple[int, ...]) -> None:
     if found.shape not in ((), several):
         wanted = f"one number, or {several[0]} in a vector" if several else "one number"
-        raise ModelError(f"{name} takes {wanted} as {key}, not a value {found}.")
+        raise ModelError(f"{name} takes {wanted} as {key}, not {_said(found)}.")
+
+
+def _said(found: ArrayType) -> str:
+    return f"a value {found}" if found.shape else "a scalar"
