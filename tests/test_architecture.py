@@ -21,11 +21,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "special": {"errors", "stirling"},
     "linalg": {"errors"},
     "logspace": {"errors", "special"},
+    "covariances": {"special"},
+    "hilbert": {"special"},
     "integrators": {"linalg"},
     "transforms": {"special", "linalg", "errors"},
     "imports": {"errors"},
     "distributions": {"errors", "imports", "special", "linalg", "logspace", "transforms"},
-    "ir": {"errors", "special", "linalg", "logspace", "integrators", "transforms", "distributions"},
+    "ir": {
+        *("errors", "special", "linalg", "logspace", "covariances", "hilbert", "integrators", "transforms"),
+        "distributions",
+    },
     "rewrite": {"errors", "ir", "distributions", "transforms"},
     "compile": {
         *("errors", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
