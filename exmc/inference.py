@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from exmc.blame import explained
 from exmc.compile.kernel import Engine
 from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel, compile_model
@@ -22,6 +23,7 @@ from exmc.errors import ModelError, SamplingError, brief
 from exmc.ir import serial
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
+from exmc.ir.proper import check_proper
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block, advance, begin
@@ -81,10 +83,21 @@ def sample(
         metric=metric,
     )
     source = _built(model)
+    check_proper(source)
+    try:
+        return _sampled(source, options, engine, predictive)
+    except MemoryError as error:
+        raise SamplingError(
+            f"the model and its draws do not fit in memory: {error}.",
+            remedy="Check the shapes of the variables, draw less, or run a config, which keeps draws on disk.",
+        ) from error
+
+
+def _sampled(source: Model, options: SamplerOptions, engine: Engine, predictive: bool) -> xr.DataTree:
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
-    schema = schema_of(source, compiled.model, compiled.layout, draws, warmup, chains)
+    schema = schema_of(source, compiled.model, compiled.layout, options.draws, options.warmup, options.chains)
     attributes = {"seed": options.seed, "model_digest": serial.digest(source), "engine": compiled.engine}
     groups = _sampled_groups(compiled, _run_chains(compiled, options))
     tree = build_datatree(schema, groups, attributes)
@@ -137,7 +150,10 @@ def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]
 
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int) -> Block:
     density = compiled.density()
-    state = begin(density, options, chain)
+    try:
+        state = begin(density, options, chain)
+    except SamplingError as error:
+        raise explained(error, compiled) from None
     state, _ = advance(density, options, state, options.warmup)
     _, block = advance(density, options, state, options.draws)
     return block
