@@ -39,6 +39,6 @@ def test_what_is_held_passes(name: str) -> None:
 
 @pytest.mark.parametrize("name", LOOSE)
 def test_what_nothing_holds_is_named(name: str) -> None:
-    with pytest.raises(ModelError, match="'z'.*proper prior") as caught:
+    with pytest.raises(ModelError, match=r"'z'.*proper prior") as caught:
         check_proper(LOOSE[name].build())
     assert caught.value.where == ("variables", "z")
