@@ -82,10 +82,8 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
     )
-    source = _built(model)
-    check_proper(source)
     try:
-        return _sampled(source, options, engine, predictive)
+        return sample_model(_built(model), options, engine=engine, predictive=predictive)
     except MemoryError as error:
         raise SamplingError(
             f"the model and its draws do not fit in memory: {error}.",
@@ -93,7 +91,11 @@ def sample(
         ) from error
 
 
-def _sampled(source: Model, options: SamplerOptions, engine: Engine, predictive: bool) -> xr.DataTree:
+def sample_model(
+    source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True
+) -> xr.DataTree:
+    """What `sample` does, with all of the sampler's options."""
+    check_proper(source)
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
