@@ -45,8 +45,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "viz": {"errors", "diagnostics"},
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
-    "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
     "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
+    "blame": {"errors", "compile"},
+    "inference": {
+        *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
+    },
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }

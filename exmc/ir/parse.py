@@ -44,8 +44,12 @@ def parse_expression(text: str) -> Expression:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or "it is nested too deeply"
-        raise ExpressionError(f"cannot read the expression {text!r}: {reason}.") from None
+        raise ExpressionError(f"cannot read {_shortened(text)}: {reason}.") from None
     return _convert(tree, text, 0)
+
+
+def _shortened(text: str) -> str:
+    return f"the expression {text!r}" if len(text) <= 200 else f"the expression {text[:60]!r}…"
 
 
 def _convert(node: ast.AST, text: str, depth: int) -> Expression:
