@@ -135,7 +135,9 @@ def _expand_dims(
 
 def _concatenate(
     function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int
-) -> NDArray[Any]:
+) -> NDArray[Any] | None:
+    if "axis" in options:
+        return None
     parts = [
         o.flat() if isinstance(o, Batch) else np.broadcast_to(np.ravel(o), (samples, np.size(o))) for o in operands
     ]
@@ -163,7 +165,7 @@ def _separated(keys: Sequence[Any]) -> bool:
 
 
 def _matrix(function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int) -> None:
-    """Declines: factors and solutions are those of one matrix at a time."""
+    """Declines: factors and solutions are those of one matrix at a time, and so is what is rarely wanted."""
 
 
 _ELEMENTWISE = (
@@ -173,6 +175,7 @@ _ELEMENTWISE = (
     "sign", "sigmoid", "logit", "log_sigmoid", "softplus", "gammaln", "digamma", "erf", "erfc", "ndtr",
     "log_ndtr", "minimum", "maximum", "logaddexp", "xlogy", "where", "arcsinh", "arccosh", "arctanh", "arctan2",
     "floor", "ceil", "trigamma", "betaln", "log1mexp", "i0e", "i1e", "ndtri", "erfinv", "logdiffexp", "xlog1py",
+    "floor_divide", "mod",
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
@@ -183,7 +186,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         (
             *("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"),
-            *("solve", "inverse", "logabsdet"),
+            *("solve", "inverse", "logabsdet", "kron", "stack", "reshape", "sd", "len"),
+            *("zeros", "ones", "eye", "arange"),
         ),
         _matrix,
     ),
