@@ -196,11 +196,6 @@ OPERATIONS: dict[str, Operation] = {
     "stack": Operation(_of_numbers(_stack), rules.stack, 1, None, ("axis",)),
     "kron": Operation(_of_numbers(_kron), matrices.kronecker, 2, 2),
     "len": Operation(lambda x: anp.shape(x)[0], rules.length, 1, 1),
-    "zeros": Operation(sizes.zeros, _never, 1, None),
-    "ones": Operation(sizes.ones, _never, 1, None),
-    "eye": Operation(sizes.eye, _never, 1, 1),
-    "arange": Operation(sizes.arange, _never, 1, 2),
-    "reshape": Operation(sizes.reshape, _never, 2, None),
     "index": Operation(_index_value, _never, 2, None),
 }
 
@@ -223,7 +218,19 @@ LOOPS: dict[str, Operation] = {
 }
 """Operations that repeat formulas; they stand alone as a deterministic's expression, and no text is parsed to one."""
 
-_ROWS: Mapping[str, Operation] = ChainMap(OPERATIONS, LOOPS)
+FORMS: dict[str, Operation] = {
+    "zeros": Operation(sizes.zeros, _never, 1, None),
+    "ones": Operation(sizes.ones, _never, 1, None),
+    "eye": Operation(sizes.eye, _never, 1, 1),
+    "arange": Operation(sizes.arange, _never, 1, 2),
+    "reshape": Operation(sizes.reshape, _never, 2, None),
+}
+"""Operations with operands that are lengths, and literal in a built model: the rows of `exmc.ir.sizes.SIZED`."""
+
+FUNCTIONS: Mapping[str, Operation] = ChainMap(OPERATIONS, FORMS)
+"""What the text of an expression may call, and "index"."""
+
+_ROWS: Mapping[str, Operation] = ChainMap(OPERATIONS, FORMS, LOOPS)
 _SCOPES: dict[str, Callable[..., dict[str, ArrayType]]] = {"scan": scans.element_types, "ode": odes.state_types}
 
 
@@ -250,7 +257,7 @@ def check_call(expression: Apply) -> None:
     name, count = expression.operation, len(expression.operands)
     operation = _ROWS.get(name)
     if operation is None:
-        raise ExpressionError(f"there is no function {name!r}.", remedy=suggest(name, OPERATIONS))
+        raise ExpressionError(f"there is no function {name!r}.", remedy=suggest(name, FUNCTIONS))
     if count < operation.least or (operation.most is not None and count > operation.most):
         wanted = f"{operation.least}" if operation.most == operation.least else f"{operation.least} or more"
         raise ExpressionError(f"{name} takes {wanted} operands, not {count}.")

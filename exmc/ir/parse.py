@@ -9,11 +9,11 @@ from typing import Any
 
 from exmc.errors import ExpressionError, suggest
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, apply, indexed, make_slice
-from exmc.ir.operations import OPERATIONS, check_call
+from exmc.ir.operations import FUNCTIONS, check_call
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 # What other languages call these: Stan, R, scipy.
-_ELSEWHERE = {
+ELSEWHERE = {
     **dict.fromkeys(("inv_logit", "expit", "logistic"), "sigmoid"),
     **dict.fromkeys(("log_inv_logit", "log_expit"), "log_sigmoid"),
     **dict.fromkeys(("lgamma", "loggamma"), "gammaln"),
@@ -142,15 +142,15 @@ def _index(node: ast.AST, text: str, depth: int) -> Expression | None:
 
 
 def _call(name: str, operands: list[Expression], keywords: list[ast.keyword], text: str) -> Expression:
-    if name not in OPERATIONS or name == "index":
-        known = _ELSEWHERE.get(name)
-        remedy = suggest(name, OPERATIONS) if known is None else f"Use {known}."
+    if name not in FUNCTIONS or name == "index":
+        known = ELSEWHERE.get(name)
+        remedy = suggest(name, FUNCTIONS) if known is None else f"Use {known}."
         raise ExpressionError(f"there is no function {name!r}, in {text!r}.", remedy=remedy)
     options: dict[str, Any] = {}
-    for keyword in keywords:
-        if keyword.arg is None:
+    for given in keywords:
+        if given.arg is None:
             raise ExpressionError(f"** is not allowed, in {text!r}.")
-        options[keyword.arg] = _option(keyword.value, keyword.arg, text)
+        options[given.arg] = _option(given.value, given.arg, text)
     made = apply(name, *operands, **options)
     assert isinstance(made, Apply)
     try:

@@ -53,7 +53,7 @@ def arange(*bounds: int) -> Any:
     return np.arange(*bounds)
 
 
-def reshape(value: Any, *sizes: int) -> Any:
+def reshape(value: Any, *sizes: Any) -> Any:
     """The same elements, in row-major order, in an array of these sizes; one of them may be -1."""
     return anp.reshape(value, sizes)
 

@@ -180,14 +180,13 @@ _ELEMENTWISE = (
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),
-    **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp"), _reduction),
+    **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp", "sd"), _reduction),
     **dict.fromkeys(("cumsum", "cumprod", "sort", "softmax", "log_softmax"), _along_axis),
     **dict.fromkeys(("matmul", "dot"), _matmul),
     **dict.fromkeys(
         (
             *("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"),
-            *("solve", "inverse", "logabsdet", "kron", "stack", "reshape", "sd", "len"),
-            *("zeros", "ones", "eye", "arange"),
+            *("solve", "inverse", "logabsdet", "kron", "stack", "len"),
         ),
         _matrix,
     ),

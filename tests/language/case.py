@@ -1,4 +1,4 @@
-"""A model of the language's suite: what a newcomer would write, with data simulated for it and its log density in scipy."""
+"""A model of the suite: what a newcomer writes, data simulated for it, and its log density in scipy."""
 
 import json
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Hierarchical models of posteriordb, written as a newcomer writes them: config, simulated data, log density in scipy."""
+"""Hierarchical models of posteriordb as a newcomer writes them."""
 
 import numpy as np
 from scipy import stats
@@ -317,7 +317,8 @@ variables:
   sd_LR: {dist: LogNormal, mu: 0, sigma: 0.5}
   LR: {dist: LogNormal, mu: mu_LR, sigma: sd_LR, shape: n_cohort}
   loss_sd: {dist: LogNormal, mu: 0, sigma: 0.7}
-  gf: {expr: "where(growthmodel_id == 1, 1 - 1 / (1 + (t_value / theta) ** omega), 1 - exp(-((t_value / theta) ** omega)))"}
+  power_: {expr: (t_value / theta) ** omega, keep: false}
+  gf: {expr: "where(growthmodel_id == 1, 1 - 1 / (1 + power_), 1 - exp(-power_))"}
   lm: {expr: "LR[cohort_id - 1] * premium[cohort_id - 1] * gf[t_idx - 1]"}
   seen: {dist: Normal, mu: lm, sigma: "loss_sd * premium[cohort_id - 1]", observed: loss}
 """

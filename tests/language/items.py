@@ -1,4 +1,4 @@
-"""Item response models of posteriordb, written as a newcomer writes them: config, simulated data, log density in scipy."""
+"""Item response models of posteriordb as a newcomer writes them."""
 
 import numpy as np
 from scipy import stats
@@ -236,7 +236,8 @@ variables:
   graded: {expr: grade != -1, keep: false}
   g: {expr: "where(graded, grade, 1)", keep: false}
   # the probability of a grade above k = 0, 1, ...: 1, Q, and 0 from the last on
-  Q: {expr: "where(arange(4) < ncat[:, None] - 1, sigmoid(delta[:, None] * (theta[:, None, None] - gamma)), 0)", keep: false}
+  exists: {expr: "arange(4) < ncat[:, None] - 1", keep: false}
+  Q: {expr: "where(exists, sigmoid(delta[:, None] * (theta[:, None, None] - gamma)), 0)", keep: false}
   above: {expr: "concatenate(ones(nChild, nInd, 1), Q, zeros(nChild, nInd, 1), axis=2)", keep: false}
   grades: {potential: "where(graded, log(above[child, indicator, g - 1] - above[child, indicator, g]), 0)"}
 """

@@ -1,4 +1,4 @@
-"""Models of posteriordb with discrete unknowns summed out, as a newcomer writes them: config, simulated data, log density in scipy."""
+"""Models of posteriordb with discrete unknowns summed out, as a newcomer writes them."""
 
 import numpy as np
 from scipy import stats
@@ -162,7 +162,8 @@ variables:
   logit_theta: {expr: "uv[:, 1] + beta"}
   missed: {expr: "logaddexp(log_sigmoid(logit_psi) - K * softplus(logit_theta), log_sigmoid(-logit_psi))", keep: false}
   p: {expr: "sigmoid(logit_theta[:n, None])", keep: false}
-  counted: {expr: "log_sigmoid(logit_psi[:n, None]) + gammaln(K + 1) - gammaln(x + 1) - gammaln(K - x + 1) + x * log(p) + (K - x) * log1p(-p)", keep: false}
+  log_choose: {expr: gammaln(K + 1) - gammaln(x + 1) - gammaln(K - x + 1), keep: false}
+  counted: {expr: "log_sigmoid(logit_psi[:n, None]) + log_choose + x * log(p) + (K - x) * log1p(-p)", keep: false}
   seen: {potential: "log(Omega) + sum(where(x > 0, counted, missed[:n, None]), axis=1)"}
   unseen: {potential: "logaddexp(log1p(-Omega), log(Omega) + J * missed[n:])"}
 """
@@ -174,7 +175,9 @@ def lda_data(rng: np.random.Generator) -> Values:
 
 
 def lda_density(d: Values, v: Values) -> float:
-    total = stats.dirichlet([1, 1]).logpdf(v["theta"].T).sum() + sum(stats.dirichlet(d["beta"]).logpdf(p) for p in v["phi"])
+    total = stats.dirichlet([1, 1]).logpdf(v["theta"].T).sum() + sum(
+        stats.dirichlet(d["beta"]).logpdf(p) for p in v["phi"]
+    )
     for w, doc in zip(d["w"] - 1, d["doc"] - 1, strict=True):
         total += np.log(sum(v["theta"][doc, k] * v["phi"][k, w] for k in range(2)))
     return float(total)

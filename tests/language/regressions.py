@@ -1,4 +1,4 @@
-"""Regressions of posteriordb, written as a newcomer writes them: config, simulated data, log density in scipy."""
+"""Regressions of posteriordb as a newcomer writes them."""
 
 import numpy as np
 from scipy import stats
@@ -82,7 +82,15 @@ def mesquite_data(rng: np.random.Generator) -> Values:
     d1, d2, ch, th = (rng.uniform(0.5, 4, 46) for _ in range(4))
     weight = np.exp(5 + 0.7 * np.log(d1 * d2 * ch) + 0.3 * np.log(d1 * d2) + 0.3 * rng.normal(size=46))
     group = rng.integers(0, 2, 46)
-    return {"N": 46, "weight": weight, "diam1": d1, "diam2": d2, "canopy_height": ch, "total_height": th, "group": group}
+    return {
+        "N": 46,
+        "weight": weight,
+        "diam1": d1,
+        "diam2": d2,
+        "canopy_height": ch,
+        "total_height": th,
+        "group": group,
+    }
 
 
 def logvas_density(d: Values, v: Values) -> float:
@@ -126,7 +134,9 @@ variables:
   c_dist100: {expr: (dist - mean(dist)) / 100}
   c_arsenic: {expr: arsenic - mean(arsenic)}
   c_educ4: {expr: (educ - mean(educ)) / 4}
-  x: {expr: "stack(c_dist100, c_arsenic, c_educ4, c_dist100 * c_arsenic, c_dist100 * c_educ4, c_arsenic * c_educ4, axis=1)"}
+  x:
+    expr: >-
+      stack(c_dist100, c_arsenic, c_educ4, c_dist100 * c_arsenic, c_dist100 * c_educ4, c_arsenic * c_educ4, axis=1)
   seen: {dist: Bernoulli, logit: alpha + x @ beta, observed: switched}
 """
 
@@ -151,7 +161,8 @@ variables:
   z_mom_hs: {expr: (mom_hs - mean(mom_hs)) / (2 * sd(mom_hs))}
   z_mom_iq: {expr: (mom_iq - mean(mom_iq)) / (2 * sd(mom_iq))}
   inter: {expr: z_mom_hs * z_mom_iq}
-  seen: {dist: Normal, mu: "beta[0] + beta[1] * z_mom_hs + beta[2] * z_mom_iq + beta[3] * inter", sigma: sigma, observed: kid_score}
+  mu: {expr: "beta[0] + beta[1] * z_mom_hs + beta[2] * z_mom_iq + beta[3] * inter", keep: false}
+  seen: {dist: Normal, mu: mu, sigma: sigma, observed: kid_score}
 """
 
 
@@ -195,12 +206,16 @@ def splines_data(rng: np.random.Generator) -> Values:
     basis = np.sin(np.outer(times, np.arange(1, 9)))
     y = -13 + 30 * np.sin(5 * times) + rng.normal(0, np.exp(2 + times), 60)
     return {"N": 60, "Y": y, "Ks": 1, "Xs": times[:, None] - 0.5, "nb_1": 1, "knots_1": [8], "Zs_1_1": basis,
-            "Ks_sigma": 1, "Xs_sigma": times[:, None] - 0.5, "knots_sigma_1": [8], "Zs_sigma_1_1": basis, "prior_only": 0}  # fmt: skip
+            "Ks_sigma": 1, "Xs_sigma": times[:, None] - 0.5, "knots_sigma_1": [8], "Zs_sigma_1_1": basis}  # fmt: skip
 
 
 def splines_density(d: Values, v: Values) -> float:
     mu = v["Intercept"] + d["Xs"] @ v["bs"] + d["Zs_1_1"] @ (v["sds_1_1"] * v["zs_1_1"])
-    log_sigma = v["Intercept_sigma"] + d["Xs_sigma"] @ v["bs_sigma"] + d["Zs_sigma_1_1"] @ (v["sds_sigma_1_1"] * v["zs_sigma_1_1"])
+    log_sigma = (
+        v["Intercept_sigma"]
+        + d["Xs_sigma"] @ v["bs_sigma"]
+        + d["Zs_sigma_1_1"] @ (v["sds_sigma_1_1"] * v["zs_sigma_1_1"])
+    )
     return (
         stats.t(3, -13, 36).logpdf(v["Intercept"])
         + stats.t(3, 0, 36).logpdf(v["sds_1_1"])
