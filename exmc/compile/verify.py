@@ -72,7 +72,7 @@ def verify_outputs(
     if len(found) != len(expected):
         raise CompileError(f"The {what} has {len(found)} outputs, not {len(expected)}.")
     for number, (mine, theirs) in enumerate(zip(found, expected, strict=True)):
-        if function is not None and worst(mine, theirs)[0] > 1.0:
+        if function is not None and mine.shape == theirs.shape and worst(mine, theirs)[0] > 1.0:
             allowed = 8 * _noise(function, number, theirs, position)
             with np.errstate(invalid="ignore"):
                 mine = np.where(np.abs(mine - theirs) <= allowed, theirs, mine)
@@ -88,6 +88,8 @@ def _noise(function: Callable[[Array], tuple[Array, ...]], number: int, expected
     generator = np.random.default_rng(len(position))
     found = np.zeros(expected.shape)
     with np.errstate(all="ignore"):
+        if not np.array_equal(function(position)[number], expected, equal_nan=True):
+            return found  # it differs from call to call, and no rounding excuses it
         for _ in range(16):
             step = generator.uniform(-1e-6, 1e-6, position.shape)
             ahead, behind = function(position + step)[number], function(position - step)[number]
