@@ -56,7 +56,9 @@ SPECIAL = {
         + [(((4, 2), (), (2,), *((),) * (count - 2)), {})] * (count > 1)
         for key, count in {
             **dict.fromkeys(("exp_quad", "matern12", "matern32", "matern52"), 2),
-            **{"rational_quadratic": 3, "periodic": 3, "linear": 1},
+            "rational_quadratic": 3,
+            "periodic": 3,
+            "linear": 1,
         }.items()
     },
     "white_noise": [(((4,), ()), {}), (((4, 2), (4,)), {})],
