@@ -225,6 +225,39 @@ def sequence() -> Builder:
     )
 
 
+def gaps() -> Builder:
+    """Missing values: of a covariate, of what depends on it, of a positive and of a bounded family, of counts."""
+    nan = np.nan
+    return (
+        Builder()
+        .coords(row=["a", "b", "c", "d"], column=["p", "q"])
+        .data("height", [1.5, nan, 1.8, nan], "row")
+        .data("weights", [[0.5, nan], [1.0, 2.0], [nan, nan], [0.7, 0.8]], ["row", "column"])
+        .rv("m", "Normal", dims="row")
+        .rv("s", "HalfNormal", dims="column")
+        .rv("x", "Normal", mu="m[0]", sigma="s[1]", observed="height")
+        .rv("w", "Gamma", alpha="exp(m)[:, None]", beta="s", observed="weights")
+        .rv("u", "Uniform", low="-s", high="s + 1", observed=[[nan, 0.0], [0.1, nan]])
+        .rv("y", "Normal", mu="x * m", sigma=1.0, observed=[0.0, 1.0, nan, 2.0])
+        .rv("t", Truncated(Normal("x", 1.0), lower="-s[0]"), observed=[1.0, 2.0, 0.5, nan])
+        .rv("k", "Poisson", mu="exp(x)", observed=[1.0, nan, 0.0, 2.0])
+        .rv("l", "LogNormal", mu="m", sigma="s[0]", observed="log(height + 1)")
+    )
+
+
+def gaps_in_vectors() -> Builder:
+    """Vectors that are missing as a whole, and in part."""
+    nan = np.nan
+    return (
+        Builder()
+        .rv("m", "Normal", shape=3)
+        .rv("p", "Dirichlet", alpha="exp(m)", observed=[[0.2, 0.3, 0.5], [nan, nan, nan], [0.1, 0.1, 0.8]])
+        .rv("v", "MvNormal", mu="m", cov=np.eye(3) + 0.5, observed=[[0.0, nan, 1.0], [nan, nan, nan], [1.0, 2.0, 3.0]])
+        .rv("f", "MvNormal", mu="m", cov=np.eye(3) + 0.5, observed=[[nan, nan, nan], [1.0, 2.0, 3.0]])
+        .rv("y", "Normal", mu="sum(v) + p[1, 0]", sigma=1.0, observed=0.5)
+    )
+
+
 MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "schools": (schools, {}),
     "informative schools": (lambda: schools(10.0), {}),
@@ -247,6 +280,8 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "events": (events, {}),
     "wrappers": (wrappers, {}),
     "sequence": (sequence, {"o": "z"}),
+    "gaps": (gaps, {}),
+    "gaps in vectors": (gaps_in_vectors, {}),
     "nested": (nested, {}),
     "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
     "bounded": (

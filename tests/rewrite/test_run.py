@@ -34,9 +34,10 @@ def test_passes_run_in_order_and_every_step_is_kept() -> None:
 
 
 def test_the_order_of_the_table() -> None:
-    """Lifting needs plain observations, centring needs to know what is free, transforms come last."""
+    """Imputation and lifting need plain observations, centring needs to know what is free, transforms come last."""
     assert list(DEFAULT_PASSES) == [
         "normalize_observations",
+        "impute",
         "lift_affine",
         "lift_matmul",
         "noncenter",
@@ -77,6 +78,9 @@ Model
 
 normalize_observations
   x: became the distribution of the observation v, because observed values are data: neither sampled nor transformed.
+
+impute
+  nothing to do
 
 lift_affine
   nothing to do
