@@ -14,7 +14,7 @@ from exmc.compile.kernel import Engine
 from exmc.diagnostics.summary import stacked, summarise
 from exmc.errors import ExmcError, ModelError
 from exmc.inference import sample
-from exmc.ir.calls import law_at
+from exmc.ir.calls import form_of, law_at
 from exmc.ir.expressions import Reference, names_in
 from exmc.ir.infer import infer_types
 from exmc.ir.missing import missing_in
@@ -168,8 +168,11 @@ def _ranked(model: Model, truth: Arrays, tree: xr.DataTree, number: int, seed: i
     posterior = tree["posterior"].to_dataset()
     draws = {str(name): np.asarray(array.values) for name, array in posterior.data_vars.items()}
     gaps = {m.variable: truth[m.name][m.places] for m in missing_in(model).values()}
+    # Probabilities of variables that are summed out have no true value, nor has the sum over these variables.
+    draws = {name: values for name, values in draws.items() if name in gaps or name in truth}
     true = {name: gaps[name] if name in gaps else truth[name] for name in draws}
-    joint = log_likelihood(model, truth)
+    summed = any(form_of(v.call).discrete for v in model.free)
+    joint = None if summed else log_likelihood(model, truth)
     if joint is not None and "log_likelihood" in tree.children and JOINT not in draws:
         pointwise = stacked(list(tree["log_likelihood"].to_dataset().data_vars.values()))
         draws[JOINT], true[JOINT] = np.nansum(pointwise, axis=0), np.asarray(joint)

@@ -69,6 +69,14 @@ def test_missing_values_stay_missing_and_are_ranked() -> None:
     assert {name: rank.shape for name, rank in found.ranks.items()} == {"m": (), "y_missing": (1,), JOINT: ()}
 
 
+def test_what_is_summed_out_is_not_ranked() -> None:
+    builder = (
+        Builder().rv("m", "Normal").rv("z", "Bernoulli", p=0.5).rv("y", "Normal", mu="z * m", sigma=1.0, observed=1.0)
+    )
+    found = replicate(builder.build(), SamplerOptions(seed=1, draws=60, warmup=100, chains=2), 0)
+    assert (found.failure, list(found.ranks)) == ("", ["m"])
+
+
 def test_a_replication_that_fails_says_why() -> None:
     source = Builder().rv("mu", "Flat").rv("y", "Normal", mu="mu", sigma=1.0, observed=[1.0]).build()
     found = replicate(source, OPTIONS, 0)

@@ -305,8 +305,9 @@ def _check_variable(node: RandomVariable, model: Model) -> None:
             where=("variables", node.name, "centering"),
             remedy=suggest(node.centering, CENTERINGS),
         )
-    if not form.transform and node.name not in model.observed_targets:
-        kind = "discrete" if form.discrete else "for observations"
+    summable = form.discrete and form.support.edges[1] is not None
+    if not form.transform and not summable and node.name not in model.observed_targets:
+        kind = "discrete without a largest value" if form.discrete else "for observations"
         raise ModelError(
             f"{node.call.distribution} is {kind}, and {node.name!r} is not observed.",
             where=("variables", node.name),

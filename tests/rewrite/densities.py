@@ -7,7 +7,8 @@ those of the free variable ``<name>_missing``, in row-major order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,31 @@ def log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] |
     """The log joint density on the natural scale of `free`.
 
     `solved` names, for each observed deterministic, the free variable that it determines: `free` does not hold it.
+    Discrete variables are summed over all that they could be, whatever their values in `free`.
     """
+    discrete = [v for v in model.free if form_of(v.call).discrete]
+    if discrete:
+        everything = (
+            _log_joint(model, {**free, **chosen}, solved) for chosen in _configurations(model, discrete, free)
+        )
+        return float(np.logaddexp.reduce(list(everything)))
+    return _log_joint(model, free, solved)
+
+
+def _configurations(model: Model, discrete: list[RandomVariable], free: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every value of the discrete variables together."""
+    values = all_values(model, free)
+    grids = []
+    for variable in discrete:
+        low, high = law_at(variable.call, values).edges
+        shape = np.shape(values[variable.name])
+        possible = range(int(np.min(low)), int(np.max(high)) + 1)
+        grids.append([np.reshape(c, shape) for c in product(possible, repeat=int(np.prod(shape)))])
+    for chosen in product(*grids):
+        yield {v.name: c for v, c in zip(discrete, chosen, strict=True)}
+
+
+def _log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] | None = None) -> float:
     free = dict(free)
     types = check(model)
     maps = {}
