@@ -81,11 +81,17 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
     )
-    source = _built(model)
+    return sample_model(_built(model), options, engine=engine, predictive=predictive)
+
+
+def sample_model(
+    source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True
+) -> xr.DataTree:
+    """What `sample` does, with all of the sampler's options."""
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
-    schema = schema_of(source, compiled.model, compiled.layout, draws, warmup, chains)
+    schema = schema_of(source, compiled.model, compiled.layout, options.draws, options.warmup, options.chains)
     attributes = {"seed": options.seed, "model_digest": serial.digest(source), "engine": compiled.engine}
     groups = _sampled_groups(compiled, _run_chains(compiled, options))
     tree = build_datatree(schema, groups, attributes)

@@ -23,7 +23,7 @@ def test_parameters_are_indexed_and_the_rest_is_masked() -> None:
         .rv("m", "Normal", shape=(2, 1))
         .rv("y", "Normal", mu="m", sigma=[1.0, 2.0], observed="v", mask=[[True, True], [False, True]])
     ).build()
-    result = rewrite(model).steps[1].model
+    result = next(step.model for step in rewrite(model).steps if step.name == "impute")
     assert [node_text(n) for n in result.nodes[1:]] == [
         "y_missing[y_missing_entry] ~ Normal(mu=m[y_missing_at_0, 0], sigma=y_sigma[y_missing_at_1])  (shape (1,))",
         "y: v ~ Normal(mu=m, sigma=y_sigma)  (mask y_missing_seen)",
