@@ -73,7 +73,7 @@ def sample(
         For a model that means nothing, options out of range, and chains that cannot be sampled.
     """
     options = SamplerOptions(
-        seed=_seed(seed),
+        seed=as_seed(seed),
         draws=_plain(draws),
         warmup=_plain(warmup),
         chains=_plain(chains),
@@ -81,7 +81,7 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
     )
-    return sample_model(_built(model), options, engine=engine, predictive=predictive)
+    return sample_model(as_model(model), options, engine=engine, predictive=predictive)
 
 
 def sample_model(
@@ -107,8 +107,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
 
     Raises `SamplingError` for a model with an improper prior, which cannot be drawn from.
     """
-    options = SamplerOptions(seed=_seed(seed), draws=_plain(draws))
-    source = _built(model)
+    options = SamplerOptions(seed=as_seed(seed), draws=_plain(draws))
+    source = as_model(model)
     rewritten = rewrite(source).model
     drawn = simulate_prior(source, options.draws, options.seed, loop_values)
     if drawn.skipped:
@@ -118,7 +118,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
     return build_datatree(schema, groups)
 
 
-def _built(model: Model | Builder) -> Model:
+def as_model(model: Model | Builder) -> Model:
+    """`model`, built if it is a builder; raises `ModelError` for anything else."""
     if isinstance(model, Builder):
         return model.build()
     if not isinstance(model, Model):
@@ -126,7 +127,8 @@ def _built(model: Model | Builder) -> Model:
     return model
 
 
-def _seed(seed: int | None) -> Any:
+def as_seed(seed: int | None) -> Any:
+    """`seed`, or one from the operating system."""
     return secrets.randbits(32) if seed is None else _plain(seed)
 
 
