@@ -122,7 +122,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
             f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
         )
         for note in missing_notes(source):
-            _say(str(checked.config.places.locate(note, "model")))
+            say(str(checked.config.places.locate(note, "model")))
         return PASSED
 
     return guarded(action, debug)

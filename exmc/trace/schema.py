@@ -186,7 +186,7 @@ def predictions_schema(renewed: Model, names: Sequence[str], scored: Sequence[st
     They are whole, masked entries included; the log likelihoods of the observations `scored`, and the values seen,
     are of the entries that count, as in a run.
     """
-    types, namer = infer_types(renewed), _DimNamer(renewed)
+    types, namer = infer_types(renewed), _DimNamer(renewed, renewed)
     seen = {o.name: o for o in renewed.observations}
 
     def counted(name: str, found: ArrayType) -> Variable:
