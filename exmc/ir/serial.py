@@ -222,7 +222,9 @@ def _encode_option(key: str, value: Any) -> Any:
 def _decode_option(key: str, item: Any) -> Any:
     if key == "law":
         return DensityBody(_decode_call(item["call"]), tuple(item["shape"]), tuple(item["dims"]))
-    return _decode_body(item) if key == "body" else item
+    if key == "body":
+        return _decode_body(item)
+    return tuple(item) if isinstance(item, list) else item
 
 
 def encode_body(body: Body) -> dict[str, Any]:
