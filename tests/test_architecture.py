@@ -207,7 +207,7 @@ def test_the_rules_catch_what_they_forbid(tmp_path: Path) -> None:
 
 def test_tests_mirror_the_package() -> None:
     """A folder of tests names a folder of the package, or one of the suites across it."""
-    suites = {"conformance", "models", "chaos", "scripts", "pipelines", "configs"}
+    suites = {"conformance", "models", "language", "chaos", "scripts", "pipelines", "configs"}
     parts = {p.name for p in (ROOT / "exmc").iterdir() if p.is_dir()}
     for folder in (ROOT / "tests").iterdir():
         if folder.is_dir() and folder.name != "__pycache__":

@@ -103,13 +103,13 @@ def transform_of(node: RandomVariable) -> Transform | None:
 
 
 def is_restricted(node: RandomVariable) -> bool:
-    """Whether the transform of `node` restricts a vector of variables to part of where they could be."""
+    """Whether the transform of `node` restricts a variable, or a vector of them, to part of where they could be."""
     transform = transform_of(node)
-    return transform is not None and transform.event_rank > form_of(node.call).rank
+    return transform is not None and form_of(node.call).support not in transform.supports
 
 
 def restricted_to(node: RandomVariable) -> Support | None:
-    """The support of vectors to which the transform of `node` restricts its elements, if it does."""
+    """The support to which the transform of `node` restricts it, if it does."""
     transform = transform_of(node)
     return transform.supports[0] if transform is not None and is_restricted(node) else None
 

@@ -49,8 +49,8 @@ class Transform:
         ``unconstrained_shape(event_shape)``: the shape of the unconstrained numbers of one event, which has at most
         `event_rank` axes. Raises ModelError for an event that cannot be.
     restricts
-        Supports of numbers: a vector of such variables may be restricted to this transform's support. The density is
-        then that of the vector, not normalised anew (as in Stan).
+        Supports of numbers: such a variable, or a vector of them, may be restricted to this transform's support. The
+        density is then not normalised anew (as in Stan).
     """
 
     name: str

@@ -317,7 +317,7 @@ def test_a_joint_observation_has_one_jacobian_and_no_mask() -> None:
 
 @pytest.mark.parametrize(
     ("family", "transform", "remedy"),
-    [("Normal", "log", "identity"), ("HalfNormal", "identity", "log"), ("Beta", "interval", "logit")],
+    [("Normal", "softplus", "identity"), ("HalfNormal", "identity", "log"), ("Beta", "interval", "logit")],
 )
 def test_a_transform_must_map_onto_the_support(family: str, transform: str, remedy: str) -> None:
     parameters = {"alpha": 1.0, "beta": 1.0} if family == "Beta" else {}
