@@ -25,10 +25,12 @@ from exmc.distributions.logistic import HalfLogistic, Logistic
 from exmc.distributions.logit_normal import LogitNormal
 from exmc.distributions.mixture import Mixture
 from exmc.distributions.moyal import Moyal
+from exmc.distributions.multinomial import DirichletMultinomial, Multinomial
 from exmc.distributions.mv_normal import MvNormal
+from exmc.distributions.mv_student_t import MvStudentT
 from exmc.distributions.negative_binomial import NegativeBinomial
 from exmc.distributions.normal import HalfNormal, LogNormal, Normal
-from exmc.distributions.ordered_logistic import OrderedLogistic
+from exmc.distributions.ordered import OrderedLogistic, OrderedProbit
 from exmc.distributions.pareto import Pareto
 from exmc.distributions.poisson import Poisson
 from exmc.distributions.rice import Rice
@@ -66,10 +68,14 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         Poisson,
         Dirichlet,
         MvNormal,
+        MvStudentT,
         LKJCholesky,
         ZeroSumNormal,
         Categorical,
         OrderedLogistic,
+        OrderedProbit,
+        Multinomial,
+        DirichletMultinomial,
         Truncated,
         Censored,
         IntervalCensored,
@@ -115,6 +121,7 @@ __all__ = [
     "ChiSquared",
     "Custom",
     "Dirichlet",
+    "DirichletMultinomial",
     "DiscreteUniform",
     "Distribution",
     "ExGaussian",
@@ -139,10 +146,13 @@ __all__ = [
     "LogitNormal",
     "Mixture",
     "Moyal",
+    "Multinomial",
     "MvNormal",
+    "MvStudentT",
     "NegativeBinomial",
     "Normal",
     "OrderedLogistic",
+    "OrderedProbit",
     "Parameter",
     "Pareto",
     "Poisson",

@@ -109,6 +109,11 @@ class _MvNormal(Distribution):
 
 MvNormal: _MvNormal
 
+class _MvStudentT(Distribution):
+    def __call__(self, nu: Any, mu: Any = 0.0, cov: Any = ..., chol: Any = ..., precision: Any = ...) -> Given: ...
+
+MvStudentT: _MvStudentT
+
 class _LKJCholesky(Distribution):
     def __call__(self, eta: Any = 1.0) -> Given: ...
 
@@ -128,6 +133,21 @@ class _OrderedLogistic(Distribution):
     def __call__(self, eta: Any, cutpoints: Any) -> Given: ...
 
 OrderedLogistic: _OrderedLogistic
+
+class _OrderedProbit(Distribution):
+    def __call__(self, eta: Any, cutpoints: Any, sigma: Any = 1.0) -> Given: ...
+
+OrderedProbit: _OrderedProbit
+
+class _Multinomial(Distribution):
+    def __call__(self, n: Any, p: Any = ..., logits: Any = ...) -> Given: ...
+
+Multinomial: _Multinomial
+
+class _DirichletMultinomial(Distribution):
+    def __call__(self, n: Any, alpha: Any) -> Given: ...
+
+DirichletMultinomial: _DirichletMultinomial
 
 class _Truncated(Distribution):
     def __call__(self, of: Given, lower: Any = ..., upper: Any = ...) -> Given: ...

@@ -109,6 +109,11 @@ def _integer_range(value: Array, low: Array, high: Array) -> BoolArray:
     return numpy.asarray(_integer(value) & _interval(value, low, high))
 
 
+def _counts(value: Array, total: Array | None = None) -> BoolArray:
+    legal = _nonnegative_integer(value).all(-1)
+    return numpy.asarray(legal if total is None else legal & (numpy.sum(value, -1) == total))
+
+
 def _boolean(value: Array) -> BoolArray:
     return _integer_interval(value, 1)
 
@@ -201,6 +206,9 @@ INTEGER_INTERVAL = Support(
 )
 INTEGER_RANGE = Support("integer_range", "an integer within its bounds", _integer_range, True, edges=("bound", "bound"))
 BOOLEAN = Support("boolean", "0 or 1", _boolean, True, edges=(0, 1))
+COUNTS = Support(
+    "counts", "a vector of whole numbers, none negative, that sum to their total", _counts, True, event_rank=1
+)
 SIMPLEX = Support("simplex", "a vector of probabilities that sum to 1", _simplex, event_rank=1)
 ORDERED = Support("ordered", "a vector whose elements increase", _ordered, event_rank=1)
 POSITIVE_ORDERED = Support(
@@ -232,6 +240,7 @@ SUPPORTS: dict[str, Support] = {
         INTEGER_INTERVAL,
         INTEGER_RANGE,
         BOOLEAN,
+        COUNTS,
         SIMPLEX,
         ORDERED,
         POSITIVE_ORDERED,

@@ -16,6 +16,7 @@ from exmc.distributions import (
     Censored,
     Custom,
     Dirichlet,
+    DirichletMultinomial,
     Flat,
     Gamma,
     Geometric,
@@ -25,11 +26,15 @@ from exmc.distributions import (
     LKJCholesky,
     LogNormal,
     Mixture,
+    Multinomial,
     MvNormal,
+    MvStudentT,
     Normal,
     OrderedLogistic,
+    OrderedProbit,
     Pareto,
     Poisson,
+    Rice,
     StudentT,
     Truncated,
     TruncatedNormal,
@@ -71,6 +76,7 @@ class Example:
 _COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
 _MEAN = np.array([1.0, -2.0])
 _NORMAL = scipy.stats.multivariate_normal(_MEAN, _COVARIANCE)
+_STUDENT = scipy.stats.multivariate_t(_MEAN, _COVARIANCE, df=12.0)
 _WEIGHTS = np.array([0.2, 0.5, 0.3])
 _OWN = "tests.distributions.own_density"
 
@@ -84,6 +90,30 @@ def _ordered_logistic(value):
     cuts = np.concatenate([[-np.inf], [-1.0, 0.3, 2.0], [np.inf]])
     above, below = scipy.special.expit(0.4 - cuts[:-1]), scipy.special.expit(0.4 - cuts[1:])
     return np.log((above - below)[int(value)])
+
+
+def _ordered_probit(value):
+    below = scipy.stats.norm.cdf((np.array([-np.inf, -1.0, 0.3, 2.0, np.inf]) - 0.4) / 1.5)
+    return np.log(np.diff(below)[int(value)])
+
+
+def _truncated_category(value):
+    return np.log(np.array([0.0, 0.5, 0.3])[int(value)] / 0.8)
+
+
+def _censored_category(value):
+    below = scipy.special.expit(np.array([-1.0, 0.3, 2.0]) - 0.4)
+    return np.log(np.array([below[0], below[1] - below[0], 1.0 - below[1]])[int(value)])
+
+
+def _truncated_probit(value):
+    below = scipy.stats.norm.cdf(np.array([-1.0, 0.3, 2.0]) - 0.4)
+    return np.log(np.array([below[0], below[1] - below[0], below[2] - below[1]])[int(value)] / below[2])
+
+
+def _truncated_rice(value):
+    rice = scipy.stats.rice(1.0, scale=2.0)
+    return rice.logpdf(value) - np.log(rice.cdf(5.0) - rice.cdf(1.0))
 
 
 def _lkj_of_two(value):
@@ -173,6 +203,33 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(MvNormal(_MEAN, precision=np.linalg.inv(_COVARIANCE)), (2,), _NORMAL.logpdf),
         Example(MvNormal(cov=_COVARIANCE), (2,), scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).logpdf),
     ),
+    "MvStudentT": (
+        Example(MvStudentT(12.0, _MEAN, cov=_COVARIANCE), (2,), _STUDENT.logpdf),
+        Example(MvStudentT(12.0, _MEAN, chol=np.linalg.cholesky(_COVARIANCE)), (2,), _STUDENT.logpdf),
+        Example(MvStudentT(12.0, _MEAN, precision=np.linalg.inv(_COVARIANCE)), (2,), _STUDENT.logpdf),
+    ),
+    "Multinomial": (
+        Example(
+            Multinomial(7, _WEIGHTS),
+            (3,),
+            scipy.stats.multinomial(7, _WEIGHTS).logpmf,
+            outside=([1.0, 2.0, 3.0], [8.0, -1.0, 0.0], [3.5, 3.5, 0.0]),
+        ),
+        Example(
+            Multinomial(7, logits=np.log(_WEIGHTS) - 700.0),
+            (3,),
+            scipy.stats.multinomial(7, _WEIGHTS).logpmf,
+            outside=([1.0, 2.0, 3.0],),
+        ),
+    ),
+    "DirichletMultinomial": (
+        Example(
+            DirichletMultinomial(7, np.array([0.7, 2.0, 3.5])),
+            (3,),
+            scipy.stats.dirichlet_multinomial([0.7, 2.0, 3.5], 7).logpmf,
+            outside=([1.0, 2.0, 3.0], [8.0, -1.0, 0.0], [3.5, 3.5, 0.0]),
+        ),
+    ),
     "LKJCholesky": (
         Example(LKJCholesky(1.7), (2, 2), _lkj_of_two),
         Example(LKJCholesky(0.8), (3, 3)),
@@ -190,6 +247,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "OrderedLogistic": (
         Example(OrderedLogistic(0.4, np.array([-1.0, 0.3, 2.0])), (), _ordered_logistic, outside=(4.0, -1.0, 0.5)),
+    ),
+    "OrderedProbit": (
+        Example(OrderedProbit(0.4, np.array([-1.0, 0.3, 2.0]), 1.5), (), _ordered_probit, outside=(4.0, -1.0, 0.5)),
     ),
     "Truncated": (
         Example(Truncated(Normal(0.0, 1.0), lower=0.5), (), scipy.stats.truncnorm(0.5, np.inf).logpdf, outside=(0.4,)),
@@ -220,6 +280,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(Truncated(Pareto(3.0, 2.0), lower=1.0, upper=6.0), (), _truncated_pareto, outside=(1.5, 6.1)),
         Example(Truncated(StudentT(3.0, 0.5, 1.0), upper=-4.0), (), _truncated_student, outside=(-3.9,)),
         Example(Truncated(Geometric(0.4), lower=2.0), (), _truncated_geometric, outside=(1.0, 2.5)),
+        Example(Truncated(Categorical(_WEIGHTS), lower=1.0), (), _truncated_category, outside=(0.0, 1.5, 3.0)),
+        Example(
+            Truncated(OrderedProbit(0.4, np.array([-1.0, 0.3, 2.0])), upper=2.0), (), _truncated_probit, outside=(3.0,)
+        ),
+        Example(Truncated(Rice(2.0, 2.0), lower=1.0, upper=5.0), (), _truncated_rice, outside=(0.9, 5.1)),
     ),
     "Censored": (
         Example(
@@ -228,6 +293,13 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             _censored,
             outside=(-1.1, 2.1),
             seen=(-1.0, -0.5, 1.9, 2.0),
+        ),
+        Example(
+            Censored(OrderedLogistic(0.4, np.array([-1.0, 0.3, 2.0])), upper=2.0),
+            (),
+            _censored_category,
+            outside=(3.0,),
+            seen=(0.0, 1.0, 2.0),
         ),
         Example(Censored(Poisson(3.0), upper=4.0), (), _censored_count, outside=(5.0,), seen=(0.0, 3.0, 4.0)),
     ),
