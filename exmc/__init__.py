@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from exmc.diagnostics.checks import diagnose
     from exmc.diagnostics.compare import compare
     from exmc.distributions import (
+        AR,
         DISTRIBUTIONS,
         AsymmetricLaplace,
         Bernoulli,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Exponential,
         Flat,
         Gamma,
+        GaussianRandomWalk,
         Geometric,
         Gumbel,
         HalfCauchy,
@@ -42,12 +44,14 @@ if TYPE_CHECKING:
         Kumaraswamy,
         Laplace,
         LKJCholesky,
+        LKJCholeskyCov,
         Logistic,
         LogitNormal,
         LogNormal,
         Mixture,
         Moyal,
         Multinomial,
+        MvGaussianRandomWalk,
         MvNormal,
         MvStudentT,
         NegativeBinomial,
@@ -79,6 +83,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AR",
     "DISTRIBUTIONS",
     "AsymmetricLaplace",
     "Bernoulli",
@@ -99,6 +104,7 @@ __all__ = [
     "Exponential",
     "Flat",
     "Gamma",
+    "GaussianRandomWalk",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
@@ -111,6 +117,7 @@ __all__ = [
     "InverseGamma",
     "Kumaraswamy",
     "LKJCholesky",
+    "LKJCholeskyCov",
     "Laplace",
     "LogNormal",
     "Logistic",
@@ -119,6 +126,7 @@ __all__ = [
     "Model",
     "Moyal",
     "Multinomial",
+    "MvGaussianRandomWalk",
     "MvNormal",
     "MvStudentT",
     "NegativeBinomial",

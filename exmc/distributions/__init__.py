@@ -20,7 +20,7 @@ from exmc.distributions.geometric import Geometric
 from exmc.distributions.gumbel import Gumbel
 from exmc.distributions.kumaraswamy import Kumaraswamy
 from exmc.distributions.laplace import Laplace
-from exmc.distributions.lkj import LKJCholesky
+from exmc.distributions.lkj import LKJCholesky, LKJCholeskyCov
 from exmc.distributions.logistic import HalfLogistic, Logistic
 from exmc.distributions.logit_normal import LogitNormal
 from exmc.distributions.mixture import Mixture
@@ -41,6 +41,7 @@ from exmc.distributions.truncated_normal import TruncatedNormal
 from exmc.distributions.uniform import Uniform
 from exmc.distributions.von_mises import VonMises
 from exmc.distributions.wald import Wald
+from exmc.distributions.walks import AR, GaussianRandomWalk, MvGaussianRandomWalk
 from exmc.distributions.weibull import Rayleigh, Weibull
 from exmc.distributions.zero_sum_normal import ZeroSumNormal
 from exmc.distributions.zeros import Hurdle, ZeroInflated
@@ -70,6 +71,10 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         MvNormal,
         MvStudentT,
         LKJCholesky,
+        LKJCholeskyCov,
+        GaussianRandomWalk,
+        MvGaussianRandomWalk,
+        AR,
         ZeroSumNormal,
         Categorical,
         OrderedLogistic,
@@ -109,6 +114,7 @@ DISTRIBUTIONS: dict[str, Distribution] = {
 """Every distribution by name."""
 
 __all__ = [
+    "AR",
     "DISTRIBUTIONS",
     "AsymmetricLaplace",
     "Bernoulli",
@@ -128,6 +134,7 @@ __all__ = [
     "Exponential",
     "Flat",
     "Gamma",
+    "GaussianRandomWalk",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
@@ -140,6 +147,7 @@ __all__ = [
     "InverseGamma",
     "Kumaraswamy",
     "LKJCholesky",
+    "LKJCholeskyCov",
     "Laplace",
     "LogNormal",
     "Logistic",
@@ -147,6 +155,7 @@ __all__ = [
     "Mixture",
     "Moyal",
     "Multinomial",
+    "MvGaussianRandomWalk",
     "MvNormal",
     "MvStudentT",
     "NegativeBinomial",

@@ -119,6 +119,33 @@ class _LKJCholesky(Distribution):
 
 LKJCholesky: _LKJCholesky
 
+class _LKJCholeskyCov(Distribution):
+    def __call__(self, n: int = ..., eta: Any = 1.0, sd_dist: Given = ...) -> Given: ...
+
+LKJCholeskyCov: _LKJCholeskyCov
+
+class _GaussianRandomWalk(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0, init_dist: Given = ...) -> Given: ...
+
+GaussianRandomWalk: _GaussianRandomWalk
+
+class _MvGaussianRandomWalk(Distribution):
+    def __call__(
+        self,
+        mu: Any = 0.0,
+        cov: Any = ...,
+        chol: Any = ...,
+        precision: Any = ...,
+        init_dist: Given = ...,
+    ) -> Given: ...
+
+MvGaussianRandomWalk: _MvGaussianRandomWalk
+
+class _AR(Distribution):
+    def __call__(self, rho: Any, sigma: Any = 1.0, intercept: Any = 0.0, init_dist: Given = ...) -> Given: ...
+
+AR: _AR
+
 class _ZeroSumNormal(Distribution):
     def __call__(self, sigma: Any = 1.0) -> Given: ...
 

@@ -20,7 +20,7 @@ LOG_TWO = 0.6931471805599453
 LOG_PI = 1.1447298858494002
 
 
-Takes: TypeAlias = Literal["value", "distribution", "distributions", "text"]
+Takes: TypeAlias = Literal["value", "distribution", "distributions", "text", "size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,13 @@ class Parameter:
     event
         The names of its event axes, the last ones of its value, as in numpy's signatures of generalised functions:
         ``("n",)`` for the mean of a multivariate normal, ``("n", "n")`` for its covariance. Axes of one name have one
-        length, also with the distribution's own. A number stands for a vector of equal elements.
+        length, also with the distribution's own. A number stands for a vector of equal elements. Of a distribution:
+        the axes of what it is asked about, which its parameters have too, if they are not numbers or vectors' own.
     optional
         Whether a model may leave it out; the functions then do not get it.
     takes
-        What it is: a value, a distribution (the functions get a `Law`), several of them (a tuple), or a literal text.
+        What it is: a value, a distribution (the functions get a `Law`), several of them (a tuple), a literal text, or
+        a literal whole number, the length of the event axis of its name (as a text too).
     """
 
     name: str

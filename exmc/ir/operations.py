@@ -170,6 +170,8 @@ OPERATIONS: dict[str, Operation] = {
     "solve": Operation(_of_numbers(linalg.solve), matrices.solution, 2, 2),
     "inverse": Operation(_of_numbers(linalg.inverse), matrices.same_square, 1, 1),
     "logabsdet": Operation(_of_numbers(linalg.logabsdet), matrices.square_to_scalar, 1, 1),
+    "standard_deviations": Operation(_of_numbers(linalg.standard_deviations), matrices.row_numbers, 1, 1),
+    "correlations": Operation(_of_numbers(linalg.correlations), matrices.same_square, 1, 1),
     "diag": Operation(_of_numbers(anp.diag), matrices.diagonal, 1, 1),
     "outer": Operation(_of_numbers(anp.outer), matrices.outer_product, 2, 2),
     "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None),

@@ -183,7 +183,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         (
             *("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"),
-            *("solve", "inverse", "logabsdet"),
+            *("solve", "inverse", "logabsdet", "standard_deviations", "correlations"),
         ),
         _matrix,
     ),

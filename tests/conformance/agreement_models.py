@@ -94,8 +94,8 @@ def _example_model(example: Example, role: str) -> Model:
 
 def _moved(row: Distribution, key: str, start: str, free: str) -> str:
     """An expression of `start`, a datum, and of a free variable that stays where the parameter may be; "" if none."""
-    if key in (*row.bounds, "lower", "upper"):
-        return ""  # data lie between them
+    if key in (*row.bounds, "lower", "upper") or (not row.open and row.parameter(key).takes == "size"):
+        return ""  # data lie between them, or a length is no number
     known = {p.name: p.support.name for p in row.parameters}
     return {
         "real": f"{start} + {free}",

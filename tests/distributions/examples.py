@@ -12,6 +12,7 @@ import scipy.special
 import scipy.stats
 
 from exmc.distributions import (
+    AR,
     Categorical,
     Censored,
     Custom,
@@ -19,14 +20,17 @@ from exmc.distributions import (
     DirichletMultinomial,
     Flat,
     Gamma,
+    GaussianRandomWalk,
     Geometric,
     HalfNormal,
     Hurdle,
     IntervalCensored,
     LKJCholesky,
+    LKJCholeskyCov,
     LogNormal,
     Mixture,
     Multinomial,
+    MvGaussianRandomWalk,
     MvNormal,
     MvStudentT,
     Normal,
@@ -120,6 +124,44 @@ def _lkj_of_two(value):
     eta = 1.7
     scale = (2 * eta - 1) * np.log(2.0) + scipy.special.betaln(eta, eta)
     return (eta - 1.0) * np.log1p(-(value[1, 0] ** 2)) - scale
+
+
+def _lkj_cov_of_two(value):
+    scales = np.hypot(value[:, 0], value[:, 1])
+    c = value[1, 0] / scales[1]
+    correlation = _lkj_of_two(np.array([[1.0, 0.0], [c, np.sqrt(1.0 - c * c)]]))
+    # d(L10, L11) / d(scale, c) for L10 = scale c and L11 = scale sqrt(1 - c^2)
+    volume = np.log(scales[1]) - 0.5 * np.log1p(-c * c)
+    return scipy.stats.lognorm([0.4, 0.33], scale=np.exp([0.3, 0.6])).logpdf(scales).sum() + correlation - volume
+
+
+# A walk is a normal vector: its covariance is that of sums.
+_SUMS = np.tril(np.ones((3, 3)))
+_WALK = scipy.stats.multivariate_normal(0.5 + 0.2 * np.arange(3), _SUMS @ np.diag([1.5**2, 0.7**2, 0.7**2]) @ _SUMS.T)
+
+
+def _heavy_walk(value):
+    return scipy.stats.t(12.0).logpdf(value[0]) + scipy.stats.norm(0.0, 0.7).logpdf(np.diff(value)).sum()
+
+
+def _vector_walk(value):
+    steps = scipy.stats.multivariate_normal([0.1, 0.0], _COVARIANCE)
+    return scipy.stats.norm(0.0, [1.0, 2.0]).logpdf(value[0]).sum() + steps.logpdf(value[1] - value[0])
+
+
+def _joint_walk(value):
+    return _NORMAL.logpdf(value[0]) + scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).logpdf(
+        value[1] - value[0]
+    )
+
+
+def _series(value):
+    start = scipy.stats.norm(0.0, [1.0, 2.0]).logpdf(value[:2]).sum()
+    return start + scipy.stats.norm(0.3 + 0.5 * value[1] - 0.2 * value[0], 0.8).logpdf(value[2])
+
+
+def _joint_series(value):
+    return _NORMAL.logpdf(value[:2]) + scipy.stats.norm(0.5 * value[1] - 0.2 * value[0], 1.0).logpdf(value[2])
 
 
 def _mixture(value):
@@ -234,6 +276,37 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(LKJCholesky(1.7), (2, 2), _lkj_of_two),
         Example(LKJCholesky(0.8), (3, 3)),
         Example(LKJCholesky(2.5), (3, 3)),
+    ),
+    "LKJCholeskyCov": (
+        Example(
+            LKJCholeskyCov(2, 1.7, LogNormal(np.array([0.3, 0.6]), np.array([0.4, 0.33]))), (2, 2), _lkj_cov_of_two
+        ),
+        Example(LKJCholeskyCov(eta=3.0, sd_dist=LogNormal(0.6, 0.33)), (2, 2)),
+    ),
+    "GaussianRandomWalk": (
+        Example(GaussianRandomWalk(0.2, 0.7, Normal(0.5, 1.5)), (3,), _WALK.logpdf),
+        Example(GaussianRandomWalk(sigma=0.7, init_dist=StudentT(12.0)), (2,), _heavy_walk),
+    ),
+    "MvGaussianRandomWalk": (
+        Example(
+            MvGaussianRandomWalk(np.array([0.1, 0.0]), cov=_COVARIANCE, init_dist=Normal(0.0, np.array([1.0, 2.0]))),
+            (2, 2),
+            _vector_walk,
+        ),
+        Example(
+            MvGaussianRandomWalk(chol=np.linalg.cholesky(_COVARIANCE), init_dist=MvNormal(_MEAN, cov=_COVARIANCE)),
+            (2, 2),
+            _joint_walk,
+        ),
+        Example(
+            MvGaussianRandomWalk(precision=np.linalg.inv(_COVARIANCE), init_dist=MvNormal(_MEAN, cov=_COVARIANCE)),
+            (2, 2),
+            _joint_walk,
+        ),
+    ),
+    "AR": (
+        Example(AR(np.array([0.5, -0.2]), 0.8, 0.3, Normal(0.0, np.array([1.0, 2.0]))), (3,), _series),
+        Example(AR(np.array([0.5, -0.2]), init_dist=MvNormal(_MEAN, cov=_COVARIANCE)), (3,), _joint_series),
     ),
     "ZeroSumNormal": (Example(ZeroSumNormal(1.5), (3,), _zero_sum, outside=([1.0, 1.0, 1.0],)),),
     "Categorical": (
