@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from exmc.diagnostics.compare import compare
     from exmc.distributions import (
         AR,
+        CAR,
         DISTRIBUTIONS,
+        ICAR,
         AsymmetricLaplace,
         Bernoulli,
         Beta,
@@ -84,7 +86,9 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AR",
+    "CAR",
     "DISTRIBUTIONS",
+    "ICAR",
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exmc.distributions.areal import CAR, ICAR
 from exmc.distributions.asymmetric_laplace import AsymmetricLaplace
 from exmc.distributions.base import Distribution, Parameter
 from exmc.distributions.bernoulli import Bernoulli
@@ -75,6 +76,8 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         GaussianRandomWalk,
         MvGaussianRandomWalk,
         AR,
+        CAR,
+        ICAR,
         ZeroSumNormal,
         Categorical,
         OrderedLogistic,
@@ -115,7 +118,9 @@ DISTRIBUTIONS: dict[str, Distribution] = {
 
 __all__ = [
     "AR",
+    "CAR",
     "DISTRIBUTIONS",
+    "ICAR",
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",

@@ -146,6 +146,24 @@ class _AR(Distribution):
 
 AR: _AR
 
+class _CAR(Distribution):
+    def __call__(
+        self,
+        mu: Any = 0.0,
+        W: Any = ...,
+        alpha: Any = ...,
+        tau: Any = ...,
+        node1: Any = ...,
+        node2: Any = ...,
+    ) -> Given: ...
+
+CAR: _CAR
+
+class _ICAR(Distribution):
+    def __call__(self, W: Any = ..., sigma: Any = 1.0, node1: Any = ..., node2: Any = ...) -> Given: ...
+
+ICAR: _ICAR
+
 class _ZeroSumNormal(Distribution):
     def __call__(self, sigma: Any = 1.0) -> Given: ...
 

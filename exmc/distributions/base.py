@@ -140,6 +140,9 @@ class Distribution:
         parts that do not fit, with the parameter's name as its place.
     limits
         ``limits(**parameters)`` -> the bounds of the support, where they are no parameters themselves.
+    objection
+        ``objection(event, parameters)`` -> what is wrong with the parameters together, "" if nothing is: `event` is the
+        shape of one value, `parameters` has the values of those that are data.
     open
         Whether it takes parameters of any other name too.
     """
@@ -159,6 +162,7 @@ class Distribution:
     event: tuple[str, ...] = ()
     form: Callable[[Mapping[str, Any]], Form] | None = None
     limits: Callable[..., tuple[Array, ...]] | None = None
+    objection: Callable[[tuple[int, ...], Mapping[str, Any]], str] | None = None
     open: bool = False
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from exmc.transforms.matrices import (
     COVARIANCE_TRANSFORM,
 )
 from exmc.transforms.supports import (
+    ADJACENCY,
     ANGLE,
     AT_LEAST,
     AT_MOST,
@@ -32,6 +33,7 @@ from exmc.transforms.supports import (
     POSITIVE_INTEGER,
     POSITIVE_ORDERED,
     REAL,
+    SIGNED_UNIT_INTERVAL,
     SIMPLEX,
     SUM_TO_ZERO,
     SUPPORTS,
@@ -69,6 +71,7 @@ TRANSFORMS: dict[str, Transform] = {
 """Every transform by name."""
 
 __all__ = [
+    "ADJACENCY",
     "ANGLE",
     "AT_LEAST",
     "AT_MOST",
@@ -90,6 +93,7 @@ __all__ = [
     "POSITIVE_INTEGER",
     "POSITIVE_ORDERED",
     "REAL",
+    "SIGNED_UNIT_INTERVAL",
     "SIMPLEX",
     "SUM_TO_ZERO",
     "SUPPORTS",

@@ -104,6 +104,7 @@ def _moved(row: Distribution, key: str, start: str, free: str) -> str:
         "covariance": f"{start} * exp({free})",
         "cholesky_cov": f"{start} * exp({free})",
         "ordered": f"{start} * exp({free})",
+        "signed_unit_interval": f"tanh(arctanh({start}) + {free})",
         "unit_interval": f"sigmoid(log({start} / (1 - {start})) + {free})",
         "simplex": f"{start} ** exp({free}) / sum({start} ** exp({free}))",
     }.get(known.get(key, "positive"), "")

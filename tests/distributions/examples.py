@@ -13,6 +13,8 @@ import scipy.stats
 
 from exmc.distributions import (
     AR,
+    CAR,
+    ICAR,
     Categorical,
     Censored,
     Custom,
@@ -164,6 +166,22 @@ def _joint_series(value):
     return _NORMAL.logpdf(value[:2]) + scipy.stats.norm(0.5 * value[1] - 0.2 * value[0], 1.0).logpdf(value[2])
 
 
+_ADJACENT = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
+_PATH = np.array([0, 1]), np.array([2, 2])
+
+
+def _car(weights):
+    precision = 1.5 * (np.diag(weights.sum(0)) - 0.6 * weights)
+    return scipy.stats.multivariate_normal([0.1, 0.2, -0.3], np.linalg.inv(precision)).logpdf
+
+
+def _icar(value):
+    laplacian = np.array([[1.0, 0.0, -1.0], [0.0, 1.0, -1.0], [-1.0, -1.0, 2.0]])
+    basis = scipy.linalg.null_space(np.ones((1, 3)))
+    within = np.linalg.inv(basis.T @ laplacian @ basis / 1.5**2)
+    return scipy.stats.multivariate_normal(np.zeros(2), within).logpdf(basis.T @ value)
+
+
 def _mixture(value):
     return np.log(0.3 * scipy.stats.norm.pdf(value) + 0.7 * scipy.stats.norm.pdf(value, 4.0, 0.5))
 
@@ -307,6 +325,18 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "AR": (
         Example(AR(np.array([0.5, -0.2]), 0.8, 0.3, Normal(0.0, np.array([1.0, 2.0]))), (3,), _series),
         Example(AR(np.array([0.5, -0.2]), init_dist=MvNormal(_MEAN, cov=_COVARIANCE)), (3,), _joint_series),
+    ),
+    "CAR": (
+        Example(CAR(np.array([0.1, 0.2, -0.3]), _ADJACENT, 0.6, 1.5), (3,), _car(_ADJACENT)),
+        Example(
+            CAR(np.array([0.1, 0.2, -0.3]), alpha=0.6, tau=1.5, node1=_PATH[0], node2=_PATH[1]),
+            (3,),
+            _car(np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]])),
+        ),
+    ),
+    "ICAR": (
+        Example(ICAR(sigma=1.5, node1=_PATH[0], node2=_PATH[1]), (3,), _icar, outside=([1.0, 1.0, 1.0],)),
+        Example(ICAR(_ADJACENT, 1.5), (3,)),
     ),
     "ZeroSumNormal": (Example(ZeroSumNormal(1.5), (3,), _zero_sum, outside=([1.0, 1.0, 1.0],)),),
     "Categorical": (

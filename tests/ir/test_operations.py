@@ -38,7 +38,10 @@ SPECIAL = {
     "concatenate": [(((3,), (), (2,)), {}), (((),), {})],
     **{
         key: [(((3, 3),), {}), (((1, 1),), {})]
-        for key in ("cholesky", "inverse_posdef", "logdet", "inverse", "logabsdet")
+        for key in (
+            *("cholesky", "inverse_posdef", "logdet", "inverse", "logabsdet"),
+            *("standard_deviations", "correlations"),
+        )
     },
     **{key: [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})] for key in ("solve_triangular", "solve_posdef", "solve")},
     "diag": [(((3, 3),), {}), (((4,),), {})],

@@ -64,6 +64,8 @@ SPECIAL = {
     "solve": ["solve(B + E, u)"],
     "inverse": ["inverse(B + E)"],
     "logabsdet": ["logabsdet(B + E)"],
+    "standard_deviations": ["standard_deviations(B + E)"],
+    "correlations": ["correlations(B + E)"],
     **{n: [f"{n}(v)", f"{n}(A, axis=0)", f"{n}(A, axis=-1)"] for n in ("cumprod", "sort", "log_softmax")},
     "cumsum": ["cumsum(v)", "cumsum(A, axis=0)", "cumsum(A, axis=-1)"],
 }  # fmt: skip
