@@ -79,7 +79,7 @@ def test_weights_that_depend_on_variables_run_interpreted(tmp_path) -> None:
     )
     compiled = compile_model(model, rewrite(model).model, cache=tmp_path)
     assert compiled.engine == "autograd"
-    assert any("eigenvalues" in note.text for note in compiled.notes)
+    assert any("eigenvalues" in note.message for note in compiled.notes)
     assert np.all(np.isfinite(compiled.density()(np.zeros(4))[1]))
 
 

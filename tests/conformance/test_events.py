@@ -402,7 +402,7 @@ class TestInAModel:
     def test_has_machine_code(self, example, tmp_path):
         model = _in_a_model(required(example))
         compiled = compile_model(model, rewrite(model).model, cache=tmp_path)
-        assert compiled.engine == "native", compiled.note
+        assert compiled.engine == "native", compiled.notes
 
 
 def test_a_missing_component_family_is_named():
