@@ -103,13 +103,13 @@ def _determinant_sign(builder: TapeBuilder, matrix: Any) -> int:
     return builder.apply("prod", factor, axes=(len(lead),))
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _eye(size: int) -> Array:
     # The same array each time, which the tape therefore holds once.
     return np.eye(size)
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _numbers(size: int) -> Array:
     return np.arange(float(size))
 

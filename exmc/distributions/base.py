@@ -143,6 +143,10 @@ class Distribution:
     objection
         ``objection(event, parameters)`` -> what is wrong with the parameters together, "" if nothing is: `event` is the
         shape of one value, `parameters` has the values of those that are data.
+    condition
+        ``condition(drawn, given, known, **parameters)`` -> a draw of the others among the entries of `drawn`, itself a
+        draw from the whole, given that the entries `known` have the values `given`. None: not available; entries of
+        one event then cannot be drawn beside known ones.
     open
         Whether it takes parameters of any other name too.
     """
@@ -163,6 +167,7 @@ class Distribution:
     form: Callable[[Mapping[str, Any]], Form] | None = None
     limits: Callable[..., tuple[Array, ...]] | None = None
     objection: Callable[[tuple[int, ...], Mapping[str, Any]], str] | None = None
+    condition: Callable[..., NDArray[numpy.generic]] | None = None
     open: bool = False
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from exmc.distributions.base import (
     with_axis,
 )
 from exmc.distributions.stable import log_normal_mass
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.special import Array, log1mexp, log_expit, log_ndtr, select
 from exmc.transforms import INTEGER_INTERVAL, ORDERED, POSITIVE
 
@@ -99,24 +100,16 @@ def _logistic_log_density(value: Array, eta: Array, cutpoints: Array) -> Array:
     return _log_probability(_LOGISTIC, value, eta, cutpoints, 1.0)
 
 
-def _logistic_log_cdf(value: Array, eta: Array, cutpoints: Array) -> Array:
-    return _log_tails(_LOGISTIC, value, eta, cutpoints, 1.0)[0]
-
-
-def _logistic_log_ccdf(value: Array, eta: Array, cutpoints: Array) -> Array:
-    return _log_tails(_LOGISTIC, value, eta, cutpoints, 1.0)[1]
+def _logistic_log_tails(value: Array, eta: Array, cutpoints: Array) -> tuple[Array, Array]:
+    return _log_tails(_LOGISTIC, value, eta, cutpoints, 1.0)
 
 
 def _probit_log_density(value: Array, eta: Array, cutpoints: Array, sigma: Array) -> Array:
     return valid(sigma > 0.0, _log_probability(_NORMAL, value, eta, cutpoints, sigma))
 
 
-def _probit_log_cdf(value: Array, eta: Array, cutpoints: Array, sigma: Array) -> Array:
-    return _log_tails(_NORMAL, value, eta, cutpoints, sigma)[0]
-
-
-def _probit_log_ccdf(value: Array, eta: Array, cutpoints: Array, sigma: Array) -> Array:
-    return _log_tails(_NORMAL, value, eta, cutpoints, sigma)[1]
+def _probit_log_tails(value: Array, eta: Array, cutpoints: Array, sigma: Array) -> tuple[Array, Array]:
+    return _log_tails(_NORMAL, value, eta, cutpoints, sigma)
 
 
 OrderedLogistic = Distribution(
@@ -126,8 +119,8 @@ OrderedLogistic = Distribution(
     transform="",
     log_density=_logistic_log_density,
     draw=_logistic_draw,
-    log_cdf=_logistic_log_cdf,
-    log_ccdf=_logistic_log_ccdf,
+    log_cdf=lower_of(_logistic_log_tails),
+    log_ccdf=upper_of(_logistic_log_tails),
     limits=_limits,
 )
 
@@ -142,7 +135,7 @@ OrderedProbit = Distribution(
     transform="",
     log_density=_probit_log_density,
     draw=_probit_draw,
-    log_cdf=_probit_log_cdf,
-    log_ccdf=_probit_log_ccdf,
+    log_cdf=lower_of(_probit_log_tails),
+    log_ccdf=upper_of(_probit_log_tails),
     limits=_limits,
 )

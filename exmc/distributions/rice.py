@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, lower_tail, masked, upper_tail, valid
 from exmc.distributions.stable import log_i0e
-from exmc.distributions.tails import both_tails, log_integral
+from exmc.distributions.tails import both_tails, log_integral, lower_of, upper_of
 from exmc.special import Array, select, xlogy
 from exmc.transforms import NONNEGATIVE, POSITIVE
 
@@ -52,14 +52,6 @@ def _log_tails(value: Array, nu: Array, sigma: Array) -> tuple[Array, Array]:
     return lower_tail(below, above, valid(legal, lower)), upper_tail(below, above, valid(legal, upper))
 
 
-def _log_cdf(value: Array, nu: Array, sigma: Array) -> Array:
-    return _log_tails(value, nu, sigma)[0]
-
-
-def _log_ccdf(value: Array, nu: Array, sigma: Array) -> Array:
-    return _log_tails(value, nu, sigma)[1]
-
-
 def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], nu: Array, sigma: Array) -> NDArray[numpy.float64]:
     along = generator.normal(nu, sigma, size=shape)
     return numpy.asarray(numpy.hypot(along, generator.normal(0.0, sigma, size=shape)))
@@ -72,7 +64,7 @@ Rice = Distribution(
     transform="log",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_log_tails),
+    log_ccdf=upper_of(_log_tails),
 )
 """Distance `nu` of the mean from the origin, as in PyMC; Stan and NumPyro have none."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, lower_tail, masked, upper_tail, valid
 from exmc.distributions.stable import log_normal_mass
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.errors import ModelError
 from exmc.special import Array, log1mexp, select
 from exmc.transforms import INTERVAL, POSITIVE
@@ -66,14 +67,6 @@ def _tails(value: Array, mu: Array, sigma: Array, lower: Array, upper: Array) ->
     return valid(legal, lower_tail(below, above, log_lower)), valid(legal, upper_tail(below, above, log_upper))
 
 
-def _log_cdf(value: Array, mu: Array, sigma: Array, lower: Array, upper: Array) -> Array:
-    return _tails(value, mu, sigma, lower, upper)[0]
-
-
-def _log_ccdf(value: Array, mu: Array, sigma: Array, lower: Array, upper: Array) -> Array:
-    return _tails(value, mu, sigma, lower, upper)[1]
-
-
 TruncatedNormal = Distribution(
     name="TruncatedNormal",
     parameters=(
@@ -87,7 +80,7 @@ TruncatedNormal = Distribution(
     log_density=_log_density,
     draw=_draw,
     bounds=("lower", "upper"),
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """Names as in PyMC, but both bounds are finite; NumPyro says loc, scale, low and high, and Stan truncates a normal."""
