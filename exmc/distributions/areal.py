@@ -86,9 +86,11 @@ def _car_log_density(value: Array, mu: Array, alpha: Array, tau: Array, **graph:
     weights = _weights(size, **graph)
     degrees = np.sum(weights, axis=-1)
     root = 1.0 / np.sqrt(degrees)
-    # Of the graph alone: for given data it is computed once. The determinant of D - alpha W is that of D times this.
-    spectrum = eigenvalues(with_axis(root) * weights * np.expand_dims(root, -2))
-    log_det = np.sum(np.log(degrees), axis=-1) + np.sum(np.log1p(-with_axis(alpha) * spectrum), axis=-1)
+    # Of the graph alone: for given data it is computed once. The determinant of D - alpha W is that of D times this. The
+    # largest is 1, whose rounding would show where alpha is near 1.
+    spectrum = eigenvalues(with_axis(root) * weights * np.expand_dims(root, -2))[..., :-1]
+    smaller = np.sum(np.log1p(-with_axis(alpha) * spectrum), axis=-1)
+    log_det = np.sum(np.log(degrees), axis=-1) + np.log1p(-alpha) + smaller
     residual = value - mu
     own = np.sum(degrees * residual * residual, axis=-1)
     square = (1.0 - alpha) * own + alpha * _roughness(residual, degrees, **graph)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,18 @@ import mpmath
 import numpy as np
 from mpmath import mp, mpf
 
-from exmc.distributions import DirichletMultinomial, Multinomial, MvStudentT, OrderedLogistic, OrderedProbit
+from exmc.distributions import (
+    AR,
+    CAR,
+    ICAR,
+    DirichletMultinomial,
+    GaussianRandomWalk,
+    Multinomial,
+    MvStudentT,
+    Normal,
+    OrderedLogistic,
+    OrderedProbit,
+)
 from exmc.distributions.base import Given
 
 DIGITS = 50
@@ -85,6 +97,45 @@ def _ordered_logistic(k, eta, cutpoints):
     return _between(lambda z: 1 / (1 + mp.exp(z)), k, eta, cutpoints, mpf(1))
 
 
+def _normal(x, mu, sigma):
+    return -(((x - mu) / sigma) ** 2) / 2 - mp.log(sigma) - mp.log(2 * mp.pi) / 2
+
+
+def _walk(x, sigma, init_dist):
+    return _normal(x[0], **init_dist) + sum(_normal(b, a, sigma) for a, b in itertools.pairwise(x))
+
+
+def _series(x, rho, sigma, intercept, init_dist):
+    means = (intercept + rho[0] * x[t - 1] + rho[1] * x[t - 2] for t in range(2, len(x)))
+    later = sum(_normal(value, mean, sigma) for value, mean in zip(x[2:], means, strict=True))
+    return later + sum(_normal(value, **init_dist) for value in x[:2])
+
+
+def _laplacian(size, W=None, node1=None, node2=None, alpha=1):
+    if W is None:
+        W = np.zeros((size, size), object) + mpf(0)
+        for a, b in zip(node1, node2, strict=True):
+            W[int(a), int(b)] += 1
+            W[int(b), int(a)] += 1
+    return np.diag(W.sum(0)) - alpha * W
+
+
+def _car(x, alpha, tau, **graph):
+    precision = tau * _laplacian(len(x), alpha=alpha, **graph)
+    return (logdet(precision) - x @ precision @ x - len(x) * mp.log(2 * mp.pi)) / 2
+
+
+def _icar(x, sigma, **graph):
+    laplacian, n = _laplacian(len(x), **graph), len(x)
+    # The matrix-tree theorem: the product of the positive eigenvalues is n times any first minor.
+    log_det = logdet(laplacian[1:, 1:]) + mp.log(n)
+    return (log_det - x @ laplacian @ x / sigma**2) / 2 - (n - 1) * (mp.log(sigma) + mp.log(2 * mp.pi) / 2)
+
+
+_RING = {"node1": np.array([0, 1, 2, 3]), "node2": np.array([1, 2, 3, 0])}
+_WEIGHTS = np.array([[0.0, 1e-6, 2.0, 0.0], [1e-6, 0.0, 0.0, 1e3], [2.0, 0.0, 0.0, 1.0], [0.0, 1e3, 1.0, 0.0]])
+_MAPS = ([0.5, -1.0, 0.25, 0.25], [1e4, -1e4, 2e4, -2e4])
+
 _SCALE = np.array([[2.0, 0.6], [0.6, 0.5]])
 _CLOSE = np.array([[1.0, 1.0 - 1e-4], [1.0 - 1e-4, 1.0]])
 _LEFT = ([0.0, 0.0], [1.5, -2.0], [1e6, -1e6])
@@ -93,6 +144,26 @@ _CATEGORIES = (0, 1, 2, 3)
 PRECISE = (
     *(Precise(MvStudentT(nu, np.array([1.0, -2.0]), cov=_SCALE), _LEFT, _student) for nu in (1e-8, 0.3, 4.5, 1e8)),
     Precise(MvStudentT(3.0, np.zeros(2), cov=_CLOSE), ([0.5, 0.4], [1.0, -1.0]), _student),
+    *(
+        Precise(CAR(alpha=alpha, tau=tau, **graph), _MAPS, _car)
+        for alpha in (-0.9, 0.0, 0.6, 1.0 - 1e-6)
+        for tau in (1e-8, 1.5, 1e8)
+        for graph in (_RING, {"W": _WEIGHTS})
+    ),
+    *(
+        Precise(ICAR(sigma=sigma, **graph), _MAPS, _icar)
+        for sigma in (1e-8, 1.5, 1e8)
+        for graph in (_RING, {"W": np.where(_WEIGHTS == 1e-6, 0.5, _WEIGHTS)})
+    ),
+    *(
+        Precise(GaussianRandomWalk(sigma=sigma, init_dist=Normal(0.5, 2.0)), ([0.1, 0.3, -2.0], [1e8, 1e8, 1.0]), _walk)
+        for sigma in (1e-8, 0.7, 1e8)
+    ),
+    *(
+        Precise(AR(np.array(rho), sigma, 0.3, Normal(0.5, 2.0)), ([0.1, 0.3, -2.0, 1.0], [1e8, 1e8, 1.0, 0.0]), _series)
+        for rho in ([0.5, -0.2], [2.0, -1.0], [1e8, 1e-8])
+        for sigma in (1e-8, 0.7, 1e8)
+    ),
     Precise(Multinomial(10, np.array([0.2, 0.5, 0.3])), ([2, 5, 3], [10, 0, 0]), _multinomial),
     Precise(Multinomial(10, np.array([0.0, 0.5, 0.5])), ([0, 5, 5], [0, 10, 0]), _multinomial),
     Precise(Multinomial(4, np.array([1e-300, 0.5, 0.5])), ([4, 0, 0], [0, 3, 1]), _multinomial),
