@@ -86,8 +86,8 @@ def _car_log_density(value: Array, mu: Array, alpha: Array, tau: Array, **graph:
     weights = _weights(size, **graph)
     degrees = np.sum(weights, axis=-1)
     root = 1.0 / np.sqrt(degrees)
-    # Of the graph alone: for given data it is computed once. The determinant of D - alpha W is that of D times this. The
-    # largest is 1, whose rounding would show where alpha is near 1.
+    # The determinant of D - alpha W is that of D times this, which for data is computed once. The largest eigenvalue is
+    # 1, whose rounding would show where alpha is near 1.
     spectrum = eigenvalues(with_axis(root) * weights * np.expand_dims(root, -2))[..., :-1]
     smaller = np.sum(np.log1p(-with_axis(alpha) * spectrum), axis=-1)
     log_det = np.sum(np.log(degrees), axis=-1) + np.log1p(-alpha) + smaller
