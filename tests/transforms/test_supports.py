@@ -27,7 +27,7 @@ MEMBERSHIP = {
     "at_least": ((-1.0,), [-1.0, 0.0, 1e300], [-1.1]),
     "at_most": ((-1.0,), [-1.0, -5.0], [-0.9]),
     "integer_range": ((-2, 3), [-2, 0, 3.0], [-3, 4, 0.5]),
-    "counts": ((3,), [[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]], [[1.0, 1.0, 0.0], [4.0, -1.0, 0.0], [1.5, 1.5, 0.0]]),
+    "counts": ((), [[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]], [[4.0, -1.0, 0.0], [1.5, 1.5, 0.0]]),
     "adjacency": (
         (),
         ([[0.0, 2.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]),
@@ -72,3 +72,9 @@ def test_the_table_of_transforms_is_keyed_by_name_and_knows_its_supports():
     assert {name: transform.name for name, transform in TRANSFORMS.items()} == {name: name for name in TRANSFORMS}
     for transform in TRANSFORMS.values():
         assert all(SUPPORTS[support.name] is support for support in transform.supports)
+
+
+def test_counts_sum_to_their_total():
+    np.testing.assert_array_equal(
+        SUPPORTS["counts"].contains(np.array([[1, 2], [2, 2]]), np.array([3, 3])), [True, False]
+    )
