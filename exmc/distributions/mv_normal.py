@@ -30,12 +30,14 @@ def square_and_log_scale(
     residual: Array, cov: Array = None, chol: Array = None, precision: Array = None
 ) -> tuple[Array, Array]:
     """The squared length of each residual, shape (..., n), in units of its spread, and half its log determinant."""
+    if cov is not None:
+        # Not by its factor: the derivatives of these two take a third of the time of the factor's.
+        return _of_events(linalg.squared_norm, cov, residual, reduced=True), 0.5 * linalg.logdet(cov)
     if precision is not None:
         lower = linalg.cholesky(precision)
         half, log_scale = _of_events(_times_factor, lower, residual), -_log_diagonal(lower)
     else:
-        lower = linalg.cholesky(cov) if chol is None else chol
-        half, log_scale = _of_events(linalg.solve_triangular, lower, residual), _log_diagonal(lower)
+        half, log_scale = _of_events(linalg.solve_triangular, chol, residual), _log_diagonal(chol)
     return np.sum(half * half, axis=-1), log_scale
 
 
@@ -51,15 +53,22 @@ def _times_factor(lower: Array, columns: Array) -> Array:
     return np.matmul(np.swapaxes(lower, -1, -2), columns)
 
 
-def _of_events(function: Callable[[Array, Array], Array], lower: Array, residual: Array) -> Array:
-    """`function` of the factor and each residual, shape (..., n); residuals that share a factor are its columns."""
+def _of_events(
+    function: Callable[[Array, Array], Array], matrix: Array, residual: Array, reduced: bool = False
+) -> Array:
+    """`function` of the matrix and each residual, shape (..., n), or (...,) if it is `reduced` to one number each.
+
+    Residuals that share a matrix are its columns.
+    """
     size = np.shape(residual)[-1]
-    if np.ndim(lower) == 2:
-        columns = function(lower, np.transpose(np.reshape(residual, (-1, size))))
-        return np.reshape(np.transpose(columns), np.shape(residual))
-    batch = numpy.broadcast_shapes(np.shape(lower)[:-2], np.shape(residual)[:-1])
+    if np.ndim(matrix) == 2 and np.ndim(residual) == 1:
+        return function(matrix, residual)
+    if np.ndim(matrix) == 2:
+        columns = function(matrix, np.transpose(np.reshape(residual, (-1, size))))
+        return np.reshape(np.transpose(columns), np.shape(residual)[:-1] if reduced else np.shape(residual))
+    batch = numpy.broadcast_shapes(np.shape(matrix)[:-2], np.shape(residual)[:-1])
     columns = np.reshape(residual + numpy.zeros((*batch, size)), (*batch, size, 1))
-    return np.reshape(function(lower, columns), (*batch, size))
+    return np.reshape(function(matrix, columns), batch if reduced else (*batch, size))
 
 
 def _draw(

@@ -41,12 +41,19 @@ def check(expression: Any) -> None:
         np.testing.assert_allclose(found.values[sample], expected, rtol=4e-15, atol=0)
 
 
+_STATIONARY = ("exp_quad", "matern12", "matern32", "matern52")
 SPECIAL = {
     "matmul": ["matmul(A, v)", "matmul(v, B)", "matmul(v, u)", "matmul(A, B)", "X @ v", "w @ A", "A @ B[0]", "X @ B"],
     "dot": ["dot(v, u)", "dot(A, v)"],
     "expand_dims": ["expand_dims(A, axis=1)", "v[:, None]", "expand_dims(v, axis=-1)"],
     "transpose": ["transpose(A)", "transpose(v)", "transpose(C)"],
-    "concatenate": ["concatenate(s, v, 1.0)", "concatenate(X[0], v)", "concatenate(w, t)"],
+    "concatenate": ["concatenate(s, v, 1.0)", "concatenate(X[0], v)", "concatenate(w, t)", "concatenate(X, A, axis=1)"],
+    "stack": ["stack(v, u)", "stack(v, E[0], axis=1)", "stack(s, 1.0)"],
+    "sd": ["sd(v)", "sd(A, axis=0)", "sd(A)"],
+    "kron": ["kron(A, B)", "kron(E, A)"],
+    "len": ["len(v)", "len(A)"],
+    "floor_divide": ["j // 2"],
+    "mod": ["j % 2"],
     "index": [
         "v[k]", "v[0]", "v[-1]", "A[:, 1]", "A[k, k[0]]", "A[1:3]", "A[1:3, k[1:]]", "C[:, k[:2], :]", "C[k[1], :, k]",
         "C[0, :, 1]", "X[j]", "w[one]", "X[one, 0]", "A[j, 0]", "v[i]", "C[::2]",
@@ -66,6 +73,12 @@ SPECIAL = {
     "logabsdet": ["logabsdet(B + E)"],
     "standard_deviations": ["standard_deviations(B + E)"],
     "correlations": ["correlations(B + E)"],
+    **{n: [f"{n}(v, s, t)", f"{n}(w, v, s, t)", f"{n}(A, s, v)"] for n in _STATIONARY},
+    **{n: [f"{n}(v, s, t, 1.5)", f"{n}(X, s, v, t)"] for n in ("rational_quadratic", "periodic")},
+    "linear": ["linear(v, s)", "linear(X, A, v)"],
+    "white_noise": ["white_noise(w, s)", "white_noise(X, w * s)"],
+    "hsgp_basis": ["hsgp_basis(v, 1 + s, m=4)", "hsgp_basis(A, 1 + v, m=[2, 3, 1])"],
+    **{f"hsgp_{n}": [f"hsgp_{n}(s, t, s, m=4)", f"hsgp_{n}(1 + v, t, u, m=[2, 3, 1])"] for n in _STATIONARY},
     **{n: [f"{n}(v)", f"{n}(A, axis=0)", f"{n}(A, axis=-1)"] for n in ("cumprod", "sort", "log_softmax")},
     "cumsum": ["cumsum(v)", "cumsum(A, axis=0)", "cumsum(A, axis=-1)"],
 }  # fmt: skip
