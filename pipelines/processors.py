@@ -30,7 +30,7 @@ def record_processor(directory: Path) -> None:
 
 
 def processors(directory: Path) -> tuple[str, ...]:
-    """The types of processor that drew the run so far, but for notes that are damaged: nobody can say which these were."""
+    """The types of processor that drew the run so far; a damaged note says nothing."""
     found = ((path.name, path.read_bytes()) for path in (directory / PROCESSORS).glob("[0-9a-f]*"))
     return tuple(sorted(content.decode() for name, content in found if name == _name_of(content)))
 

@@ -20,7 +20,7 @@ from exmc.trace.journal import Damage, Journal, remove
 from exmc.trace.manifest import check_root, is_as_finished, write_manifest
 from exmc.trace.metadata import consolidate, read_metadata
 from exmc.trace.records import CommitRecord, Written
-from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema, Variable
+from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema
 
 _RETIRED = "retired.zarr"
 
@@ -102,12 +102,14 @@ class RunStore:
 
     @property
     def sound(self) -> bool:
-        """Whether the run was finalised and every byte of its store is still as it was written; reads all of it."""
+        """Whether the run was finalised, and every byte of its store and records is as it was; reads all of it."""
+        root = self._readable()
         try:
             return (
                 self.complete
+                and is_as_finished(self.journal.directory, root)
                 and not self.journal.damage()
-                and is_as_finished(self.journal.directory, self._readable())
+                and self.draws_done() == self._finished_rows(root)["draws"]
             )
         except StoreError:
             return False
@@ -179,9 +181,7 @@ class RunStore:
             check_root(self.journal.directory, root)
             failed = {entry["chain"] for entry in attributes["failed_chains"]}
             labels = tuple(c for c in range(self.schema.chains) if c not in failed)
-            nodes = read_metadata(root / "zarr.json")["consolidated_metadata"]["metadata"]
-            rows = {GROUPS[g]: int(nodes[f"{g}/{v[0].name}"]["shape"][1]) for g, v in self.schema.sampled()}
-            places = range(len(labels))
+            places, rows = range(len(labels)), self._finished_rows(root)
         found = {
             group: {
                 v.name: arrays.read(root / group / v.name, v, places, rows[GROUPS[group]], self.journal.chunk_draws)
@@ -191,6 +191,11 @@ class RunStore:
             if group in wanted
         }
         return build_datatree(self.schema, found, attributes, chains=labels)
+
+    def _finished_rows(self, root: Path) -> dict[str, int]:
+        """Draws, and draws of warm-up, in the finished store at `root`."""
+        nodes = read_metadata(root / "zarr.json")["consolidated_metadata"]["metadata"]
+        return {GROUPS[g]: int(nodes[f"{g}/{v[0].name}"]["shape"][1]) for g, v in self.schema.sampled()}
 
     def _done(self) -> dict[str, int]:
         """Draws, and draws of warm-up, that every kept chain has committed."""

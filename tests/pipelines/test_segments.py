@@ -15,8 +15,8 @@ from exmc.trace.journal import Journal
 from pipelines import segments, stages
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
+from pipelines.creation import create_run
 from pipelines.plan import STOP, Plan
-from pipelines.run import create_run
 from pipelines.segments import Outcome, SegmentTask, run_segment
 from tests.pipelines.running import write_config
 

@@ -66,5 +66,5 @@ def test_leftovers_of_killed_writers_are_no_change(store: Path) -> None:
 def test_readers_are_kept_from_changed_metadata(store: Path) -> None:
     check_root(store.parent, store)
     (store / "zarr.json").write_text('{"shape": 1}')
-    with pytest.raises(StoreError, match="not as they were written.*Resume"):
+    with pytest.raises(StoreError, match=r"not as they were written.*Resume"):
         check_root(store.parent, store)

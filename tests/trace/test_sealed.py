@@ -15,7 +15,9 @@ DOCUMENT = {"seed": 1, "name": "été", "rows": [1.5, 2.0], "inner": {"1": None,
 def flips(content: bytes) -> list[bytes]:
     """`content` with each of its bits flipped in turn."""
     return [
-        content[:i] + bytes([content[i] ^ (1 << bit)]) + content[i + 1 :] for i in range(len(content)) for bit in range(8)
+        content[:i] + bytes([content[i] ^ (1 << bit)]) + content[i + 1 :]
+        for i in range(len(content))
+        for bit in range(8)
     ]
 
 
@@ -28,11 +30,13 @@ def test_every_flipped_bit_and_every_length_is_found_and_the_spare_read(tmp_path
         path.write_bytes(content)
         assert read_sealed(path) == DOCUMENT
         spare_of(path).rename(tmp_path / "away")
+        refused = None
         try:
             # What was flipped may be a space between two values.
             assert read_sealed(path) == DOCUMENT
         except StoreError as error:
-            assert "plan.json is damaged" in str(error)
+            refused = error
+        assert refused is None or "plan.json is damaged" in str(refused)
         (tmp_path / "away").rename(spare_of(path))
 
 
