@@ -295,8 +295,6 @@ def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
         _say(json.dumps(values))
     elif not quiet or not diagnosed.passed:
         _say(diagnosed.text.rstrip())
-    for chain, why in result.failed.items():
-        print(f"CHAIN {chain} FAILED and is left out: {why}", file=sys.stderr)
     if not (quiet or as_json):
         for group, why in diagnosed.skipped.items():
             _say(f"Without {group}: {why}")

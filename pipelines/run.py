@@ -29,6 +29,7 @@ from pipelines.plan import CONFIG, EVENTS, LOCK, STOP, Plan, check_versions
 from pipelines.sections import Cluster
 from pipelines.sizes import amount
 from pipelines.stages import Diagnosed
+from pipelines.standing import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +231,7 @@ def _note(message: str, began: float) -> Event:
 
 def _result(plan: Plan, diagnosed: Diagnosed, listener: Listener, began: float) -> RunResult:
     listener(Event(kind="finished", seconds=time.perf_counter() - began))
-    failed = {chain: text.strip().splitlines()[-1] for chain, text in RunStore.open(plan.path).failures().items()}
+    failed = {chain: reason(text) for chain, text in RunStore.open(plan.path).failures().items()}
     return RunResult(plan.path, diagnosed, failed)
 
 
