@@ -72,7 +72,7 @@ def sample(
         For a model that means nothing, options out of range, and chains that cannot be sampled.
     """
     options = SamplerOptions(
-        seed=_seed(seed),
+        seed=as_seed(seed),
         draws=_plain(draws),
         warmup=_plain(warmup),
         chains=_plain(chains),
@@ -80,11 +80,17 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
     )
-    source = _built(model)
+    return sample_model(as_model(model), options, engine=engine, predictive=predictive)
+
+
+def sample_model(
+    source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True
+) -> xr.DataTree:
+    """What `sample` does, with all of the sampler's options."""
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
-    schema = schema_of(source, compiled.model, compiled.layout, draws, warmup, chains)
+    schema = schema_of(source, compiled.model, compiled.layout, options.draws, options.warmup, options.chains)
     attributes = {"seed": options.seed, "model_digest": serial.digest(source), "engine": compiled.engine}
     groups = _sampled_groups(compiled, _run_chains(compiled, options))
     tree = build_datatree(schema, groups, attributes)
@@ -100,8 +106,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
 
     Raises `SamplingError` for a model with an improper prior, which cannot be drawn from.
     """
-    options = SamplerOptions(seed=_seed(seed), draws=_plain(draws))
-    source = _built(model)
+    options = SamplerOptions(seed=as_seed(seed), draws=_plain(draws))
+    source = as_model(model)
     rewritten = rewrite(source).model
     drawn = simulate_prior(source, options.draws, options.seed, loop_values)
     if drawn.skipped:
@@ -111,7 +117,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
     return build_datatree(schema, groups)
 
 
-def _built(model: Model | Builder) -> Model:
+def as_model(model: Model | Builder) -> Model:
+    """`model`, built if it is a builder; raises `ModelError` for anything else."""
     if isinstance(model, Builder):
         return model.build()
     if not isinstance(model, Model):
@@ -119,7 +126,8 @@ def _built(model: Model | Builder) -> Model:
     return model
 
 
-def _seed(seed: int | None) -> Any:
+def as_seed(seed: int | None) -> Any:
+    """`seed`, or one from the operating system."""
     return secrets.randbits(32) if seed is None else _plain(seed)
 
 

@@ -89,7 +89,7 @@ def _draw_and_commit(
         if before is not None:
             state = ChainState.from_arrays(before.state)
         else:
-            state = _guarded(lambda: begin(density, plan.options, task.chain, pulse=pulse), storage=False)
+            state = _guarded(partial(begin, density, plan.options, task.chain, pulse=pulse), storage=False)
         return _draw(plan, density, state, journal, pulse)
 
     state, block = _guarded(lambda: watched(draw, plan.watchdog))

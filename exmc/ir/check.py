@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,11 @@ RESERVED = frozenset({"chain", "draw", "sample"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def check(model: Model) -> dict[str, ArrayType]:
+def check(model: Model, simulated: Collection[str] = ()) -> dict[str, ArrayType]:
     """The type of every variable and datum of `model`; raises `ModelError` or `DataError` if it is not valid.
 
-    The error's `where` is the path of the offending key, such as ``("variables", "theta", "sigma")``.
+    The error's `where` is the path of the offending key, such as ``("variables", "theta", "sigma")``. Variables that
+    are `simulated` need not be such as can be sampled: discrete ones, for instance.
     """
     _check_names(model)
     _check_coords(model)
@@ -53,7 +54,7 @@ def check(model: Model) -> dict[str, ArrayType]:
     resolved = resolve_expressions(model)
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
-        _check_values(node, resolved, types)
+        _check_values(node, resolved, types, simulated)
         check_times(node, resolved)
     return types
 
@@ -219,11 +220,11 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
                     )
 
 
-def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> None:
+def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType], simulated: Collection[str]) -> None:
     """Parameters and observed values that are data lie in their supports."""
     if isinstance(node, Deterministic):
         return
-    if isinstance(node, RandomVariable):
+    if isinstance(node, RandomVariable) and node.name not in simulated:
         _check_variable(node, model)
     call = node.call if isinstance(node, RandomVariable) else _observed_call(node, model)
     if call is None:

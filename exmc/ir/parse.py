@@ -118,11 +118,13 @@ def _call(name: str, operands: list[Expression], keywords: list[ast.keyword], te
     return made
 
 
-def _option(node: ast.expr, name: str, text: str) -> int | str:
+def _option(node: ast.expr, name: str, text: str) -> int | str | list[int]:
     try:
         value = ast.literal_eval(node)
     except ValueError:
         value = None
+    if name == "m" and isinstance(value, list | tuple) and value and all(type(v) is int for v in value):
+        return list(value)
     wanted: type = str if name == "dim" else int
     if type(value) is not wanted:
         kind = "a quoted name" if wanted is str else "a whole number"
