@@ -15,9 +15,9 @@ number for all coordinates, or one for each, shape (d,)), and `scale` the standa
 with p(a) = 1, 1 + a, 1 + a + a² / 3 (Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", chapter 4;
 of periodic coordinates the product, as sums of squared sines stay positive definite).
 
-**Of one set of points** (z is None) the diagonal is larger than these by `JITTER` of the process's variance, for `linear`
-of its mean: smooth covariances of many points are singular to rounding, and would have no Cholesky factor. White noise
-is left as it is. ``exp_quad(x, x, scale, length)``, between two sets that are the same, is the bare formula.
+**Of one set of points** (z is None) the diagonal is larger than these by `JITTER` of the process's variance (for
+`linear`, of its mean): smooth covariances of many points are singular to rounding, and would have no Cholesky factor.
+White noise is left as it is. ``exp_quad(x, x, scale, length)``, between two equal sets, is the bare formula.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def linear(x: Array, z: Array | None, scale: Array) -> Array:
 
 
 def white_noise(x: Array, scale: Array) -> Array:
-    """The covariance of noise that is independent at each point, shape (n, n); `scale` is one number, or has shape (n,)."""
+    """The covariance of noise that is independent at each point, shape (n, n); `scale` has shape () or (n,)."""
     return np.square(scale) * numpy.eye(len(x))
 
 
@@ -102,7 +102,7 @@ def _distance(x: Array, z: Array | None, length: Array) -> Array:
 
 
 def _root(square: Array) -> Array:
-    """The square root, at 0 with a derivative of 0: a point keeps its distance of 0 from itself, whatever the length."""
+    """The square root, at 0 with a derivative of 0: points that coincide do so whatever the length."""
     zero = square <= 0.0
     return select(zero, 0.0, np.sqrt(select(zero, 1.0, square)))
 

@@ -1,11 +1,12 @@
-"""Gaussian processes by basis functions on a box, whose coefficients are independent: their Hilbert-space approximation.
+"""Gaussian processes by basis functions on a box, with independent coefficients: their Hilbert-space approximation.
 
-On the box ``[-boundary_k, boundary_k]`` a process of stationary covariance is nearly ``sum_j s_j beta_j phi_j(x)``, beta_j
-independent standard normals, phi_j the eigenfunctions of the Laplacian that vanish at the border, s_j² the spectral
-density at the roots of their eigenvalues (Solin and Särkkä 2020, "Hilbert space methods for reduced-rank Gaussian
-process regression"; Riutort-Mayol et al. 2022, "Practical Hilbert space approximate Bayesian Gaussian processes", whose
-boundary factor c is ``boundary / max |x|``). In d coordinates functions are products of m_k functions of each, the last
-coordinate's number running fastest; `m` is one number for all coordinates, or one for each.
+On the box ``[-boundary_k, boundary_k]`` a process of stationary covariance is nearly ``sum_j s_j beta_j phi_j(x)``,
+beta_j independent standard normals, phi_j the eigenfunctions of the Laplacian that vanish at the border, s_j² the
+spectral density at the roots of their eigenvalues (Solin and Särkkä 2020, "Hilbert space methods for reduced-rank
+Gaussian process regression"; Riutort-Mayol et al. 2022, "Practical Hilbert space approximate Bayesian Gaussian
+processes", whose boundary factor c is ``boundary / max |x|``). In d coordinates functions are products of m_k
+functions of each, the last coordinate's number running fastest; `m` is one number for all coordinates, or one for
+each.
 """
 
 from __future__ import annotations

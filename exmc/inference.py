@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from exmc.blame import explained
 from exmc.compile.kernel import Engine
 from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel, compile_model
@@ -21,7 +22,9 @@ from exmc.derive import Groups, derived_groups
 from exmc.errors import ModelError, SamplingError, brief
 from exmc.ir import serial
 from exmc.ir.builder import Builder
+from exmc.ir.missing import missing_notes
 from exmc.ir.model import Model
+from exmc.ir.proper import check_proper
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block, advance, begin
@@ -80,13 +83,20 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
     )
-    return sample_model(as_model(model), options, engine=engine, predictive=predictive)
+    try:
+        return sample_model(as_model(model), options, engine=engine, predictive=predictive)
+    except MemoryError as error:
+        raise SamplingError(
+            f"the model and its draws do not fit in memory: {error}.",
+            remedy="Check the shapes of the variables, draw less, or run a config, which keeps draws on disk.",
+        ) from error
 
 
 def sample_model(
     source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True
 ) -> xr.DataTree:
     """What `sample` does, with all of the sampler's options."""
+    check_proper(source)
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
@@ -96,7 +106,7 @@ def sample_model(
     tree = build_datatree(schema, groups, attributes)
     prior_draws = 500 if predictive else 0
     derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
-    notes = [str(note) for note in (*compiled.notes, *derived.notes)]
+    notes = [str(note) for note in (*missing_notes(source), *compiled.notes, *derived.notes)]
     attributes |= {"skipped_groups": derived.skipped, "notes": notes}
     return build_datatree(schema, groups | derived.groups, attributes)
 
@@ -145,7 +155,10 @@ def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]
 
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int) -> Block:
     density = compiled.density()
-    state = begin(density, options, chain)
+    try:
+        state = begin(density, options, chain)
+    except SamplingError as error:
+        raise explained(error, compiled) from None
     state, _ = advance(density, options, state, options.warmup)
     _, block = advance(density, options, state, options.draws)
     return block

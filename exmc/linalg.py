@@ -156,7 +156,7 @@ def solve_posdef(matrix: Array, right: Array) -> Array:
 
 @primitive  # type: ignore[untyped-decorator]
 def squared_norm(matrix: Array, right: Array) -> Array:
-    """``b' A^-1 b`` of each right-hand side b, for positive definite A; shape (...,) of vectors, (..., m) of matrices."""
+    """``b' A^-1 b`` of each right-hand side b, A positive definite: shape (...,) of vectors, (..., m) of columns."""
     half = substitute(factor(matrix), right)
     return np.sum(half * half, axis=-side_axes(np.ndim(matrix), np.ndim(right)))
 

@@ -50,7 +50,7 @@ class RandomEntry(BaseModel):
 
     dist: str
     dims: Dims | None = None
-    shape: PositiveInt | list[PositiveInt] | None = None
+    shape: PositiveInt | str | list[PositiveInt | str] | None = None
     observed: Any = None
     weight: Any = None
     mask: Any = None
@@ -82,7 +82,7 @@ class ScanSection(Section):
     sequences: dict[str, Any] = Field(default_factory=dict)
     output: str | None = None
     collect: Literal["steps", "all", "last"] = "steps"
-    length: PositiveInt | None = None
+    length: PositiveInt | str | None = None
 
 
 class ScanEntry(Section):

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc.blame import explained
 from exmc.compile.program import CompiledModel
 from exmc.density import LogDensity
-from exmc.errors import ExmcError, StoreError
+from exmc.errors import ExmcError, SamplingError, StoreError
 from exmc.sampling import progress
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.progress import Receipt
@@ -89,7 +90,7 @@ def _draw_and_commit(
         if before is not None:
             state = ChainState.from_arrays(before.state)
         else:
-            state = _guarded(partial(begin, density, plan.options, task.chain, pulse=pulse), storage=False)
+            state = _guarded(partial(_begin, compiled, density, plan, task.chain, pulse), storage=False)
         return _draw(plan, density, state, journal, pulse)
 
     state, block = _guarded(lambda: watched(draw, plan.watchdog))
@@ -112,6 +113,13 @@ def _draw_and_commit(
         receipt=asdict(receipt),
     )
     return outcome_of(task, patiently(plan.retries, _commit, journal, record))
+
+
+def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
+    try:
+        return begin(density, plan.options, chain, pulse=pulse)
+    except SamplingError as error:
+        raise explained(error, compiled) from error
 
 
 def _draw(

@@ -45,8 +45,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "viz": {"errors", "diagnostics"},
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
-    "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
     "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
+    "blame": {"errors", "compile"},
+    "inference": {
+        *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
+    },
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }
@@ -204,7 +207,7 @@ def test_the_rules_catch_what_they_forbid(tmp_path: Path) -> None:
 
 def test_tests_mirror_the_package() -> None:
     """A folder of tests names a folder of the package, or one of the suites across it."""
-    suites = {"conformance", "models", "chaos", "scripts", "pipelines", "configs"}
+    suites = {"conformance", "models", "language", "chaos", "scripts", "pipelines", "configs"}
     parts = {p.name for p in (ROOT / "exmc").iterdir() if p.is_dir()}
     for folder in (ROOT / "tests").iterdir():
         if folder.is_dir() and folder.name != "__pycache__":

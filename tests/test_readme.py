@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import exmc
+from exmc.ir.operations import FUNCTIONS
 from pipelines.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -61,6 +63,24 @@ def test_every_command_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     for command in sorted(known):
         assert main([command, "--help"]) == 0, command
     capsys.readouterr()
+
+
+def test_every_distribution_is_listed_with_its_parameters() -> None:
+    listed = dict(
+        re.findall(r"\b(\w+)\(([\w, ]*)\)", " ".join(TEXT[TEXT.index("Distributions of numbers:") :].split()))
+    )
+    for name, distribution in exmc.DISTRIBUTIONS.items():
+        if not distribution.open:
+            assert listed[name] == ", ".join(p.name for p in distribution.parameters), name
+
+
+def test_every_function_is_listed() -> None:
+    operators = {"index", "add", "subtract", "multiply", "divide", "floor_divide", "mod", "power", "negative"}
+    operators |= {n for n in FUNCTIONS if n.startswith(("less", "greater", "equal", "not_equal", "logical"))}
+    section = TEXT[TEXT.index("## Functions, lengths") : TEXT.index("## Values that follow")]
+    bullets = [line for line in section.splitlines() if line.startswith(("- ", "  "))]
+    listed = set(re.findall(r"\w+", "\n".join(bullets)))
+    assert FUNCTIONS.keys() - operators <= listed
 
 
 def test_every_path_exists() -> None:

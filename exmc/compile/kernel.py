@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -181,7 +182,7 @@ def compile_outputs(
         outputs = NativeOutputs(kernel)
         for position in check_points(tape):
             found: tuple[Array, ...] = tuple(array[0] for array in outputs(position[None]))
-            verify_outputs("machine code", found, evaluate(source, position), position)
+            verify_outputs("machine code", found, evaluate(source, position), position, partial(evaluate, source))
 
     return NativeOutputs(_native(source, dimension, verify, cache=cache, oracle=None, most=most))
 

@@ -198,4 +198,4 @@ def _replay(tape: Tape, function: Callable[[Any], Any], gradient: bool, oracle: 
         if gradient:
             verify_gradient("tape", found, position, function, oracle)
         else:
-            verify_outputs("tape", found, evaluate(function, position), position)
+            verify_outputs("tape", found, evaluate(function, position), position, partial(evaluate, function))

@@ -124,7 +124,7 @@ def comparison_rows(ranking: Sequence[Ranked]) -> list[Row]:
     """A comparison as text cells, the header first."""
     rows: list[Row] = [("", *(field for field in Ranked._fields if field != "name"))]
     for row in ranking:
-        figures = (row.elpd, row.se, row.p, row.difference, row.difference_se)
+        figures = (row.elpd, row.se, row.p, row.difference, row.difference_se, row.weight)
         cells = [fixed(value, 2) for value in figures]
         rows.append((row.name, str(row.rank), *cells, str(row.points), str(row.unreliable)))
     return rows

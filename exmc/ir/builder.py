@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -15,14 +15,17 @@ from exmc.errors import DataError, ExpressionError, ModelError, brief, suggest
 from exmc.ir.check import check
 from exmc.ir.expressions import Constant, Expression, Reference, as_operand
 from exmc.ir.infer import resolve_expressions
-from exmc.ir.inputs import DimsLike, as_dims, as_labelled, as_labels, as_name, as_shape
-from exmc.ir.loops import Collect, OdeBody, make_ode, make_scan
+from exmc.ir.inputs import DimsLike, as_dims, as_labelled, as_labels, as_length, as_name, as_shape
+from exmc.ir.lengths import Length, Lengths
+from exmc.ir.loops import Collect, OdeBody, make_ode, make_scan, with_length
 from exmc.ir.model import Label, Model
 from exmc.ir.nodes import Argument as Parsed
 from exmc.ir.nodes import Call, Centering, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.parse import parse_expression
 
 Argument: TypeAlias = Any
+LengthLike: TypeAlias = int | str | Expression
+ShapeLike: TypeAlias = LengthLike | Sequence[LengthLike] | None
 
 
 class Builder:
@@ -38,6 +41,8 @@ class Builder:
         self._nodes: list[Node] = []
         self._data: dict[str, Data] = {}
         self._coords: dict[str, tuple[Label, ...]] = {}
+        self._shapes: dict[str, tuple[Length, ...]] = {}
+        self._steps: dict[str, Length] = {}
 
     def coords(self, **labels: Sequence[Label]) -> Builder:
         """Give dims their coordinate labels: ``coords(school=["Choate", "Deerfield"])``."""
@@ -46,7 +51,7 @@ class Builder:
         return self
 
     def data(self, name: str, values: Any, dims: DimsLike = None, source: str = "") -> Builder:
-        """Name constant values, an array-like of finite numbers with one dim per axis.
+        """Name constant values, an array-like of numbers (NaN or None where one is missing) with one dim per axis.
 
         Raises `DataError` for values that are no numbers or have other axes, `ModelError` for a name used twice.
         """
@@ -60,7 +65,7 @@ class Builder:
         distribution: Distribution | Given | str,
         *,
         dims: DimsLike = None,
-        shape: int | Sequence[int] | None = None,
+        shape: ShapeLike = None,
         observed: Argument = None,
         weight: Argument = None,
         mask: Argument = None,
@@ -73,7 +78,8 @@ class Builder:
         The distribution comes with its parameters, ``rv("x", Normal("mu", 1))``, or before them,
         ``rv("x", Normal, mu="mu", sigma=1)``. A parameter may be a distribution itself:
         ``Truncated(Normal(0, 1), lower=0)``. `weight` and `mask` have one entry an event. A `transform` of vectors, as
-        "ordered", restricts a vector of real variables to its support, without normalising their density anew.
+        "ordered", restricts a vector of real variables to its support, without normalising their density anew. A length
+        in `shape` may be an expression of data, ``shape="J - 1"``.
 
         Raises a `ModelError` for an argument that cannot be read, or is not for such a variable; whether they fit each
         other is checked by `build`.
@@ -82,7 +88,7 @@ class Builder:
         where = ("variables", name)
         call = self._call(where, distribution, parameters)
         named = as_dims(dims, (*where, "dims"))
-        size = as_shape(shape, (*where, "shape"))
+        lengths = as_shape(shape, (*where, "shape"))
         if observed is not None:
             for key, used in (
                 ("transform", transform is not None),
@@ -99,7 +105,9 @@ class Builder:
         if transform is not None:
             transform = as_name(transform, (*where, "transform"))
         as_name(centering, (*where, "centering"))
-        self._nodes.append(RandomVariable(name, call, named, size, transform, centering))
+        if lengths is not None:
+            self._shapes[name] = lengths
+        self._nodes.append(RandomVariable(name, call, named, None, transform, centering))
         return self
 
     def obs(
@@ -144,7 +152,7 @@ class Builder:
         sequences: Mapping[str, Argument] | None = None,
         output: str | None = None,
         collect: Collect = "steps",
-        length: int | None = None,
+        length: LengthLike | None = None,
         dims: DimsLike = None,
         keep: bool = True,
     ) -> Builder:
@@ -168,8 +176,11 @@ class Builder:
         """
         sections = {"carry": carry, "sequences": sequences or {}, "step": step}
         read = {key: self._formulas(name, "scan", key, given) for key, given in sections.items()}
+        steps = None if length is None else as_length(length, ("variables", name, "scan", "length"))
+        if isinstance(steps, Expression):
+            self._steps[name], steps = steps, 1
         made = partial(make_scan, read["carry"], read["sequences"], read["step"])
-        return self._add_loop(name, "scan", lambda: made(output=output, collect=collect, length=length), dims, keep)
+        return self._add_loop(name, "scan", lambda: made(output=output, collect=collect, length=steps), dims, keep)
 
     def ode(
         self,
@@ -230,9 +241,21 @@ class Builder:
 
     def build(self) -> Model:
         """The checked model; raises `ModelError`, `DataError` or `ExpressionError` at the first fault."""
-        model = Model(tuple(self._nodes), self._data, self._coords)
+        lengths = Lengths(self._data, self._nodes)
+        model = Model(tuple(self._sized(lengths, node) for node in self._nodes), self._data, self._coords)
         check(model)
         return resolve_expressions(model)
+
+    def _sized(self, lengths: Lengths, node: Node) -> Node:
+        """`node` with all that follows from the lengths of data as numbers."""
+        where = ("variables", node.name)
+        if isinstance(node, RandomVariable) and node.name in self._shapes:
+            shape = (lengths.number(n, (*where, "shape")) for n in self._shapes[node.name])
+            node = replace(node, shape=tuple(shape))
+        elif isinstance(node, Deterministic) and node.name in self._steps:
+            steps = lengths.number(self._steps[node.name], (*where, "scan", "length"))
+            node = replace(node, expression=with_length(node.expression, steps))
+        return lengths.in_node(node)
 
     def _observe(
         self,

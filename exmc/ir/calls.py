@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Distribution, Form
 from exmc.distributions.law import Law
 from exmc.errors import ModelError, suggest
-from exmc.ir.expressions import Expression
+from exmc.ir.laws import law_of as law_of
 from exmc.ir.nodes import Argument, Call, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.ir.types import ArrayType
@@ -86,19 +86,6 @@ def _check_kind(row: Distribution, key: str, argument: Argument, where: tuple[st
         raise ModelError(f"{row.name} takes {_KINDS[takes]} for {key!r}.", where=where)
 
 
-def law_of(call: Call, value_of: Callable[[Expression], Any]) -> Law:
-    """`call` with the value that `value_of` gives to each expression."""
-
-    def bound(argument: Argument) -> Any:
-        if isinstance(argument, Call):
-            return law_of(argument, value_of)
-        if isinstance(argument, tuple):
-            return tuple(law_of(c, value_of) for c in argument)
-        return argument if isinstance(argument, str) else value_of(argument)
-
-    return Law(DISTRIBUTIONS[call.distribution], {name: bound(argument) for name, argument in call.parameters})
-
-
 def law_at(call: Call, values: Mapping[str, Any]) -> Law:
     """`call` with names looked up in `values` (arrays or traced values). Bools count as 0 and 1."""
     return law_of(call, lambda expression: as_number(evaluate(expression, values)))
@@ -116,13 +103,13 @@ def transform_of(node: RandomVariable) -> Transform | None:
 
 
 def is_restricted(node: RandomVariable) -> bool:
-    """Whether the transform of `node` restricts a vector of variables to part of where they could be."""
+    """Whether the transform of `node` restricts a variable, or a vector of them, to part of where they could be."""
     transform = transform_of(node)
-    return transform is not None and transform.event_rank > form_of(node.call).rank
+    return transform is not None and form_of(node.call).support not in transform.supports
 
 
 def restricted_to(node: RandomVariable) -> Support | None:
-    """The support of vectors to which the transform of `node` restricts its elements, if it does."""
+    """The support to which the transform of `node` restricts it, if it does."""
     transform = transform_of(node)
     return transform.supports[0] if transform is not None and is_restricted(node) else None
 

@@ -23,7 +23,8 @@ from exmc.ir.infer import (
     resolve_expressions,
 )
 from exmc.ir.loops import loop_body, place_in_loop
-from exmc.ir.model import Model, expressions_of, parents, place_of
+from exmc.ir.missing import check_missing, missing_in, of_events
+from exmc.ir.model import Model, expressions_of, observed_call, parents, place_of
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, infer_type
 from exmc.ir.types import ArrayType
@@ -51,6 +52,7 @@ def check(model: Model, simulated: Collection[str] = ()) -> dict[str, ArrayType]
     _check_references(model)
     _check_cycles(model)
     types = infer_types(model)
+    check_missing(model)
     resolved = resolve_expressions(model)
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
@@ -99,13 +101,13 @@ def _check_coords(model: Model) -> None:
                     where=("data", data.name),
                     remedy=f"Give as many values as {axis!r} has labels.",
                 )
-        if data.values.dtype.kind == "f" and not np.isfinite(data.values).all():
-            at = np.argwhere(~np.isfinite(data.values))[0]
+        if data.kind == "float" and np.isinf(data.values).any():
+            at = np.argwhere(np.isinf(data.values))[0]
             place = ", ".join(str(int(i)) for i in at)
             raise DataError(
                 f"the value at [{place}] is {data.values[tuple(at)]}.",
                 where=("data", data.name),
-                remedy="Drop missing values, or put any legal number in their place and mask them.",
+                remedy="Drop such values, or make them missing (NaN, in YAML null).",
             )
 
 
@@ -195,6 +197,7 @@ def _check_cycles(model: Model) -> None:
                 raise ModelError(
                     f"the variables depend on each other in a circle: {' -> '.join(cycle)}.",
                     where=("variables", name),
+                    remedy="Break it: of two variables one can depend on the other.",
                 )
             path.append((following, 0))
 
@@ -211,12 +214,15 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
                 if isinstance(index, Slice) or not is_constant(index, model):
                     continue
                 values = np.asarray(constant_value(index, model))
-                outside = values[(values < -size) | (values >= size)]
-                if outside.size:
+                # A number may count from the end; codes of data below 0 mark what is missing, or count from 1.
+                least = 0 if names_in(index) else -size
+                outside = np.argwhere((values < least) | (values >= size))
+                if len(outside):
+                    at = tuple(int(i) for i in outside[0])
                     raise ModelError(
-                        f"index {outside.flat[0]} is out of range for an axis of size {size}.",
+                        f"index {values[at]}{_place(at)} is out of range for an axis of size {size}.",
                         where=place_of(node.name, key),
-                        remedy="Indices start at 0.",
+                        remedy=f"Indices go from 0 to {size - 1}.",
                     )
 
 
@@ -226,7 +232,7 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType], simu
         return
     if isinstance(node, RandomVariable) and node.name not in simulated:
         _check_variable(node, model)
-    call = node.call if isinstance(node, RandomVariable) else _observed_call(node, model)
+    call = node.call if isinstance(node, RandomVariable) else observed_call(node, model)
     if call is None:
         return
     form = form_of(call)
@@ -234,14 +240,26 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType], simu
     bounds = _known_bounds(call, model, types)
     if bounds is None:
         return
-    if len(bounds) == 2 and not np.all(np.asarray(bounds[0]) < np.asarray(bounds[1])):
-        low, high = DISTRIBUTIONS[call.distribution].bounds or ("the lower bound", "the upper one")
-        raise ModelError(
-            f"{low} = {_shown(bounds[0])} is not below {high} = {_shown(bounds[1])}.",
-            where=("variables", node.name, *((low,) if low in call.arguments else ())),
-        )
+    _check_order(call, bounds, ("variables", node.name))
     if isinstance(node, Observation) and is_constant(node.value, model):
         _check_seen(node, model, form, bounds)
+
+
+def _check_order(call: Call, bounds: list[Any], where: tuple[str, ...]) -> None:
+    """Raise the error of the first lower bound that is not below its upper one."""
+    if len(bounds) != 2:
+        return
+    lower, upper = np.broadcast_arrays(*bounds)
+    wrong = np.argwhere(~(lower < upper))
+    if not len(wrong):
+        return
+    at = tuple(int(i) for i in wrong[0])
+    low, high = DISTRIBUTIONS[call.distribution].bounds or ("the lower bound", "the upper one")
+    raise ModelError(
+        f"{low} = {lower[at].item()} is not below {high} = {upper[at].item()}{_place(at)}.",
+        where=(*where, *((low,) if low in call.arguments else ())),
+        remedy="No value lies between them: exchange or part them.",
+    )
 
 
 def _check_arguments(call: Call, model: Model, types: Mapping[str, ArrayType], where: tuple[str, ...]) -> None:
@@ -285,11 +303,16 @@ def _known_bounds(call: Call, model: Model, types: Mapping[str, ArrayType]) -> l
 
 def _check_seen(node: Observation, model: Model, form: Form, bounds: list[Any]) -> None:
     seen = np.asarray(constant_value(node.value, model))
+    if not seen.size:
+        raise DataError("there are no values.", where=("variables", node.name, "observed"), remedy="Give at least one.")
     kept: Any = True
     if node.mask is not None and is_constant(node.mask, model):
         # What is masked out may be anything.
         kept = np.asarray(constant_value(node.mask, model), bool)
         kept = kept.reshape(kept.shape + (1,) * (form.rank - form.support.event_rank))
+    missing = missing_in(model).get(node.name)
+    if missing is not None:
+        kept = kept & ~of_events(missing.elements, form.support.event_rank)
     _check_inside(seen, form.support, tuple(bounds), ("variables", node.name, "observed"), kept)
 
 
@@ -301,8 +324,9 @@ def _check_variable(node: RandomVariable, model: Model) -> None:
             where=("variables", node.name, "centering"),
             remedy=suggest(node.centering, CENTERINGS),
         )
-    if not form.transform and node.name not in model.observed_targets:
-        kind = "discrete" if form.discrete else "for observations"
+    summable = form.discrete and form.support.edges[1] is not None
+    if not form.transform and not summable and node.name not in model.observed_targets:
+        kind = "discrete without a largest value" if form.discrete else "for observations"
         raise ModelError(
             f"{node.call.distribution} is {kind}, and {node.name!r} is not observed.",
             where=("variables", node.name),
@@ -328,13 +352,6 @@ def _check_transform(name: str, distribution: str, form: Form, where: tuple[str,
         )
 
 
-def _observed_call(node: Observation, model: Model) -> Call | None:
-    if isinstance(node.target, Call):
-        return node.target
-    target = model[node.target.name]
-    return target.call if isinstance(target, RandomVariable) else None
-
-
 def _check_inside(
     value: Any, support: Support, bounds: tuple[Any, ...], where: tuple[str, ...], kept: Any = True
 ) -> None:
@@ -347,11 +364,13 @@ def _check_inside(
     if inside.all():
         return
     at = tuple(int(i) for i in np.argwhere(~inside)[0]) if batch else ()
-    place = f" at [{', '.join(map(str, at))}]" if at else ""
-    error = DataError if where[-1] == "observed" else ModelError
-    raise error(f"the value {brief(array[at].tolist())}{place} is not {support.description}.", where=where)
+    limits = [np.broadcast_to(bound, batch)[at].item() for bound in bounds]
+    within = f" ({' and '.join(map(str, limits))})" if limits else ""
+    what = f"the value {brief(array[at].tolist())}{_place(at)} is not {support.description}{within}."
+    if where[-1] == "observed":
+        raise DataError(what, where=where, remedy="Mend or mask it, or choose a distribution that can take it.")
+    raise ModelError(what, where=where, remedy=f"Give {where[-1]!r} another value.")
 
 
-def _shown(value: Any) -> str:
-    array = np.asarray(value)
-    return str(array.item()) if array.ndim == 0 else f"an array of shape {array.shape}"
+def _place(at: tuple[int, ...]) -> str:
+    return f" at [{', '.join(map(str, at))}]" if at else ""

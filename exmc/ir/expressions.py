@@ -133,6 +133,20 @@ class Slice(Expression):
 
 
 @dataclass(frozen=True, slots=True)
+class Span(Expression):
+    """A slice whose bounds are expressions of data; what builds a model puts a `Slice` in its place."""
+
+    start: Expression | None = None
+    stop: Expression | None = None
+    step: Expression | None = None
+
+    @property
+    def bounds(self) -> tuple[Expression | None, Expression | None, Expression | None]:
+        """Start, stop and step."""
+        return self.start, self.stop, self.step
+
+
+@dataclass(frozen=True, slots=True)
 class Apply(Expression):
     """An operation of the table `exmc.ir.operations.OPERATIONS`, applied to operands.
 
@@ -196,8 +210,7 @@ def walk(expression: Expression) -> Iterator[Expression]:
     while pending:
         current = pending.pop()
         yield current
-        if isinstance(current, Apply):
-            pending.extend(reversed(current.operands))
+        pending.extend(reversed(_parts(current)))
 
 
 def extent(expression: Expression, deepest: int, largest: int) -> tuple[int, int]:
@@ -207,9 +220,15 @@ def extent(expression: Expression, deepest: int, largest: int) -> tuple[int, int
     while pending and depth <= deepest and parts <= largest:
         current, level = pending.pop()
         depth, parts = max(depth, level), parts + 1
-        if isinstance(current, Apply):
-            pending.extend((o, level + 1) for o in current.operands)
+        pending.extend((o, level + 1) for o in _parts(current))
     return depth, parts
+
+
+def _parts(expression: Expression) -> Sequence[Expression]:
+    """What `expression` is made of."""
+    if isinstance(expression, Span):
+        return [bound for bound in expression.bounds if bound is not None]
+    return expression.operands if isinstance(expression, Apply) else ()
 
 
 def transform_bottom_up(expression: Expression, change: Callable[[Expression], Expression]) -> Expression:
@@ -219,6 +238,8 @@ def transform_bottom_up(expression: Expression, change: Callable[[Expression], E
         # By identity: Constant(1) equals Constant(1.0) and Constant(True), as the numbers do in Python.
         if any(new is not old for new, old in zip(operands, expression.operands, strict=True)):
             expression = replace(expression, operands=operands)
+    elif isinstance(expression, Span):
+        expression = Span(*(None if b is None else transform_bottom_up(b, change) for b in expression.bounds))
     return change(expression)
 
 
@@ -235,7 +256,7 @@ def indexed(base: Expression, keys: Sequence[Expression | None]) -> Expression:
     """``base[keys]``, where None stands for a new axis of length 1."""
     taken = tuple(key for key in keys if key is not None)
     result = base if len(taken) < len(keys) and set(taken) <= {Slice()} else Apply("index", (base, *taken))
-    if len(taken) < len(keys) and not all(isinstance(key, Slice | Constant) for key in taken):
+    if len(taken) < len(keys) and not all(isinstance(key, Slice | Span | Constant) for key in taken):
         raise ExpressionError(
             "a new axis cannot stand beside an index that is data.", remedy="Index first: x[i][:, None]."
         )
@@ -252,18 +273,26 @@ def _index_operand(key: Any) -> Expression | None:
     if key is None:
         return None
     if isinstance(key, slice):
-        start, stop, step = (_slice_bound(b) for b in (key.start, key.stop, key.step))
-        if step == 0:
-            raise ExpressionError("a slice cannot have step 0.")
-        return Slice(start, stop, step)
+        return make_slice(*(None if b is None else _slice_bound(b) for b in (key.start, key.stop, key.step)))
     if isinstance(key, bool | float) or key is Ellipsis:
         raise ExpressionError(f"{key!r} cannot be an index.", remedy="Use integers, slices or integer data.")
     return as_operand(key)
 
 
-def _slice_bound(bound: Any) -> int | None:
-    if bound is None:
-        return None
-    if isinstance(bound, bool) or not isinstance(bound, int | np.integer):
-        raise ExpressionError(f"The slice bound {bound!r} is not a whole number.")
-    return int(bound)
+def make_slice(start: Expression | None, stop: Expression | None, step: Expression | None) -> Slice | Span:
+    """``start:stop:step``; raises `ExpressionError` for literal bounds that are no bounds."""
+    bounds = (start, stop, step)
+    for bound in bounds:
+        if isinstance(bound, Constant) and type(bound.value) is not int:
+            raise ExpressionError(f"the slice bound {bound.value!r} is not a whole number.")
+    if step == Constant(0):
+        raise ExpressionError("a slice cannot have step 0.")
+    if all(bound is None or isinstance(bound, Constant) for bound in bounds):
+        return Slice(*(int(bound.value) if isinstance(bound, Constant) else None for bound in bounds))
+    return Span(*bounds)
+
+
+def _slice_bound(bound: Any) -> Expression:
+    if isinstance(bound, bool) or not isinstance(bound, int | np.integer | Expression):
+        raise ExpressionError(f"the slice bound {bound!r} is not a whole number.")
+    return as_operand(bound)

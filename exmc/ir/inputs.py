@@ -11,9 +11,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from exmc.errors import DataError, ModelError, brief
-from exmc.ir.expressions import Reference
+from exmc.errors import DataError, ExpressionError, ModelError, brief
+from exmc.ir.expressions import Expression, Reference
 from exmc.ir.model import Label
+from exmc.ir.parse import parse_expression
 from exmc.ir.types import Dims
 
 DimsLike: TypeAlias = str | Sequence[str | None] | None
@@ -50,16 +51,27 @@ def as_dims(dims: Any, where: Where) -> Dims | None:
     return found
 
 
-def as_shape(shape: Any, where: Where) -> tuple[int, ...] | None:
-    """`shape` as a tuple of lengths; a single number stands for one axis."""
+def as_shape(shape: Any, where: Where) -> tuple[int | Expression, ...] | None:
+    """`shape` as a tuple of lengths, numbers or expressions of data; a single one stands for one axis."""
     if shape is None:
         return None
-    lengths = tuple(shape) if isinstance(shape, Iterable) else (shape,)
-    for length in lengths:
-        if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 0:
-            remedy = "Give the number of elements along each axis."
-            raise ModelError(f"{brief(shape)} is no shape.", where=where, remedy=remedy)
-    return tuple(int(length) for length in lengths)
+    single = isinstance(shape, str | Expression) or not isinstance(shape, Iterable)
+    return tuple(as_length(length, where, shape) for length in ((shape,) if single else shape))
+
+
+def as_length(length: Any, where: Where, shown: Any = None) -> int | Expression:
+    """A number of elements, or the expression of data that gives it."""
+    if isinstance(length, str):
+        try:
+            return parse_expression(length)
+        except ExpressionError as error:
+            raise error.within(*where) from None
+    if isinstance(length, Expression):
+        return length
+    if isinstance(length, bool) or not isinstance(length, int | np.integer) or length < 0:
+        remedy = "Give the number of elements along each axis."
+        raise ModelError(f"{brief(length if shown is None else shown)} is no shape.", where=where, remedy=remedy)
+    return int(length)
 
 
 def as_labels(dim: str, labels: Any) -> tuple[Label, ...]:

@@ -126,6 +126,14 @@ def with_formulas(body: Body, formulas: Formulas) -> Body:
     return replace(body, derivative=formulas)
 
 
+def with_length(expression: Expression, length: int) -> Expression:
+    """A scan with another number of steps."""
+    body = loop_body(expression)
+    assert isinstance(expression, Apply)
+    assert isinstance(body, ScanBody)
+    return replace(expression, options=(("body", replace(body, length=length)),))
+
+
 def key_of(expression: Expression) -> str:
     """The key under which a user wrote a deterministic's expression."""
     body = loop_body(expression)

@@ -61,3 +61,12 @@ def outer_product(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType
         raise ModelError(f"outer takes two vectors, not values {left} and {right}.")
     dims = (left.dims[0], right.dims[0] if right.dims[0] != left.dims[0] else None)
     return ArrayType(left.shape + right.shape, dims, _numeric(types))
+
+
+def kronecker(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    """Each element of one matrix times the other matrix."""
+    left, right = types
+    if len(left.shape) != 2 or len(right.shape) != 2:
+        raise ModelError(f"kron takes two matrices, not values {left} and {right}.")
+    shape = (left.shape[0] * right.shape[0], left.shape[1] * right.shape[1])
+    return ArrayType(shape, (None, None), _numeric(types))

@@ -12,8 +12,9 @@ import numpy as np
 
 from exmc import covariances, hilbert, linalg, logspace, special
 from exmc.errors import ExpressionError, ModelError, suggest
-from exmc.ir import matrices, odes, processes, rules, scans
-from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, transform_bottom_up
+from exmc.ir import matrices, odes, processes, rules, scans, sizes
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, Span, transform_bottom_up
+from exmc.ir.laws import infer_density, run_density
 from exmc.ir.loops import Body, loop_body, run_formulas, with_formulas
 from exmc.ir.positions import positions
 from exmc.ir.types import ArrayType, Kind, broadcast
@@ -24,6 +25,7 @@ class Operation:
     """One row: `evaluate` runs on arrays (or traced values), `infer` gives the result's type.
 
     `most` is the largest number of operands (None: any number), `options` the keyword arguments allowed.
+    `elementwise`: an element of the result depends on one of each operand, as numpy broadcasts them.
     """
 
     evaluate: Callable[..., Any]
@@ -31,10 +33,28 @@ class Operation:
     least: int
     most: int | None
     options: tuple[str, ...] = ()
+    elementwise: bool = False
 
 
-def _concatenate(*parts: Any) -> Any:
-    return anp.concatenate([anp.reshape(p, (-1,)) for p in parts])
+def _concatenate(*parts: Any, axis: int | None = None) -> Any:
+    if axis is None:
+        return anp.concatenate([anp.reshape(p, (-1,)) for p in parts])
+    return anp.concatenate(parts, axis=axis)
+
+
+def _stack(*parts: Any, axis: int = 0) -> Any:
+    return anp.concatenate([anp.expand_dims(p, axis) for p in parts], axis=axis)
+
+
+def _sd(x: Any, axis: int | None = None) -> Any:
+    centred = x - (anp.mean(x) if axis is None else anp.expand_dims(anp.mean(x, axis=axis), axis))
+    count = anp.size(x) if axis is None else anp.shape(x)[axis]
+    return anp.sqrt(anp.sum(anp.square(centred), axis=axis) / (count - 1))
+
+
+def _kron(left: Any, right: Any) -> Any:
+    rows, columns = (anp.shape(left)[axis] * anp.shape(right)[axis] for axis in (0, 1))
+    return anp.reshape(left[:, None, :, None] * right[None, :, None, :], (rows, columns))
 
 
 def _cumprod(x: Any, axis: int | None = None) -> Any:
@@ -56,15 +76,15 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), rules.elementwise(kind), 1, 1)
+    return Operation(_of_numbers(function), rules.elementwise(kind), 1, 1, elementwise=True)
 
 
 def _binary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), rules.elementwise(kind), 2, 2)
+    return Operation(_of_numbers(function), rules.elementwise(kind), 2, 2, elementwise=True)
 
 
 def _logical(function: Callable[..., Any], count: int) -> Operation:
-    return Operation(function, rules.elementwise("bool"), count, count)
+    return Operation(function, rules.elementwise("bool"), count, count, elementwise=True)
 
 
 def _reduce(function: Callable[..., Any], kind: Kind | None = "float", least: int = 0) -> Operation:
@@ -91,7 +111,7 @@ def _index_value(base: Any, *keys: Any) -> Any:
 
 
 def _never(_types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
-    raise AssertionError("index is typed by infer_type itself")
+    raise AssertionError("what depends on literal operands is typed by infer_type itself")
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -100,6 +120,8 @@ OPERATIONS: dict[str, Operation] = {
     "multiply": _binary(anp.multiply, None),
     "divide": _binary(anp.true_divide),
     "power": _binary(lambda a, b: anp.power(1.0 * a, b)),
+    "floor_divide": Operation(_of_numbers(np.floor_divide), rules.of_integers, 2, 2),
+    "mod": Operation(_of_numbers(np.mod), rules.of_integers, 2, 2),
     "negative": _unary(anp.negative, None),
     "abs": _unary(anp.abs, None),
     "less": _logical(anp.less, 2),
@@ -156,10 +178,11 @@ OPERATIONS: dict[str, Operation] = {
     "logdiffexp": _binary(logspace.logdiffexp),
     "xlogy": _binary(special.xlogy),
     "xlog1py": _binary(special.xlog1py),
-    "where": Operation(lambda c, a, b: anp.where(c, as_number(a), as_number(b)), rules.choice, 3, 3),
+    "where": Operation(lambda c, a, b: anp.where(c, as_number(a), as_number(b)), rules.choice, 3, 3, elementwise=True),
     "sum": _reduce(anp.sum, None),
     "prod": _reduce(lambda x, axis=None: anp.prod(1.0 * x, axis=axis)),
     "mean": _reduce(anp.mean, least=1),
+    "sd": _reduce(_sd, least=2),
     "max": _reduce(anp.max, None, least=1),
     "min": _reduce(anp.min, None, least=1),
     "logsumexp": _reduce(logspace.logsumexp, least=1),
@@ -195,7 +218,10 @@ OPERATIONS: dict[str, Operation] = {
     "hsgp_matern12": _hsgp(hilbert.matern12),
     "hsgp_matern32": _hsgp(hilbert.matern32),
     "hsgp_matern52": _hsgp(hilbert.matern52),
-    "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None),
+    "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None, ("axis",)),
+    "stack": Operation(_of_numbers(_stack), rules.stack, 1, None, ("axis",)),
+    "kron": Operation(_of_numbers(_kron), matrices.kronecker, 2, 2),
+    "len": Operation(lambda x: anp.shape(x)[0], rules.length, 1, 1),
     "index": Operation(_index_value, _never, 2, None),
 }
 
@@ -218,7 +244,20 @@ LOOPS: dict[str, Operation] = {
 }
 """Operations that repeat formulas; they stand alone as a deterministic's expression, and no text is parsed to one."""
 
-_ROWS: Mapping[str, Operation] = ChainMap(OPERATIONS, LOOPS)
+FORMS: dict[str, Operation] = {
+    "zeros": Operation(sizes.zeros, _never, 1, None),
+    "ones": Operation(sizes.ones, _never, 1, None),
+    "eye": Operation(sizes.eye, _never, 1, 1),
+    "arange": Operation(sizes.arange, _never, 1, 2),
+    "reshape": Operation(sizes.reshape, _never, 2, None),
+}
+"""Operations with operands that are lengths, and literal in a built model: the rows of `exmc.ir.sizes.SIZED`."""
+
+FUNCTIONS: Mapping[str, Operation] = ChainMap(OPERATIONS, FORMS)
+"""What the text of an expression may call, and "index"."""
+
+_DENSITY = {"log_density": Operation(_of_numbers(run_density), infer_density, 1, None, ("law",))}
+_ROWS: Mapping[str, Operation] = ChainMap(OPERATIONS, FORMS, LOOPS, _DENSITY)
 _SCOPES: dict[str, Callable[..., dict[str, ArrayType]]] = {"scan": scans.element_types, "ode": odes.state_types}
 
 
@@ -245,7 +284,7 @@ def check_call(expression: Apply) -> None:
     name, count = expression.operation, len(expression.operands)
     operation = _ROWS.get(name)
     if operation is None:
-        raise ExpressionError(f"there is no function {name!r}.", remedy=suggest(name, OPERATIONS))
+        raise ExpressionError(f"there is no function {name!r}.", remedy=suggest(name, FUNCTIONS))
     if count < operation.least or (operation.most is not None and count > operation.most):
         wanted = f"{operation.least}" if operation.most == operation.least else f"{operation.least} or more"
         raise ExpressionError(f"{name} takes {wanted} operands, not {count}.")
@@ -263,13 +302,15 @@ def infer_type(expression: Expression, types: Mapping[str, ArrayType]) -> ArrayT
         return ArrayType((), (), kinds[type(expression.value)])
     if isinstance(expression, Reference):
         return types[expression.name]
-    if isinstance(expression, Slice):
+    if isinstance(expression, Slice | Span):
         raise ExpressionError("a slice can stand only inside [ ].")
     assert isinstance(expression, Apply)
     check_call(expression)
     if expression.operation == "index":
         return _infer_index(expression, types)
     operands = [infer_type(o, types) for o in expression.operands]
+    if expression.operation in sizes.SIZED:
+        return sizes.sized_type(expression.operation, expression.operands, operands)
     return operation_of(expression).infer(operands, _with_axis(expression, operands))
 
 

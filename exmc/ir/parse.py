@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 import ast
+import keyword
+import re
 from typing import Any
 
 from exmc.errors import ExpressionError, suggest
-from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, apply, indexed
-from exmc.ir.operations import OPERATIONS, check_call
+from exmc.ir.expressions import Apply, Constant, Expression, Reference, apply, indexed, make_slice
+from exmc.ir.operations import FUNCTIONS, check_call
 
+_WORD = re.compile(r"[A-Za-z_]\w*")
+# What other languages call these: Stan, R, scipy.
+ELSEWHERE = {
+    **dict.fromkeys(("inv_logit", "expit", "logistic"), "sigmoid"),
+    **dict.fromkeys(("log_inv_logit", "log_expit"), "log_sigmoid"),
+    **dict.fromkeys(("lgamma", "loggamma"), "gammaln"),
+    **dict.fromkeys(("Phi", "pnorm"), "ndtr"),
+    **dict.fromkeys(("append_row", "append_col", "append_array", "hstack", "vstack"), "concatenate"),
+    **dict.fromkeys(("rep_vector", "rep_matrix", "rep_array", "full", "rep"), "ones"),
+    **dict.fromkeys(("std", "var", "variance"), "sd"),
+    **dict.fromkeys(("fmin", "fmax"), "minimum"),
+    **dict.fromkeys(("dot_product", "dot_self", "columns_dot_product"), "dot"),
+    **dict.fromkeys(("to_vector", "to_matrix", "to_array_1d"), "reshape"),
+    **dict.fromkeys(("range", "linspaced_int_array", "seq"), "arange"),
+    "log_sum_exp": "logsumexp",
+    "log1p_exp": "softplus",
+    "cumulative_sum": "cumsum",
+    "fabs": "abs",
+    "pow": "power",
+    "inv": "1 / x",
+    "log1m": "log1p(-x)",
+    "lbeta": "betaln",
+    "if_else": "where",
+    "diag_matrix": "diag",
+    "identity_matrix": "eye",
+    "diag_pre_multiply": "d[:, None] * matrix",
+    "quad_form_diag": "outer(d, d) * matrix",
+    "kronecker_prod": "kron",
+    "tcrossprod": "x @ x.T",
+    "crossprod": "x.T @ x",
+    "any": "sum(x) > 0",
+    "all": "min(x)",
+    "size": "len",
+    "num_elements": "len",
+    "log_mix": "logaddexp",
+}
 LONGEST = 10_000
 DEEPEST = 100
 
@@ -19,6 +57,8 @@ _BINARY: dict[type[ast.operator], str] = {
     ast.Div: "divide",
     ast.Pow: "power",
     ast.MatMult: "matmul",
+    ast.FloorDiv: "floor_divide",
+    ast.Mod: "mod",
     ast.BitAnd: "logical_and",
     ast.BitOr: "logical_or",
 }
@@ -30,7 +70,7 @@ _COMPARISON: dict[type[ast.cmpop], str] = {
     ast.Eq: "equal",
     ast.NotEq: "not_equal",
 }
-_REMEDY = "Allowed are numbers, names, + - * / ** @, comparisons, & | ~, indexing and the listed functions."
+_REMEDY = "Allowed are numbers, names, + - * / ** @ // %, comparisons, & | ~, indexing and the listed functions."
 
 
 def parse_expression(text: str) -> Expression:
@@ -44,8 +84,14 @@ def parse_expression(text: str) -> Expression:
         tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         reason = getattr(error, "msg", None) or "it is nested too deeply"
-        raise ExpressionError(f"cannot read the expression {text!r}: {reason}.") from None
+        words = [word for word in _WORD.findall(text) if keyword.iskeyword(word)]
+        remedy = f"{words[0]!r} is a word of Python: name it {words[0]}_, for instance." if words else ""
+        raise ExpressionError(f"cannot read {_shortened(text)}: {reason}.", remedy=remedy) from None
     return _convert(tree, text, 0)
+
+
+def _shortened(text: str) -> str:
+    return f"the expression {text!r}" if len(text) <= 200 else f"the expression {text[:60]!r}…"
 
 
 def _convert(node: ast.AST, text: str, depth: int) -> Expression:
@@ -79,6 +125,8 @@ def _convert(node: ast.AST, text: str, depth: int) -> Expression:
             if not keys:
                 raise ExpressionError(f"an index is missing between [ and ], in {text!r}.")
             return indexed(below(value), [_index(k, text, depth + 1) for k in keys])
+        case ast.Attribute(value=value, attr="T"):
+            return apply("transpose", below(value))
         case ast.Call(func=ast.Name(id=name), args=arguments, keywords=keywords):
             return _call(name, [below(a) for a in arguments], keywords, text)
     piece = ast.get_source_segment(text.strip(), node) if hasattr(node, "lineno") else None
@@ -90,25 +138,23 @@ def _index(node: ast.AST, text: str, depth: int) -> Expression | None:
         return None
     if not isinstance(node, ast.Slice):
         return _convert(node, text, depth)
-    bounds = []
-    for bound in (node.lower, node.upper, node.step):
-        value = None if bound is None else _convert(bound, text, depth)
-        if value is not None and not (isinstance(value, Constant) and type(value.value) is int):
-            raise ExpressionError(f"the bounds of a slice must be whole numbers, in {text!r}.")
-        bounds.append(None if value is None else int(value.value))
-    if bounds[2] == 0:
-        raise ExpressionError(f"a slice cannot have step 0, in {text!r}.")
-    return Slice(*bounds)
+    bounds = (None if b is None else _convert(b, text, depth) for b in (node.lower, node.upper, node.step))
+    try:
+        return make_slice(*bounds)
+    except ExpressionError as error:
+        raise ExpressionError(f"{error.message.rstrip('.')}, in {text!r}.") from None
 
 
 def _call(name: str, operands: list[Expression], keywords: list[ast.keyword], text: str) -> Expression:
-    if name not in OPERATIONS or name == "index":
-        raise ExpressionError(f"there is no function {name!r}, in {text!r}.", remedy=suggest(name, OPERATIONS))
+    if name not in FUNCTIONS or name == "index":
+        known = ELSEWHERE.get(name)
+        remedy = suggest(name, FUNCTIONS) if known is None else f"Use {known}."
+        raise ExpressionError(f"there is no function {name!r}, in {text!r}.", remedy=remedy)
     options: dict[str, Any] = {}
-    for keyword in keywords:
-        if keyword.arg is None:
+    for given in keywords:
+        if given.arg is None:
             raise ExpressionError(f"** is not allowed, in {text!r}.")
-        options[keyword.arg] = _option(keyword.value, keyword.arg, text)
+        options[given.arg] = _option(given.value, given.arg, text)
     made = apply(name, *operands, **options)
     assert isinstance(made, Apply)
     try:

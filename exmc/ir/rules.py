@@ -104,11 +104,47 @@ def transpose(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
     return ArrayType(operand.shape[::-1], operand.dims[::-1], operand.kind)
 
 
-def concatenate(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
-    """One axis as long as all scalars and vectors together."""
-    if any(len(t.shape) > 1 for t in types):
-        raise ModelError("concatenate joins scalars and vectors.")
-    return ArrayType((sum(t.size for t in types),), (None,), numeric_kind(types))
+def concatenate(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+    """One axis as long as all scalars and vectors together; with ``axis``, arrays joined along that axis."""
+    rank = len(types[0].shape)
+    axis = checked_axis(rank, options)
+    if axis is None:
+        if any(len(t.shape) > 1 for t in types):
+            raise ModelError("concatenate joins scalars and vectors.", remedy="For matrices say which axis: axis=0.")
+        return ArrayType((sum(t.size for t in types),), (None,), numeric_kind(types))
+    rests = {t.shape[:axis] + t.shape[axis + 1 :] for t in types}
+    if len(rests) > 1 or any(len(t.shape) != rank for t in types):
+        raise ModelError(f"values of shapes {', '.join(str(t.shape) for t in types)} do not fit along axis {axis}.")
+    length = sum(t.shape[axis] for t in types)
+    joined = broadcast([_without(t, axis) for t in types], numeric_kind(types))
+    shape, dims = list(joined.shape), list(joined.dims)
+    shape.insert(axis, length)
+    dims.insert(axis, None)
+    return ArrayType(tuple(shape), tuple(dims), joined.kind)
+
+
+def _without(operand: ArrayType, axis: int) -> ArrayType:
+    shape, dims = operand.shape, operand.dims
+    return ArrayType(shape[:axis] + shape[axis + 1 :], dims[:axis] + dims[axis + 1 :], operand.kind)
+
+
+def stack(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+    """Values of one shape side by side along a new axis, the first unless ``axis`` says another."""
+    return concatenate([new_axis([t], options) for t in types], {"axis": options.get("axis", 0)})
+
+
+def of_integers(types: list[ArrayType], options: dict[str, Any]) -> ArrayType:
+    """As `elementwise`, for whole numbers alone: of others the result would have no derivative worth the name."""
+    if any(t.kind == "float" for t in types):
+        raise ModelError("// and % take whole numbers.", remedy="For others use floor(a / b).")
+    return elementwise(None)(types, options)
+
+
+def length(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    """A whole number, for a value that has an axis."""
+    if not types[0].shape:
+        raise ModelError("a scalar has no length.")
+    return ArrayType((), (), "int")
 
 
 def once(dims: Dims) -> Dims:

@@ -135,7 +135,9 @@ def _expand_dims(
 
 def _concatenate(
     function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int
-) -> NDArray[Any]:
+) -> NDArray[Any] | None:
+    if "axis" in options:
+        return None
     parts = [
         o.flat() if isinstance(o, Batch) else np.broadcast_to(np.ravel(o), (samples, np.size(o))) for o in operands
     ]
@@ -163,7 +165,7 @@ def _separated(keys: Sequence[Any]) -> bool:
 
 
 def _matrix(function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int) -> None:
-    """Declines: matrices, their factors and solutions are made one at a time."""
+    """Declines: matrices, factors and solutions are made one at a time, and so is what is rarely wanted."""
 
 
 _ELEMENTWISE = (
@@ -173,11 +175,12 @@ _ELEMENTWISE = (
     "sign", "sigmoid", "logit", "log_sigmoid", "softplus", "gammaln", "digamma", "erf", "erfc", "ndtr",
     "log_ndtr", "minimum", "maximum", "logaddexp", "xlogy", "where", "arcsinh", "arccosh", "arctanh", "arctan2",
     "floor", "ceil", "trigamma", "betaln", "log1mexp", "i0e", "i1e", "ndtri", "erfinv", "logdiffexp", "xlog1py",
+    "floor_divide", "mod",
 )  # fmt: skip
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_ELEMENTWISE, _elementwise),
-    **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp"), _reduction),
+    **dict.fromkeys(("sum", "prod", "mean", "max", "min", "logsumexp", "sd"), _reduction),
     **dict.fromkeys(("cumsum", "cumprod", "sort", "softmax", "log_softmax"), _along_axis),
     **dict.fromkeys(("matmul", "dot"), _matmul),
     **dict.fromkeys(
@@ -185,7 +188,7 @@ RULES: dict[str, Rule] = {
             *("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"),
             *("solve", "inverse", "logabsdet", "exp_quad", "matern12", "matern32", "matern52", "rational_quadratic"),
             *("periodic", "linear", "white_noise", "hsgp_basis", "hsgp_exp_quad", "hsgp_matern12", "hsgp_matern32"),
-            "hsgp_matern52",
+            *("hsgp_matern52", "kron", "stack", "len"),
         ),
         _matrix,
     ),

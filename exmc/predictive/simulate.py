@@ -174,7 +174,7 @@ class _Simulation:
 
 
 def _within(region: Support, law: Law, generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Draws of vectors restricted to `region`, by rejection."""
+    """Draws restricted to `region`, by rejection."""
     found = law.draw(generator, shape)
     for _ in range(_REJECTIONS):
         outside = ~region.contains(found)

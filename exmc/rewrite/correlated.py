@@ -1,8 +1,8 @@
 """The non-centred form of multivariate normal variables: a factor of the covariance times independent normals.
 
-``f ~ MvNormal(mu, K)`` becomes ``f = mu + cholesky(K) @ f_raw`` with ``f_raw ~ Normal(0, 1)``: whatever the covariance and
-the parameters that it depends on, the prior of what is sampled has independent elements. Exact Gaussian processes as
-good as need it: neighbouring values are equal to many digits, and no diagonal metric sees that.
+``f ~ MvNormal(mu, K)`` becomes ``f = mu + cholesky(K) @ f_raw`` with ``f_raw ~ Normal(0, 1)``: what is sampled has a
+prior of independent elements, whatever the covariance and the parameters that it depends on. Exact Gaussian processes
+cannot do without: neighbouring values are nearly equal, which no diagonal metric sees.
 """
 
 from __future__ import annotations

@@ -28,8 +28,8 @@ from exmc.rewrite.evidence import Verdict, weigh
 def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
     """`model` with each free location-scale or multivariate normal variable that should be non-centred rewritten.
 
-    A variable whose location and scale refer to data alone is left as it is, unless its elements are correlated. One of ``centering: auto`` that is
-    better left centred is marked so, and the mark is what later runs go by.
+    A variable whose location and scale refer to data alone is left as it is, unless its elements are correlated. One
+    of ``centering: auto`` that is better left centred is marked so, and the mark is what later runs go by.
 
     Raises
     ------
@@ -42,8 +42,8 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
     undecided = [v for v in hierarchical if v.centering == "auto"]
     verdicts = {v.name: Verdict(False, "it is asked for") for v in hierarchical if v.centering == "noncentered"}
     if undecided:
-        found = weigh(model, hierarchical)
-        verdicts |= {v.name: found[v.name] for v in undecided}
+        weighed = weigh(model, hierarchical)
+        verdicts |= {v.name: weighed[v.name] for v in undecided}
     verdicts |= {name: Verdict(False, "its elements have independent priors then") for name in factors}
     if not verdicts:
         return model, ()

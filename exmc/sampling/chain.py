@@ -284,5 +284,6 @@ def _no_step_size(chain: int, step_size: float) -> SamplingError:
     else:
         found = f"no step size down to {step_sizes.SMALLEST:g} is accepted: the density or its gradient is undefined "
         found += "or discontinuous next to the chain's position"
-        remedy = "Check the gradient of any function of your own, and the supports of the distributions."
+        remedy = "Check the gradient of any function of your own, and the supports of the distributions. "
+        remedy += "If chains start where the density is all but 0, start them nearer to the origin: initial_radius."
     return SamplingError(f"Chain {chain} found no step size; {found}.", where=("step_size",), remedy=remedy)

@@ -17,6 +17,9 @@ def same_shape(shape: Shape) -> Shape:
     return shape
 
 
+_EVENTS = ("numbers", "vectors", "matrices")
+
+
 @dataclass(frozen=True, slots=True)
 class Transform:
     """A smooth bijection from real vectors onto the interior of a support: elementwise, or of whole events.
@@ -46,8 +49,8 @@ class Transform:
         ``unconstrained_shape(event_shape)``: the shape of the unconstrained numbers of one event, which has at most
         `event_rank` axes. Raises ModelError for an event that cannot be.
     restricts
-        Supports of numbers: a vector of such variables may be restricted to this transform's support. The density is
-        then that of the vector, not normalised anew (as in Stan).
+        Supports of numbers: such a variable, or a vector of them, may be restricted to this transform's support. The
+        density is then not normalised anew (as in Stan).
     """
 
     name: str
@@ -64,7 +67,7 @@ class Transform:
         split = len(shape) - self.event_rank
         if split < 0:
             raise ModelError(
-                f"the transform {self.name!r} takes values of {self.event_rank} axes or more, not of shape {shape}.",
+                f"the transform {self.name!r} takes {_EVENTS[self.event_rank]}, not values of shape {shape}.",
                 remedy="Give the variable dims or a shape.",
             )
         return shape[:split] + self.unconstrained_shape(shape[split:])

@@ -99,9 +99,16 @@ def _log_jacobian_of_angle(unconstrained: Array) -> Array:
 
 
 IDENTITY = Transform("identity", (REAL,), _same, _same, _log_jacobian_of_identity)
-LOG = Transform("log", (POSITIVE, NONNEGATIVE), _exp, _log, _same)
+LOG = Transform("log", (POSITIVE, NONNEGATIVE), _exp, _log, _same, restricts=(REAL,))
 SOFTPLUS = Transform("softplus", (POSITIVE, NONNEGATIVE), softplus, _inverse_softplus, log_expit)
-LOGIT = Transform("logit", (UNIT_INTERVAL, OPEN_UNIT_INTERVAL), expit, logit, _log_jacobian_of_expit)
+LOGIT = Transform(
+    "logit",
+    (UNIT_INTERVAL, OPEN_UNIT_INTERVAL),
+    expit,
+    logit,
+    _log_jacobian_of_expit,
+    restricts=(REAL, POSITIVE, NONNEGATIVE),
+)
 SCALED_LOGIT = Transform(
     "interval", (INTERVAL,), _constrain_to_interval, _unconstrain_from_interval, _log_jacobian_of_interval
 )

@@ -185,6 +185,22 @@ def test_what_counts_for_nothing_may_be_impossible() -> None:
     assert np.isfinite(grad(log_density_function(model))(np.array([log_h]))).all()
 
 
+def test_numbers_restricted_by_a_transform_keep_their_density() -> None:
+    model = (
+        Builder()
+        .rv("s", "HalfNormal")
+        .rv("x", Normal(1.5, "s"), shape=2, transform="log")
+        .rv("p", Normal(0.5, "s"), transform="logit")
+        .build()
+    )
+    position = np.random.default_rng(3).normal(size=4)
+    rewritten = rewrite(model).model
+    s, x, p = constrain_function(rewritten, ["s", "x", "p"])(position)
+    expected = stats.halfnorm.logpdf(s) + stats.norm(1.5, s).logpdf(x).sum() + stats.norm(0.5, s).logpdf(p)
+    jacobian = np.log(s) + np.log(x).sum() + np.log(p * (1 - p))
+    assert log_density_function(rewritten)(position) == pytest.approx(expected + jacobian, rel=1e-12)
+
+
 def test_vectors_restrictions_bounds_that_are_variables_and_potentials() -> None:
     model = (
         Builder()

@@ -79,3 +79,20 @@ def test_points_cover_the_range_of_initial_points() -> None:
     found = list(points(50, np.random.default_rng(0)))
     assert all(p.shape == (50,) for p in found)
     assert max(abs(p).max() for p in found) > 1.8
+
+
+def test_a_small_difference_of_large_numbers_has_the_digits_that_rounding_leaves() -> None:
+    position = np.array([0.3, -0.2])
+
+    def function(x: np.ndarray) -> tuple[np.ndarray]:
+        return (np.array([(1e6 + 1e-4 * x[0]) - 1e6, x[1]]),)
+
+    (expected,) = function(position)
+    otherwise = np.array([1e-4 * position[0], position[1]])
+    assert worst(otherwise, expected)[0] > 1.0
+    verify_outputs("tape", (otherwise,), (expected,), position, function)
+    with pytest.raises(CompileError, match="output 0"):
+        verify_outputs("tape", (otherwise,), (expected,), position)
+    for wrong in ([1.001e-4 * position[0], position[1]], [1e-4 * position[0], position[1] * (1 + 1e-8)]):
+        with pytest.raises(CompileError, match="output 0"):
+            verify_outputs("tape", (np.array(wrong),), (expected,), position, function)

@@ -37,6 +37,8 @@ def test_unconstrained_types_and_restrictions() -> None:
     ordered = RandomVariable("c", normal, transform="ordered")
     assert restricted_to(ordered).name == "ordered"
     assert restricted_to(RandomVariable("c", normal)) is None
+    assert restricted_to(RandomVariable("c", normal, transform="log")).name == "positive"
+    assert restricted_to(RandomVariable("c", Call("HalfNormal", normal.parameters[1:]), transform="softplus")) is None
     assert unconstrained_type(ordered, ArrayType((3,), ("g",))) == ArrayType((3,), ("g",))
     simplex = RandomVariable("w", Call("Dirichlet", (("alpha", Constant(1.0)),)))
     found = unconstrained_type(simplex, ArrayType((2, 3), ("h", "g")))

@@ -62,7 +62,9 @@ def test_what_does_not_fit(text: str, message: str) -> None:
         infer_type(parse_expression(text), TYPES)
 
 
-@pytest.mark.parametrize("text", ["exp_quad(x, s)", "exp_quad(x, x, s, s, s)", "hsgp_basis(x, s, m=2.5)", "sum(x, axis=[0])"])
+@pytest.mark.parametrize(
+    "text", ["exp_quad(x, s)", "exp_quad(x, x, s, s, s)", "hsgp_basis(x, s, m=2.5)", "sum(x, axis=[0])"]
+)
 def test_what_is_no_call(text: str) -> None:
     with pytest.raises(ExmcError) as caught:
         parse_expression(text)

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from exmc.distributions import Mixture, Normal, Truncated
 from exmc.errors import ModelError
@@ -169,6 +170,13 @@ def test_restricted_vectors_are_drawn_within_their_restriction() -> None:
     kept = draws[np.all(np.diff(draws, axis=-1) > 0, axis=-1)]
     error = np.sqrt(kept.var(axis=0) * (1.0 / len(kept) + 1.0 / 2000))
     assert np.all(np.abs(found.reshape(-1, 3).mean(axis=0) - kept.mean(axis=0)) / error < 4.0)
+
+
+def test_restricted_numbers_are_drawn_within_their_restriction() -> None:
+    model = Builder().rv("x", "Normal", mu=-0.5, shape=4, transform="log").build()
+    found = simulate(model, 3, "prior", Samples.grid([0], 2000))["x"]
+    assert np.all(found > 0)
+    assert stats.kstest(found.ravel(), stats.truncnorm(0.5, np.inf, loc=-0.5).cdf).pvalue > 1e-3
 
 
 def test_a_restriction_without_probability_is_refused() -> None:
