@@ -190,7 +190,7 @@ _CHANGING = np.stack([_MOVES, _MOVES[::-1]])
 def _chain(value, moves=(_MOVES, _MOVES)):
     path = np.asarray(value).astype(int)
     factors = [_WEIGHTS[path[0]], *(m[i, j] for m, i, j in zip(moves, path[:-1], path[1:], strict=True))]
-    return np.log(factors).sum()
+    return scipy.special.xlogy(1.0, factors).sum()
 
 
 def _mixture(value):
@@ -464,6 +464,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             lambda value: np.log(
                 0.3 * _NORMAL.pdf(value) + 0.7 * scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).pdf(value)
             ),
+        ),
+        Example(
+            Mixture(np.array([0.3, 0.7]), (MarkovChain(_WEIGHTS, _MOVES), MarkovChain(_WEIGHTS, _CHANGING))),
+            (3,),
+            lambda value: np.log(0.3 * np.exp(_chain(value)) + 0.7 * np.exp(_chain(value, _CHANGING))),
+            outside=([0, 3, 0],),
         ),
     ),
     "ZeroInflated": (
