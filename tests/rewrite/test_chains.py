@@ -15,6 +15,8 @@ from scipy.special import logsumexp, softmax, xlogy
 
 import exmc
 from exmc import Builder
+from exmc.compile.program import compile_model
+from exmc.rewrite.run import rewrite
 
 Values = dict[str, NDArray[Any]]
 START = np.array([0.5, 0.3, 0.2])
@@ -227,3 +229,100 @@ def test_the_density_is_the_sum_over_all_paths(name: str) -> None:
         if not posterior.keys() & {"rows", "rate"}:  # without Jacobians
             total = lp[draw] + sum(sum(terms) for terms in expected.rows.values())
             np.testing.assert_allclose(tree["sample_stats"]["lp"].values[0, draw], total, rtol=1e-9)
+
+
+def draws_of(builder: Builder) -> tuple[Values, Any]:
+    tree = exmc.sample(builder, draws=5, warmup=60, chains=1, seed=3, predictive=False)
+    return {str(k): v.values[0] for k, v in tree["posterior"].data_vars.items()}, tree
+
+
+@pytest.mark.parametrize("steps", [1, 3], ids=["constant", "changing"])
+def test_series_have_probabilities_of_their_own(steps: int) -> None:
+    """Two series in one variable are as two variables; transitions differ by series, and by step."""
+    moves = np.stack([CHANGING[:steps], CHANGING[::-1][:steps]])
+    start = np.stack([START, START[::-1]])
+    builder = (
+        Builder()
+        .coords(unit=["a", "b"])
+        .rv("mu", "Normal", mu=[-1.0, 0.0, 1.0], sigma=1.0)
+        .data("moves", moves)
+        .rv("z", "MarkovChain", initial=start, transition="moves", shape=(2, 4), dims=("unit", None))
+        .rv("y", "Normal", mu="mu[z]", sigma=1.0, observed=TWO)
+    )
+    posterior, tree = draws_of(builder)
+    assert tree["posterior"]["z_probabilities"].dims[2] == "unit"
+    for draw, series in product(range(5), range(2)):
+
+        def rows(path: Any, v: Values, series: int = series) -> dict[str, list[tuple[int, float]]]:
+            return {"y": [(t, normal(TWO[series, t], v["mu"][k])) for t, k in enumerate(path)]}
+
+        def prior(path: Any, v: Values, series: int = series) -> float:
+            return start_and(moves[series], path, start[series])
+
+        expected = enumerated(Case(single, rows, prior, (4,)), {k: v[draw] for k, v in posterior.items()})
+        found = tree["log_likelihood"]["y"].values[0, draw, series]
+        np.testing.assert_allclose(found, expected.rows["y"], rtol=1e-9)
+        np.testing.assert_allclose(posterior["z_probabilities"][draw, series], expected.probabilities, rtol=1e-9)
+
+
+def test_chains_that_meet_in_a_density_move_together() -> None:
+    fast, slow = np.array([[0.5, 0.5], [0.4, 0.6]]), np.stack([np.array([[0.9, 0.1], [0.2, 0.8]])] * 3)
+    builder = (
+        Builder()
+        .data("slow", slow)
+        .rv("mu", "Normal", shape=3)
+        .rv("z", "MarkovChain", initial=[0.5, 0.5], transition=fast, shape=4)
+        .rv("w", "MarkovChain", initial=[0.3, 0.7], transition="slow", shape=4)
+        .rv("y", "Normal", mu="mu[z + w]", sigma=1.0, observed=TWO[0])
+    )
+    posterior, tree = draws_of(builder)
+    for draw in range(5):
+        mu, weights = posterior["mu"][draw], {}
+        for z, w in product(product((0, 1), repeat=4), repeat=2):
+            means = mu[np.array(z) + np.array(w)]
+            path = start_and(fast, z, np.array([0.5, 0.5])) + start_and(slow, w, np.array([0.3, 0.7]))
+            weights[z, w] = path + normal(TWO[0], means).sum()
+        total = logsumexp(list(weights.values()))
+        assert tree["log_likelihood"]["y"].values[0, draw].sum() == pytest.approx(total, rel=1e-9)
+        for which, name in enumerate(("z", "w")):
+            ones = sum(np.exp(lp - total) * np.array(pair[which]) for pair, lp in weights.items())
+            np.testing.assert_allclose(posterior[f"{name}_probabilities"][draw][:, 1], ones, rtol=1e-9)
+
+
+def test_what_was_next_to_impossible_may_be_all_that_explains_the_rest() -> None:
+    """States that never change, and evidence of thousands of nats first for one, then more of it for the other."""
+    seen = np.array([-40.0, -40.0, 70.0, 0.0])
+    model = (
+        Builder()
+        .rv("stay", "Beta", alpha=1.0, beta=1.0)
+        .rv("z", "MarkovChain", initial=[0.5, 0.5], transition="eye(2) * stay / stay", shape=4)
+        .rv("y", "Normal", mu="where(z == 1, 40, -40)", sigma="1 + 0 * stay", observed=seen)
+        .build()
+    )
+    rewritten = rewrite(model).model
+    value, gradient = compile_model(model, rewritten).density()(np.zeros(1))
+    paths = [np.log(0.5) + normal(seen, mean).sum() for mean in (-40.0, 40.0)]
+    assert value == pytest.approx(logsumexp(paths) + np.log(0.25), rel=1e-12)
+    np.testing.assert_allclose(gradient, 0.0, atol=1e-9)
+
+
+def test_results_hold_series_and_what_they_predict() -> None:
+    tree = exmc.sample(single(initial=START, transition=MOVES), draws=20, warmup=60, chains=1, seed=3)
+    assert tree["prior"]["z"].dtype == np.int64
+    assert tree["prior"]["z"].shape[2:] == (5,)
+    assert tree["posterior_predictive"]["y"].shape == (1, 20, 5)
+    assert "summed out" in tree.attrs["notes"][0]
+    moves = np.stack([tree["prior"]["z"].values[0, :, :-1].ravel(), tree["prior"]["z"].values[0, :, 1:].ravel()])
+    assert not np.any((moves[0] == 2) & (moves[1] == 0))  # which has probability 0
+
+
+def test_a_visible_chain_is_a_likelihood_of_its_own() -> None:
+    path = [0, 0, 1, 2, 1, 1]
+    builder = (
+        Builder()
+        .rv("rows", "Dirichlet", alpha=[2.0, 1.0, 1.0], shape=(3, 3))
+        .rv("z", "MarkovChain", initial=START, transition="rows", observed=path)
+    )
+    posterior, tree = draws_of(builder)
+    found = tree["log_likelihood"]["z"].values[0]
+    np.testing.assert_allclose(found, [start_and(rows, path) for rows in posterior["rows"]], rtol=1e-12)
