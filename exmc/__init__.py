@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from exmc.ir.builder import Builder
     from exmc.ir.expressions import ref
     from exmc.ir.model import Model
+    from exmc.prediction import predict
 
 __version__ = "0.1.0"
 
@@ -135,6 +136,7 @@ __all__ = [
     "diagnose",
     "math",
     "ode",
+    "predict",
     "prior_predictive",
     "ref",
     "sample",
@@ -149,6 +151,7 @@ _PLACES = {
     "compare": "exmc.diagnostics.compare",
     "diagnose": "exmc.diagnostics.checks",
     "ode": "exmc.compile.ode",
+    "predict": "exmc.prediction",
     "prior_predictive": "exmc.inference",
     "ref": "exmc.ir.expressions",
     "sample": "exmc.inference",

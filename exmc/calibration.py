@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from exmc.compile.kernel import Engine
 from exmc.diagnostics.summary import stacked, summarise
 from exmc.errors import ExmcError, ModelError
-from exmc.inference import sample
+from exmc.inference import sample_model
 from exmc.ir.calls import law_at
 from exmc.ir.expressions import Reference, names_in
 from exmc.ir.infer import infer_types
@@ -102,18 +102,8 @@ def replicate(source: Model, options: SamplerOptions, number: int, engine: Engin
     try:
         truth = {name: values[0] for name, values in simulate(source, options.seed, "sbc", Samples.one(number)).items()}
         model = with_observed(source, truth)
-        tree = sample(
-            model,
-            draws=options.draws,
-            warmup=options.warmup,
-            chains=options.chains,
-            seed=replication_seed(options.seed, number),
-            target_accept=options.target_accept,
-            max_treedepth=options.max_treedepth,
-            metric=options.metric,
-            engine=engine,
-            predictive=False,
-        )
+        chains = replace(options, seed=replication_seed(options.seed, number))
+        tree = sample_model(model, chains, engine=engine, predictive=False)
         return _ranked(model, truth, tree, number, options.seed)
     except ExmcError as error:
         return Replication(number, {}, failure=str(error))

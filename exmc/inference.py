@@ -13,6 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from exmc.blame import explained
 from exmc.compile.kernel import Engine
 from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel, compile_model
@@ -22,6 +23,7 @@ from exmc.errors import ModelError, SamplingError, brief
 from exmc.ir import serial
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
+from exmc.ir.proper import check_proper
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block, advance, begin
@@ -72,7 +74,7 @@ def sample(
         For a model that means nothing, options out of range, and chains that cannot be sampled.
     """
     options = SamplerOptions(
-        seed=_seed(seed),
+        seed=as_seed(seed),
         draws=_plain(draws),
         warmup=_plain(warmup),
         chains=_plain(chains),
@@ -80,11 +82,24 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
     )
-    source = _built(model)
+    try:
+        return sample_model(as_model(model), options, engine=engine, predictive=predictive)
+    except MemoryError as error:
+        raise SamplingError(
+            f"the model and its draws do not fit in memory: {error}.",
+            remedy="Check the shapes of the variables, draw less, or run a config, which keeps draws on disk.",
+        ) from error
+
+
+def sample_model(
+    source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True
+) -> xr.DataTree:
+    """What `sample` does, with all of the sampler's options."""
+    check_proper(source)
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
-    schema = schema_of(source, compiled.model, compiled.layout, draws, warmup, chains)
+    schema = schema_of(source, compiled.model, compiled.layout, options.draws, options.warmup, options.chains)
     attributes = {"seed": options.seed, "model_digest": serial.digest(source), "engine": compiled.engine}
     groups = _sampled_groups(compiled, _run_chains(compiled, options))
     tree = build_datatree(schema, groups, attributes)
@@ -100,8 +115,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
 
     Raises `SamplingError` for a model with an improper prior, which cannot be drawn from.
     """
-    options = SamplerOptions(seed=_seed(seed), draws=_plain(draws))
-    source = _built(model)
+    options = SamplerOptions(seed=as_seed(seed), draws=_plain(draws))
+    source = as_model(model)
     rewritten = rewrite(source).model
     drawn = simulate_prior(source, options.draws, options.seed, loop_values)
     if drawn.skipped:
@@ -111,7 +126,8 @@ def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None 
     return build_datatree(schema, groups)
 
 
-def _built(model: Model | Builder) -> Model:
+def as_model(model: Model | Builder) -> Model:
+    """`model`, built if it is a builder; raises `ModelError` for anything else."""
     if isinstance(model, Builder):
         return model.build()
     if not isinstance(model, Model):
@@ -119,7 +135,8 @@ def _built(model: Model | Builder) -> Model:
     return model
 
 
-def _seed(seed: int | None) -> Any:
+def as_seed(seed: int | None) -> Any:
+    """`seed`, or one from the operating system."""
     return secrets.randbits(32) if seed is None else _plain(seed)
 
 
@@ -137,7 +154,10 @@ def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]
 
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int) -> Block:
     density = compiled.density()
-    state = begin(density, options, chain)
+    try:
+        state = begin(density, options, chain)
+    except SamplingError as error:
+        raise explained(error, compiled) from None
     state, _ = advance(density, options, state, options.warmup)
     _, block = advance(density, options, state, options.draws)
     return block

@@ -132,6 +132,15 @@ cholesky = primitive(factor)
 cholesky.__doc__ = "The lower Cholesky factor L of each positive definite A, shape (..., n, n): ``A = L @ L.T``."
 
 
+def checked_cholesky(matrix: Array) -> Array:
+    """`cholesky`, with NaN for infinity where there is no factor: what is computed from it is then no number either.
+
+    Infinite values may be likely: a log rate of -inf explains each count of 0.
+    """
+    lower = cholesky(matrix)
+    return lower + 0.0 * lower[..., :1, :1]
+
+
 @primitive  # type: ignore[untyped-decorator]
 def solve_triangular(lower: Array, right: Array, transposed: bool = False) -> Array:
     """x with ``L @ x = b``, or ``L.T @ x = b`` if `transposed`; L is lower triangular."""
@@ -143,6 +152,13 @@ def solve_posdef(matrix: Array, right: Array) -> Array:
     """x with ``A @ x = b`` for positive definite A."""
     lower = factor(matrix)
     return substitute(lower, substitute(lower, right), True)
+
+
+@primitive  # type: ignore[untyped-decorator]
+def squared_norm(matrix: Array, right: Array) -> Array:
+    """``b' A^-1 b`` of each right-hand side b, A positive definite: shape (...,) of vectors, (..., m) of columns."""
+    half = substitute(factor(matrix), right)
+    return np.sum(half * half, axis=-side_axes(np.ndim(matrix), np.ndim(right)))
 
 
 @primitive  # type: ignore[untyped-decorator]
@@ -217,6 +233,7 @@ def _summed(cotangent: Array, argument: Array) -> Array:
 
 
 def _scaled(g: Array) -> Array:
+    """One number a matrix, for each of its elements."""
     return g if anp.ndim(g) == 0 else anp.reshape(g, (*anp.shape(g), 1, 1))
 
 
@@ -242,6 +259,24 @@ def _triangular_vjp(ans: Array, lower: Array, right: Array, transposed: bool = F
     return vjp
 
 
+def _norm_solution(g: Array, matrix: Array, right: Array) -> tuple[Array, Array]:
+    """The solutions s, whose squared norms have cotangents g, and g s."""
+    solution = solve_posdef(matrix, right)
+    return solution, (g[..., None] if side_axes(anp.ndim(matrix), anp.ndim(right)) == 1 else g[..., None, :]) * solution
+
+
+def _norm_matrix_vjp(ans: Array, matrix: Array, right: Array) -> Any:
+    def vjp(g: Array) -> Array:
+        solution, weighted = _norm_solution(g, matrix, right)
+        return -_outer(weighted, solution, matrix)
+
+    return vjp
+
+
+def _norm_right_vjp(ans: Array, matrix: Array, right: Array) -> Any:
+    return lambda g: _summed(2.0 * _norm_solution(g, matrix, right)[1], right)
+
+
 def _solve_vjp(ans: Array, matrix: Array, right: Array, transposed: bool = False) -> Any:
     def vjp(g: Array) -> Array:
         pulled = solve(matrix, g, not transposed)
@@ -261,6 +296,7 @@ defvjp(
     lambda ans, matrix, right: lambda g: -_outer(solve_posdef(matrix, g), ans, matrix),
     lambda ans, matrix, right: lambda g: _summed(solve_posdef(matrix, g), right),
 )
+defvjp(squared_norm, _norm_matrix_vjp, _norm_right_vjp)
 # Through the inverse, as in Stan: half the work of the derivative of the factor.
 defvjp(logdet, lambda ans, matrix: lambda g: _scaled(g) * inverse_posdef(matrix))
 defvjp(inverse_posdef, lambda ans, matrix: lambda g: -anp.matmul(ans, anp.matmul(g, ans)))

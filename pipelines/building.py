@@ -37,7 +37,7 @@ def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
 
 
 def _build_inline(source: InlineModel, centering: Centering) -> Model:
-    with _importable(source.folder):
+    with importable(source.folder):
         return _inline_builder(source, centering).build()
 
 
@@ -96,7 +96,7 @@ def _with_centering(model: Model, centering: Centering) -> Model:
 
 
 def _call(source: ImportedModel) -> Model:
-    with _importable(source.folder):
+    with importable(source.folder):
         function = import_function(source.target, ("from",))
         try:
             found = function(**source.arguments)
@@ -122,7 +122,7 @@ def _call(source: ImportedModel) -> Model:
 
 
 @contextmanager
-def _importable(folder: Path) -> Iterator[None]:
+def importable(folder: Path) -> Iterator[None]:
     """Modules in `folder` and in the working directory can be imported; console scripts find neither by themselves."""
     added = [str(folder), str(Path.cwd())]
     sys.path[:0] = added

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
-import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 import exmc
-from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError, StoreError
-from pipelines.cli import FAILED, INTERRUPTED, MISUSED, PASSED, discard_output, stopped_at_once
+from exmc.errors import ConfigError, StoreError
+from pipelines.cli import PASSED, stopped_at_once
+from pipelines.guard import Scene, guarded, say, shown_path
 
 if TYPE_CHECKING:
     from pipelines.checking import Checked
@@ -64,13 +63,6 @@ Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable sum
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
-@dataclass(slots=True)
-class Scene:
-    """What a command has found out so far about where it acts."""
-
-    directory: Path | None = None
-
-
 @app.command()
 def run(
     config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, quiet: Quiet = False,
@@ -88,7 +80,7 @@ def run(
             result = start(checked, on_event)
         return _conclude(result, quiet, as_json)
 
-    return _guarded(action, debug)
+    return guarded(action, debug)
 
 
 @app.command()
@@ -110,7 +102,7 @@ def resume(
             result = resume(directory, on_event, cluster)
         return _conclude(result, quiet, as_json)
 
-    return _guarded(action, debug)
+    return guarded(action, debug)
 
 
 @app.command()
@@ -124,13 +116,13 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
         options = checked.options
-        _say(
+        say(
             f"{config}: valid. {layout_of(model).dimension} free parameters in {len(source.free)} variables; observed: "
             f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
         )
         return PASSED
 
-    return _guarded(action, debug)
+    return guarded(action, debug)
 
 
 @app.command()
@@ -147,10 +139,10 @@ def explain(
         from exmc.rewrite.run import report_text
 
         checked = _checked(config, None, set_ or [])
-        _say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
+        say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
         return PASSED
 
-    return _guarded(action, debug)
+    return guarded(action, debug)
 
 
 @app.command()
@@ -163,10 +155,10 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
             from exmc.trace.store import RunStore
             from pipelines.stages import judge
         found = judge(RunStore.open(directory))
-        _say(json.dumps(found.values) if as_json else found.text)
+        say(json.dumps(found.values) if as_json else found.text)
         return PASSED if found.passed else DOUBTFUL
 
-    return _guarded(action, debug)
+    return guarded(action, debug)
 
 
 @app.command()
@@ -191,10 +183,10 @@ def compare(
             if standing := unfinished(store):
                 raise StoreError(standing, remedy="Finished runs can be compared.")
         ranking = rank({d: store.read(loaded=False) for d, store in stores.items()}, method)
-        _say(json.dumps(comparison_document(ranking)) if as_json else comparison_text(ranking))
+        say(json.dumps(comparison_document(ranking)) if as_json else comparison_text(ranking))
         return PASSED
 
-    return _guarded(action, debug)
+    return guarded(action, debug)
 
 
 @app.command()
@@ -224,11 +216,48 @@ def sbc(
         if as_json:
             print(json.dumps([row._asdict() | {"passed": row.passed} for row in verdict.rows]))
         else:
-            folder = _shown(verdict.directory)
+            folder = shown_path(verdict.directory)
             print(f"{verdict.text}\n\nThe ranks are in {folder}/{ZARR}, their picture is {folder}/{PICTURE}.")
         return PASSED if verdict.passed else DOUBTFUL
 
-    return _guarded(action, debug)
+    return guarded(action, debug)
+
+
+@app.command()
+def predict(
+    directory: Directory,
+    data: Annotated[str, typer.Option("--data", metavar="FILE", help="New data: a table, or YAML (data:, coords:).")],
+    out: Annotated[str | None, typer.Option("--out", metavar="STORE", help="Where predictions go, instead.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="They go to DIR/NAME.zarr.  [default: predictions]")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", min=0, help="Another seed than the run's.")] = None,
+    variables: Annotated[
+        str | None, typer.Option("--vars", metavar="A,B", help="What to predict.  [default: what is observed or kept]")
+    ] = None,
+    unfinished: Annotated[bool, typer.Option("--unfinished", help="From the draws so far of a run.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:  # fmt: skip
+    """Predict from the run in DIR for new data: other rows, another number of them, new groups."""
+
+    def action(scene: Scene) -> int:
+        _require_run(directory)
+        with stopped_at_once():
+            from pipelines.predict import Request, predict_run
+            from pipelines.terminal import working
+        wanted = None if variables is None else tuple(part.strip() for part in variables.split(","))
+        request = Request(data, out, name, seed, wanted, unfinished)
+        with working("predicting", quiet or as_json) as on_part:
+            found = predict_run(Path(directory), request, on_part)
+        if as_json:
+            say(json.dumps(found.document()))
+        elif not quiet:
+            say(f"{found.text}\n\nThe predictions are in {shown_path(found.store)}.")
+        return PASSED
+
+    return guarded(action, debug)
 
 
 def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
@@ -257,98 +286,20 @@ def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
     """Print what a finished run came to; its exit status."""
     from pipelines.terminal import opening_lines
 
-    diagnosed, directory = result.diagnosed, _shown(result.directory)
+    diagnosed, directory = result.diagnosed, shown_path(result.directory)
     zarr = f"{directory}/run.zarr"
     if as_json:
         values = dict(diagnosed.values) | {
             "directory": directory, "store": zarr, "passed": diagnosed.passed,
             "failed_chains": {str(chain): why for chain, why in result.failed.items()},
         }  # fmt: skip
-        _say(json.dumps(values))
+        say(json.dumps(values))
     elif not quiet or not diagnosed.passed:
-        _say(diagnosed.text.rstrip())
+        say(diagnosed.text.rstrip())
     for chain, why in result.failed.items():
         print(f"CHAIN {chain} FAILED and is left out: {why}", file=sys.stderr)
     if not (quiet or as_json):
         for group, why in diagnosed.skipped.items():
-            _say(f"Without {group}: {why}")
-        _say(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
+            say(f"Without {group}: {why}")
+        say(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
     return PASSED if diagnosed.passed and not result.failed else DOUBTFUL
-
-
-def _say(text: str, end: str = "\n") -> None:
-    """Print on stdout, now: that it cannot be written is then known here."""
-    try:
-        print(text, end=end, flush=True)
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        discard_output()
-        raise ExmcError(f"the output cannot be written: {error.strerror or error}.") from error
-
-
-def _shown(path: Path) -> str:
-    relative = os.path.relpath(path)
-    return str(path) if relative.startswith("..") else relative
-
-
-def _guarded(action: Callable[[Scene], int], debug: bool) -> int:
-    """The status of `action`; a user's mistake becomes one message, a defect a short one with its traceback on file."""
-    scene = Scene()
-    try:
-        return action(scene)
-    except ExmcError as error:
-        print(f"exmc: {error}" if not isinstance(error, ConfigError) else str(error), file=sys.stderr)
-        if debug:
-            traceback.print_exc()
-        return _status_of(error)
-    except KeyboardInterrupt:
-        print(f"exmc: stopped.{_how_to_go_on(scene.directory)}", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        discard_output()
-        return PASSED
-    except OSError as error:
-        # Files and folders that cannot be read or written: a matter of the machine, not of exmc.
-        print(f"exmc: {error.strerror or error}: {error.filename or 'no file is named'}.", file=sys.stderr)
-        if debug:
-            traceback.print_exc()
-        return FAILED
-    except Exception as error:
-        place = _keep_traceback(scene.directory) if not debug else ""
-        if debug:
-            traceback.print_exc()
-        print(
-            f"exmc: internal error: {type(error).__name__}: {error}. This is a defect of exmc. "
-            f"{place or 'Run it with --debug to see the traceback.'}",
-            file=sys.stderr,
-        )
-        return FAILED
-
-
-def _status_of(error: ExmcError) -> int:
-    if type(error).__name__ == "StoppedError":
-        return INTERRUPTED
-    if isinstance(error, ClusterError):
-        return FAILED
-    return MISUSED if isinstance(error, ConfigError | ModelError) else FAILED
-
-
-def _how_to_go_on(folder: Path | None) -> str:
-    """How to resume the run in `folder`, as a sentence, if it has come to hold one."""
-    from pipelines.plan import PLAN
-
-    return f" Go on with: exmc resume {folder}" if folder is not None and (folder / PLAN).is_file() else ""
-
-
-def _keep_traceback(folder: Path | None) -> str:
-    """Write the traceback into the run directory, if there is one; where it is, as a sentence."""
-    if folder is None or not (folder / "state").is_dir():
-        return ""
-    path = folder / "traceback.txt"
-    try:
-        path.write_text(traceback.format_exc(), encoding="utf-8")
-    except OSError:
-        return ""
-    return f"Its traceback is in {path}."

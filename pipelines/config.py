@@ -63,16 +63,21 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     LocatedError
         A `ConfigError` that names file, line, key and value.
     """
-    source = os.fspath(path)
-    document = read_yaml(_read(source), source)
-    values = document.values
-    places = Places(source, {key: f"{source}:{line}" for key, line in document.lines.items()})
-    if values is None:
-        raise places.error("the file is empty.", remedy="A config has at least a model.")
-    require_mapping(values, places, ())
+    values, places = read_document(path)
     for override in overrides:
         values, places = _override(values, places, override)
-    return parse_config(values, places, Path(source).resolve().parent)
+    return parse_config(values, places, Path(path).resolve().parent)
+
+
+def read_document(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Places]:
+    """The mapping in the YAML file `path`, with the place of each key; raises `LocatedError`."""
+    source = os.fspath(path)
+    document = read_yaml(_read(source), source)
+    places = Places(source, {key: f"{source}:{line}" for key, line in document.lines.items()})
+    if document.values is None:
+        raise places.error("the file is empty.", remedy="A config has at least a model.")
+    require_mapping(document.values, places, ())
+    return document.values, places
 
 
 def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Config:

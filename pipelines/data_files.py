@@ -92,6 +92,10 @@ class DataFiles:
         labels = as_label_list(cells, place, label, table.row_name)
         return Labels(labels, table.digest or hashlib.sha256(repr(labels).encode()).hexdigest())
 
+    def columns(self, path: str) -> list[str]:
+        """The names of the columns of a file. Raises `DataError`, with `where` ``("path",)``."""
+        return [name for name in self._table(path).columns if name is not None]
+
     def _table(self, path: str) -> Table:
         if "\0" in path:
             raise DataError(f"{path!r} is no path.", where=("path",))

@@ -63,12 +63,12 @@ class _Factor:
 
 
 def parse_data(
-    raw: Mapping[str, Any], coords: Coords, places: Places, files: DataFiles
+    raw: Mapping[str, Any], coords: Coords, places: Places, files: DataFiles, known: Coords | None = None
 ) -> tuple[dict[str, LoadedData], dict[str, tuple[Label, ...]]]:
     """The data of the config, and its coordinates with the levels of factors added.
 
-    The entry ``"*"`` stands for the columns of a file that have no entry of their own. Raises `LocatedError` for an
-    entry that cannot be read.
+    Levels in `known`, by dim, come first: those of data that were coded before. The entry ``"*"`` stands for the columns
+    of a file that have no entry of their own. Raises `LocatedError` for an entry that cannot be read.
     """
     whole = _whole_file(raw[WHOLE], raw, places, files) if WHOLE in raw else {}
     written = {name: entry for name, entry in raw.items() if name != WHOLE}
@@ -76,7 +76,7 @@ def parse_data(
     levels = dict(coords)
     for dim in dict.fromkeys(f.dim for f in found.values() if isinstance(f, _Factor)):
         if dim not in levels:
-            levels[dim] = _levels_of(dim, found, places)
+            levels[dim] = _levels_of(dim, found, places, (known or {}).get(dim, ()))
     data = {
         name: _coded(name, entry, levels[entry.dim], places) if isinstance(entry, _Factor) else entry
         for name, entry in found.items()
@@ -116,13 +116,16 @@ def require_numbers(values: Any, index: tuple[int, ...] = ()) -> None:
         raise DataError(f"the value{place} is missing ({found}).", remedy=remedy)
 
 
-def _levels_of(dim: str, found: Mapping[str, LoadedData | _Factor], places: Places) -> tuple[Label, ...]:
+def _levels_of(
+    dim: str, found: Mapping[str, LoadedData | _Factor], places: Places, known: tuple[Label, ...]
+) -> tuple[Label, ...]:
+    """The levels `known`, then the others that the factors of `dim` have, sorted."""
     factors = {name: f for name, f in found.items() if isinstance(f, _Factor) and f.dim == dim}
-    distinct = {label for factor in factors.values() for label in factor.labels}
-    if len({isinstance(label, str) for label in distinct}) > 1:
+    distinct = {label for factor in factors.values() for label in factor.labels} - set(known)
+    if len({isinstance(label, str) for label in (*known, *distinct)}) > 1:
         message = f"the factors of {dim!r} ({', '.join(factors)}) mix texts with numbers."
         raise places.error(message, (*_PATH, next(iter(factors)), "factor"))
-    return tuple(sorted(distinct))
+    return (*known, *sorted(distinct))
 
 
 def _coded(name: str, factor: _Factor, levels: tuple[Label, ...], places: Places) -> LoadedData:

@@ -65,7 +65,7 @@ def parse_model(raw: Any, places: Places, folder: Path) -> InlineModel | Importe
             "it has no variables.", _PATH, "Give them under model.variables, or name a function in from."
         )
     files = DataFiles(folder)
-    coords = _parse_coords(raw.get("coords"), places)
+    coords = parse_coords(raw.get("coords"), places)
     data, coords = parse_data(_mapping(raw, "data", places), coords, places, files)
     variables = {
         name: _parse_variable(name, entry, places) for name, entry in _mapping(raw, "variables", places).items()
@@ -95,7 +95,8 @@ def _parse_import(raw: dict[str, Any], places: Places, folder: Path) -> Imported
     return ImportedModel(target, folder, arguments)
 
 
-def _parse_coords(raw: Any, places: Places) -> dict[str, tuple[Any, ...]]:
+def parse_coords(raw: Any, places: Places) -> dict[str, tuple[Any, ...]]:
+    """The section `model.coords`: labels by dim; raises `LocatedError`."""
     if raw is None:
         return {}
     require_mapping(raw, places, (*_PATH, "coords"))

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc.blame import explained
 from exmc.compile.program import CompiledModel
 from exmc.density import LogDensity
-from exmc.errors import ExmcError, StoreError
+from exmc.errors import ExmcError, SamplingError, StoreError
 from exmc.sampling import progress
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.progress import Receipt
@@ -82,9 +83,10 @@ def _draw_and_commit(
 ) -> Outcome:
     started = time.perf_counter()
     density = _guarded(compiled.density)
-    state = (
-        ChainState.from_arrays(before.state) if before else _guarded(lambda: begin(density, plan.options, task.chain))
-    )
+    if before:
+        state = ChainState.from_arrays(before.state)
+    else:
+        state = _guarded(partial(_begin, compiled, density, plan, task.chain))
     state, block = _draw(plan, density, state, journal)
     if not len(block.positions):
         return Outcome(task)
@@ -105,6 +107,13 @@ def _draw_and_commit(
         receipt=asdict(receipt),
     )
     return outcome_of(task, _commit(journal, record))
+
+
+def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int) -> ChainState:
+    try:
+        return begin(density, plan.options, chain)
+    except SamplingError as error:
+        raise explained(error, compiled) from error
 
 
 def _draw(plan: Plan, density: LogDensity, state: ChainState, journal: Journal) -> tuple[ChainState, Block]:

@@ -34,8 +34,8 @@ def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
         raise config.places.error(
             f"one draw takes {amount(per_draw)}, and the chunk of draws that a chain keeps in memory {amount(chunk)}; "
             f"this machine has {amount(memory)}.",
-            ("model",),
-            "Check the shapes of the variables.",
+            ("model", "variables", _largest(source)),
+            "Check the shapes of the variables; this is the largest.",
         )
     total, folder = options.chains * rows * per_draw, existing_parent(config.out)
     free = shutil.disk_usage(folder).free
@@ -54,6 +54,11 @@ def bytes_per_draw(source: Model) -> int:
     free = sum(types[v.name].size for v in source.free)
     kept = sum(types[n.name].size for n in source.nodes if isinstance(n, Deterministic) and n.keep)
     return (2 * free + kept) * _FLOAT + sum(np.dtype(dtype).itemsize for _, dtype, *_ in STATISTICS)
+
+
+def _largest(source: Model) -> str:
+    types = infer_types(source)
+    return max((n.name for n in source.nodes), key=lambda name: types[name].size)
 
 
 def total_memory() -> int:

@@ -206,6 +206,20 @@ def counting(label: str, total: int, silent: bool, stream: TextIO | None = None)
         yield lambda done: print(f"{label} {done}/{total}", file=stream, flush=True) if done % step == 0 else None
 
 
+@contextlib.contextmanager
+def working(label: str, silent: bool, stream: TextIO | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Shows how many parts of a work are done, in a terminal alone, where it takes a part a moment."""
+    console = Console(file=sys.stderr if stream is None else stream)
+    if silent or not console.is_terminal or console.is_dumb_terminal:
+        yield lambda done, total: None
+        return
+    with Bars(
+        TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(), console=console, transient=True
+    ) as bars:
+        task = bars.add_task(label, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
 _HEADINGS = {
     "chain": "chain",
     "phase": "",

@@ -21,11 +21,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     "special": {"errors", "stirling"},
     "linalg": {"errors"},
     "logspace": {"errors", "special"},
+    "covariances": {"special"},
+    "hilbert": {"special"},
     "integrators": {"linalg"},
     "transforms": {"special", "linalg", "errors"},
     "imports": {"errors"},
     "distributions": {"errors", "imports", "special", "linalg", "logspace", "transforms"},
-    "ir": {"errors", "special", "linalg", "logspace", "integrators", "transforms", "distributions"},
+    "ir": {
+        *("errors", "special", "linalg", "logspace", "covariances", "hilbert", "integrators", "transforms"),
+        "distributions",
+    },
     "rewrite": {"errors", "ir", "distributions", "transforms"},
     "compile": {
         *("errors", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
@@ -40,13 +45,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     "viz": {"errors", "diagnostics"},
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
-    "inference": {"errors", "ir", "rewrite", "compile", "sampling", "trace", "predictive", "derive", "diagnostics"},
+    "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
+    "blame": {"errors", "compile"},
+    "inference": {
+        *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
+    },
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
-    "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics"},
+    "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
 # data: few need pandas or xarray to be read.
-LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.tables"}
+LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.guard", "pipelines.tables"}
 
 # Third parties, and the only modules (or packages, with a trailing dot) that may import them.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -54,6 +56,12 @@ def test_ranks_are_those_of_the_true_value() -> None:
     draws = tree["posterior"]["mu"].values.ravel()
     kept = draws[np.linspace(0, 199, RANKED_DRAWS).round().astype(int)]
     assert replicate(source, OPTIONS, 2).ranks["mu"] == (kept < truth["mu"]).sum()
+
+
+def test_all_options_of_the_sampler_count() -> None:
+    fixed = replace(OPTIONS, warmup=0, step_size=0.5)
+    first, other = (replicate(model(), replace(fixed, initial_radius=radius), 1) for radius in (0.5, 2.0))
+    assert first.ess != other.ess
 
 
 def test_the_log_likelihood_leaves_masked_values_out() -> None:

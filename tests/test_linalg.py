@@ -23,6 +23,8 @@ def test_values_are_numpys() -> None:
     for right in (SIDES, SIDES[:, 0]):
         np.testing.assert_allclose(linalg.solve_posdef(MATRIX, right), np.linalg.solve(MATRIX, right), rtol=1e-11)
         np.testing.assert_allclose(linalg.solve_triangular(lower, right), np.linalg.solve(lower, right), rtol=1e-11)
+        norms = np.einsum("i...,i...->...", right, np.linalg.solve(MATRIX, right))
+        np.testing.assert_allclose(linalg.squared_norm(MATRIX, right), norms, rtol=1e-11)
         transposed = linalg.solve_triangular(lower, right, True)
         np.testing.assert_allclose(transposed, np.linalg.solve(lower.T, right), rtol=1e-11)
 
@@ -33,6 +35,7 @@ def test_without_a_factor_a_normal_log_density_is_minus_infinity(matrix: np.ndar
     right = SIDES[:, 0]
     quadratic = right @ linalg.solve_posdef(matrix, right)
     assert -0.5 * quadratic - 0.5 * linalg.logdet(matrix) == -np.inf
+    assert -0.5 * linalg.squared_norm(matrix, right) - 0.5 * linalg.logdet(matrix) == -np.inf
     np.testing.assert_array_equal(linalg.inverse_posdef(matrix), np.zeros((4, 4)))
 
 
@@ -49,6 +52,10 @@ FUNCTIONS = {
     "inverse": lambda m: linalg.inverse_posdef(m),
     "solve": lambda m: linalg.solve_posdef(m, SIDES),
     "solve vector": lambda m: linalg.solve_posdef(m, m[0]),
+    "norm": lambda m: linalg.squared_norm(m, m[0]),
+    "norms": lambda m: linalg.squared_norm(m, m[:2].T),
+    "norms of stack": lambda m: linalg.squared_norm(anp.array([m, m + anp.diag(m[0] ** 2)]), m[None, 1]),
+    "norms of stack, columns": lambda m: linalg.squared_norm(anp.array([m, 2.0 * m]), m[None, :, :3]),
     "triangular": lambda m: linalg.solve_triangular(anp.tril(m), m[:2].T),
     "triangular transposed": lambda m: linalg.solve_triangular(anp.tril(m), m[1], True),
     "general solve": lambda m: linalg.solve(m[::-1], m[1]),

@@ -31,7 +31,22 @@ def test_python_runs_as_one_session(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         exec(compile(block, "README.md", "exec"), session)
 
 
-@pytest.mark.parametrize("block", blocks("yaml"))
+def is_config(block: str) -> bool:
+    """Whether it is a whole config; the other blocks of YAML are new data for eight schools."""
+    return "\nmodel:" in f"\n{block}"
+
+
+def test_new_data_are_predicted_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", str(ROOT / "configs" / "eight_schools.yaml"), "--quiet"]) == 0
+    documents = [block for block in blocks("yaml") if not is_config(block)]
+    assert documents
+    for number, block in enumerate(documents):
+        (tmp_path / "new.yaml").write_text(block, encoding="utf-8")
+        assert main(["predict", "runs/eight-schools", "--data", "new.yaml", "--name", f"new-{number}"]) == 0
+
+
+@pytest.mark.parametrize("block", [block for block in blocks("yaml") if is_config(block)])
 def test_yaml_is_a_valid_config(block: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = tmp_path / "readme.yaml"
     config.write_text(block, encoding="utf-8")

@@ -52,12 +52,8 @@ class _Maker:
     def __init__(self, tape: Tape, states: Mapping[int, int]) -> None:
         self.tape = tape
         self.builder = Simplifier(tape.dimension)
-        self.known: dict[int, int] = {0: 0}
+        self.known = self.builder.adopt(tape)
         self.elements: dict[int, int] = {}
-        for ident, value in tape.literals.items():
-            self.known[ident] = self.builder.literal(value)
-        for ident, array in tape.constants.items():
-            self.known[ident] = self.builder.constant(array)
         self.forms: dict[int, Form | None] = {}
         for e in tape.equations:
             operands = tuple(self.known[o] for o in e.operands)

@@ -101,16 +101,12 @@ class _Cutter:
         self.tape, self.spans = tape, spans
         self.equations = {e.result: e for e in tape.equations}
         self.builder = Simplifier(tape.dimension)
-        self.known: dict[int, int] = {0: 0}
+        self.known = self.builder.adopt(tape)
         self.stored = set(stored)
         self.regions: dict[int, Span] = {}
         self.costs: dict[int, float] = {}
 
     def run(self) -> Tape:
-        for ident, value in self.tape.literals.items():
-            self.known[ident] = self.builder.literal(value)
-        for ident, array in self.tape.constants.items():
-            self.known[ident] = self.builder.constant(array)
         for equation in self.tape.equations:
             self.costs[equation.result] = self._cost(equation)
         for equation in self.tape.equations:

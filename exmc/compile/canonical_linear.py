@@ -56,6 +56,14 @@ def _solve_posdef(builder: TapeBuilder, matrix: Any, right: Any) -> int:
     return _solved(builder, "substitute", lower, half, True)
 
 
+def _squared_norm(builder: TapeBuilder, matrix: Any, right: Any) -> int:
+    square, side = _matrix(builder, matrix), _side(builder, right)
+    own = linalg.side_axes(*(len(builder.types[v].shape) for v in (square, side)))
+    half = _solved(builder, "substitute", builder.apply("cholesky", square), side, False)
+    rank = len(builder.types[half].shape)
+    return builder.apply("sum", builder.apply("multiply", half, half), axes=(rank - own,))
+
+
 def _solve(builder: TapeBuilder, matrix: Any, right: Any, transposed: bool = False) -> int:
     factors = builder.apply("lu_factor", _matrix(builder, matrix))
     return _solved(builder, "lu_solve", factors, _side(builder, right), bool(transposed))
@@ -103,13 +111,13 @@ def _determinant_sign(builder: TapeBuilder, matrix: Any) -> int:
     return builder.apply("prod", factor, axes=(len(lead),))
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _eye(size: int) -> Array:
     # The same array each time, which the tape therefore holds once.
     return np.eye(size)
 
 
-@functools.cache
+@functools.lru_cache(64)
 def _numbers(size: int) -> Array:
     return np.arange(float(size))
 
@@ -121,6 +129,7 @@ LINEAR_RULES: Mapping[Any, Rule] = MappingProxyType(
         anp.linalg.cholesky: _factor("cholesky"),
         linalg.solve_triangular: _solve_triangular,
         linalg.solve_posdef: _solve_posdef,
+        linalg.squared_norm: _squared_norm,
         linalg.logdet: _logdet,
         linalg.inverse_posdef: lambda builder, matrix: builder.apply(
             "inverse_from_factor", builder.apply("cholesky", _matrix(builder, matrix))

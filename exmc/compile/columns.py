@@ -48,14 +48,10 @@ class _Splitter:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.builder = Simplifier(tape.dimension)
-        self.whole: dict[int, int] = {0: 0}
+        self.whole = self.builder.adopt(tape)
         self.columns: dict[int, list[int]] = {}
 
     def run(self) -> Tape:
-        for ident, value in self.tape.literals.items():
-            self.whole[ident] = self.builder.literal(value)
-        for ident, array in self.tape.constants.items():
-            self.whole[ident] = self.builder.constant(array)
         for equation in self.tape.equations:
             self._translate(equation)
         return self.builder.finish(tuple(self._joined(o) for o in self.tape.outputs))

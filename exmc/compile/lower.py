@@ -15,6 +15,7 @@ from exmc.compile.lower_elementwise import ELEMENTWISE
 from exmc.compile.lower_frame import Frame
 from exmc.compile.lower_linear import LINEAR
 from exmc.compile.lower_loops import INITIAL
+from exmc.compile.lower_matrix import copy
 from exmc.compile.lower_ode import ODES
 from exmc.compile.lower_places import index_operand, load_flat, put
 from exmc.compile.lower_rows import loop_of
@@ -197,28 +198,15 @@ def _write_results(frame: Frame, offsets: list[tuple[int, int]], scalar_first: b
     writer = frame.writer
     for output, offset in offsets:
         shape = frame.shape(output)
-        if frame.buffers.get(output) == Memory("%results", offset, contiguous(shape)) or 0 in shape:
+        place = Memory("%results", offset, contiguous(shape))
+        if frame.buffers.get(output) == place or 0 in shape:
             continue
         if shape == ():
             writer.store(frame.scalar(output), writer.address("%results", offset, []))
         else:
-            _copy(frame, output, offset)
+            copy(frame, frame.memory(output), place, shape)
     result = writer.real(frame.scalar(frame.tape.outputs[0])) if scalar_first else Register("0.0", "double")
     writer.line(f"ret double {result.name}")
-
-
-def _copy(frame: Frame, value: int, offset: int) -> None:
-    writer, shape, source = frame.writer, frame.shape(value), frame.memory(value)
-
-    def nest(indices: list[str]) -> None:
-        if len(indices) < len(shape):
-            with writer.loop(shape[len(indices)]) as index:
-                nest([*indices, index])
-            return
-        element = writer.element(source, indices)
-        writer.store(element, writer.address("%results", offset, list(zip(indices, contiguous(shape), strict=True))))
-
-    nest([])
 
 
 def _batch_text(dimension: int, stride: int) -> str:

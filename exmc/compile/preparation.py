@@ -36,8 +36,7 @@ class Preparation:
         values: dict[int, Any] = dict(tape.literals) | {i: c.values for i, c in tape.constants.items()}
         mine = {i: self._builder.literal(number) for i, number in tape.literals.items()}
         mine |= {i: self._ident(constant) for i, constant in tape.constants.items()}
-        theirs = {0: builder.position} | {i: builder.literal(number) for i, number in tape.literals.items()}
-        theirs |= {i: builder.constant(constant) for i, constant in tape.constants.items()}
+        theirs = builder.adopt(tape)
         for equation in tape.equations:
             ident = equation.result
             if ident in moved:

@@ -184,7 +184,8 @@ def _size(tape: Tape) -> int:
     """The largest array of data, in elements, or what costs as much to interpret."""
     largest = max((array.size for array in tape.constants.values()), default=0)
     # A step of a scan is interpreted in tens of microseconds, and so as slow as thousands of elements.
-    steps = [tape.types[e.operands[2]].shape[0] for e in tape.equations if e.primitive.startswith("scan")]
+    loops = [e for e in tape.equations if e.primitive == "recurrence" or e.primitive.startswith("scan")]
+    steps = [max(axis for o in (*e.operands, e.result) for axis in tape.types[o].shape) for e in loops]
     # Nobody knows how many steps a differential equation takes.
     unknown = [LARGE for e in tape.equations if e.primitive.startswith("ode")]
     return max([largest, *(1000 * n for n in steps), *unknown])

@@ -30,15 +30,11 @@ class _Splitter:
     def __init__(self, tape: Tape) -> None:
         self.tape = tape
         self.builder = Simplifier(tape.dimension)
-        self.known: dict[int, int] = {0: 0}
+        self.known = self.builder.adopt(tape)
         self.states: dict[int, list[Known]] = {}
         """By the result of a forward scan: its state before each step."""
 
     def run(self) -> Tape:
-        for ident, value in self.tape.literals.items():
-            self.known[ident] = self.builder.literal(value)
-        for ident, array in self.tape.constants.items():
-            self.known[ident] = self.builder.constant(array)
         for equation in self.tape.equations:
             if equation.primitive == "scan_rows":
                 self.known[equation.result] = self._forward(equation)

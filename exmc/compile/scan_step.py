@@ -79,11 +79,8 @@ def _from_components(builder: Simplifier, tape: Tape, arguments: list[Slot]) -> 
     """The result of a step whose argument is put together from its components."""
     bounds = tuple(((s.start, s.size, 1),) for s in arguments)
     slices = tuple(builder.rewrite("slice", (0,), {"bounds": b}) for b in bounds)
-    number = {0: builder.rewrite("scatter", slices, {"shape": (tape.dimension,), "parts": bounds})}
-    for ident, value in tape.literals.items():
-        number[ident] = builder.literal(value)
-    for ident, array in tape.constants.items():
-        number[ident] = builder.constant(array)
+    number = builder.adopt(tape)
+    number[0] = builder.rewrite("scatter", slices, {"shape": (tape.dimension,), "parts": bounds})
     for e in tape.equations:
         number[e.result] = builder.rewrite(e.primitive, tuple(number[o] for o in e.operands), e.static)
     return number[tape.outputs[0]]

@@ -22,11 +22,7 @@ from exmc.compile.tape import Tape
 def simplify(tape: Tape) -> Tape:
     """A shorter tape with the same outputs, the same position and the same data."""
     builder = Simplifier(tape.dimension)
-    number: dict[int, int] = {0: 0}
-    for ident, value in tape.literals.items():
-        number[ident] = builder.literal(value)
-    for ident, array in tape.constants.items():
-        number[ident] = builder.constant(array)
+    number = builder.adopt(tape)
     for equation in tape.equations:
         operands = tuple(number[o] for o in equation.operands)
         number[equation.result] = builder.rewrite(equation.primitive, operands, equation.static)

@@ -208,6 +208,12 @@ class TapeBuilder:
             self.constants[self._known[key]] = constant
         return self._known[key]
 
+    def adopt(self, tape: Tape) -> dict[int, int]:
+        """The ids here of what a tape of the same position starts from: the position, its literals, its constants."""
+        ids = {0: self.position}
+        ids |= {ident: self.literal(value) for ident, value in tape.literals.items()}
+        return ids | {ident: self.constant(array) for ident, array in tape.constants.items()}
+
     def prepare(self, primitive: str, *operands: int, **parameters: Any) -> int:
         """The id of `primitive` applied to data alone, to be evaluated once and not at each position."""
         ident = self.apply(primitive, *operands, **parameters)

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from exmc.diagnostics.elpd import METHODS, Elpd, error_of_sum
+from exmc.diagnostics.stacking import stacking_weights
 from exmc.diagnostics.summary import group_of
 from exmc.errors import ModelError, StoreError, suggest
 
@@ -17,8 +18,8 @@ class Ranked(NamedTuple):
     """One row of a comparison, all figures on the scale of log densities (more is better).
 
     `difference` is the best model's elpd minus this one's, `difference_se` its standard error; a difference below
-    four, or within twice its standard error, says little. `unreliable` counts the points whose estimate cannot be
-    trusted.
+    four, or within twice its standard error, says little. `weight` is that of stacking (see `stacking_weights`): a
+    model that adds nothing to better ones has none. `unreliable` counts the points whose estimate cannot be trusted.
     """
 
     rank: int
@@ -28,6 +29,7 @@ class Ranked(NamedTuple):
     p: float
     difference: float
     difference_se: float
+    weight: float
     points: int
     unreliable: int
 
@@ -64,10 +66,11 @@ def compare(trees: Mapping[str, xr.DataTree], method: str = "loo", variable: str
     _check_same_points(found)
     order = sorted(found, key=lambda name: -found[name].elpd)
     best = found[order[0]]
-    return tuple(_row(rank, name, found[name], best) for rank, name in enumerate(order))
+    weights = stacking_weights(np.stack([found[name].pointwise for name in order], axis=1))
+    return tuple(_row(rank, name, found[name], best, float(weights[rank])) for rank, name in enumerate(order))
 
 
-def _row(rank: int, name: str, this: Elpd, best: Elpd) -> Ranked:
+def _row(rank: int, name: str, this: Elpd, best: Elpd, weight: float) -> Ranked:
     gap = best.pointwise - this.pointwise
     return Ranked(
         rank,
@@ -77,6 +80,7 @@ def _row(rank: int, name: str, this: Elpd, best: Elpd) -> Ranked:
         this.p,
         float(gap.sum()),
         error_of_sum(gap),
+        weight,
         len(gap),
         int(this.unreliable.sum()),
     )

@@ -27,23 +27,24 @@ def summary_rows(summary: xr.Dataset, limit: int | None = None) -> list[Row]:
 
 def _cells(values: Sequence[float]) -> Row:
     row = dict(zip(COLUMNS, values, strict=True))
-    places = _places(row["sd"])
+    places = decimals(row["sd"])
     return (
-        *(_fixed(row[name], places) for name in ("mean", "sd", "q5", "q95")),
-        _fixed(row["mcse_mean"], places + 1),
-        *(_fixed(row[name], 0) for name in ("ess_bulk", "ess_tail")),
-        _fixed(row["r_hat"], 3),
+        *(fixed(row[name], places) for name in ("mean", "sd", "q5", "q95")),
+        fixed(row["mcse_mean"], places + 1),
+        *(fixed(row[name], 0) for name in ("ess_bulk", "ess_tail")),
+        fixed(row["r_hat"], 3),
     )
 
 
-def _places(spread: float) -> int:
+def decimals(spread: float) -> int:
     """Decimals that show three digits of the spread: more would be noise."""
     if not math.isfinite(spread) or spread <= 0:
         return 3
     return min(max(2 - math.floor(math.log10(spread)), 0), 12)
 
 
-def _fixed(value: float, places: int) -> str:
+def fixed(value: float, places: int) -> str:
+    """`value` with that many decimals; NaN, which nobody knows, as a dash."""
     if not math.isfinite(value):
         return "-" if math.isnan(value) else str(value)
     return f"{value:.{places}f}" if abs(value) < 1e9 else f"{value:.4g}"
@@ -123,8 +124,8 @@ def comparison_rows(ranking: Sequence[Ranked]) -> list[Row]:
     """A comparison as text cells, the header first."""
     rows: list[Row] = [("", *(field for field in Ranked._fields if field != "name"))]
     for row in ranking:
-        figures = (row.elpd, row.se, row.p, row.difference, row.difference_se)
-        cells = [_fixed(value, 2) for value in figures]
+        figures = (row.elpd, row.se, row.p, row.difference, row.difference_se, row.weight)
+        cells = [fixed(value, 2) for value in figures]
         rows.append((row.name, str(row.rank), *cells, str(row.points), str(row.unreliable)))
     return rows
 

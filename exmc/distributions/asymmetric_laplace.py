@@ -7,6 +7,7 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.special import Array, log1mexp, select, softplus
 from exmc.transforms import POSITIVE, REAL
 
@@ -35,14 +36,6 @@ def _tails(value: Array, kappa: Array, mu: Array, b: Array) -> tuple[Array, Arra
     return select(right, rest, tail), select(right, tail, rest)
 
 
-def _log_cdf(value: Array, kappa: Array, mu: Array, b: Array) -> Array:
-    return _tails(value, kappa, mu, b)[0]
-
-
-def _log_ccdf(value: Array, kappa: Array, mu: Array, b: Array) -> Array:
-    return _tails(value, kappa, mu, b)[1]
-
-
 AsymmetricLaplace = Distribution(
     name="AsymmetricLaplace",
     parameters=(Parameter("kappa", POSITIVE), Parameter("mu"), Parameter("b", POSITIVE)),
@@ -50,8 +43,8 @@ AsymmetricLaplace = Distribution(
     transform="identity",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """As in PyMC: `b` is a rate, the density falls at ``b * kappa`` to the right and at ``b / kappa`` to the left of `mu`.
 

@@ -138,6 +138,10 @@ class Distribution:
         parts that do not fit, with the parameter's name as its place.
     limits
         ``limits(**parameters)`` -> the bounds of the support, where they are no parameters themselves.
+    condition
+        ``condition(drawn, given, known, **parameters)`` -> a draw of the others among the entries of `drawn`, itself a
+        draw from the whole, given that the entries `known` have the values `given`. None: not available; entries of
+        one event then cannot be drawn beside known ones.
     open
         Whether it takes parameters of any other name too.
     """
@@ -157,6 +161,7 @@ class Distribution:
     event: tuple[str, ...] = ()
     form: Callable[[Mapping[str, Any]], Form] | None = None
     limits: Callable[..., tuple[Array, ...]] | None = None
+    condition: Callable[..., NDArray[numpy.generic]] | None = None
     open: bool = False
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, lower_tail, masked, upper_tail, valid
 from exmc.distributions.stable import log_beta_density
-from exmc.distributions.tails import log_beta_tails
+from exmc.distributions.tails import log_beta_tails, lower_of, upper_of
 from exmc.special import Array
 from exmc.transforms import POSITIVE, UNIT_INTERVAL
 
@@ -33,14 +33,6 @@ def _tails(value: Array, alpha: Array, beta: Array) -> tuple[Array, Array]:
     return lower_tail(below, above, lower), upper_tail(below, above, upper)
 
 
-def _log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
-    return _tails(value, alpha, beta)[0]
-
-
-def _log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
-    return _tails(value, alpha, beta)[1]
-
-
 Beta = Distribution(
     name="Beta",
     parameters=(Parameter("alpha", POSITIVE), Parameter("beta", POSITIVE)),
@@ -48,6 +40,6 @@ Beta = Distribution(
     transform="logit",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )

@@ -19,7 +19,7 @@ from exmc.distributions.base import (
     valid_probability,
 )
 from exmc.distributions.stable import log_beta_density_by_terms
-from exmc.distributions.tails import log_beta_tails
+from exmc.distributions.tails import log_beta_tails, lower_of, upper_of
 from exmc.special import Array, expit, select, softplus, xlog1py, xlogy
 from exmc.transforms import INTEGER_INTERVAL, NONNEGATIVE_INTEGER, REAL, UNIT_INTERVAL
 
@@ -66,14 +66,6 @@ def _tails(value: Array, n: Array, p: Array = None, logit: Array = None) -> tupl
     return lower_tail(below, certain, lower), upper_tail(below, certain, upper)
 
 
-def _log_cdf(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
-    return _tails(value, n, p, logit)[0]
-
-
-def _log_ccdf(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
-    return _tails(value, n, p, logit)[1]
-
-
 Binomial = Distribution(
     name="Binomial",
     parameters=(Parameter("n", NONNEGATIVE_INTEGER), Parameter("p", UNIT_INTERVAL), Parameter("logit", REAL)),
@@ -82,7 +74,7 @@ Binomial = Distribution(
     transform="",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
     bounds=("n",),
 )

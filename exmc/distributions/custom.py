@@ -80,9 +80,10 @@ def _called(name: str, function: Callable[..., Any], *arguments: Any, **named: A
         return function(*arguments, **named)
     except ExmcError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        said = " ".join(str(error).split()).rstrip(".")
         raise ModelError(
-            f"{name} raised {type(error).__name__}: {error}.",
+            f"{name} raised {type(error).__name__}: {said}.",
             remedy="It must be written in autograd.numpy and exmc.special, without branches on values, and take its "
             "parameters by name.",
         ) from error

@@ -16,6 +16,7 @@ from exmc.distributions.base import (
     upper_tail,
     valid,
 )
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.errors import ModelError
 from exmc.special import Array, select
 from exmc.transforms import INTEGER, INTEGER_RANGE
@@ -57,14 +58,6 @@ def _tails(value: Array, lower: Array, upper: Array) -> tuple[Array, Array]:
     )
 
 
-def _log_cdf(value: Array, lower: Array, upper: Array) -> Array:
-    return _tails(value, lower, upper)[0]
-
-
-def _log_ccdf(value: Array, lower: Array, upper: Array) -> Array:
-    return _tails(value, lower, upper)[1]
-
-
 DiscreteUniform = Distribution(
     name="DiscreteUniform",
     parameters=(Parameter("lower", INTEGER), Parameter("upper", INTEGER)),
@@ -73,7 +66,7 @@ DiscreteUniform = Distribution(
     log_density=_log_density,
     draw=_draw,
     bounds=("lower", "upper"),
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """Both bounds are included. Names as in PyMC; NumPyro says low and high, Stan's discrete_range lower and upper."""

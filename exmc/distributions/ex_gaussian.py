@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, inside, lower_tail, upper_tail, valid
 from exmc.distributions.stable import log_mills
-from exmc.distributions.tails import log_integral
+from exmc.distributions.tails import log_integral, lower_of, upper_of
 from exmc.special import Array, log1mexp, log_ndtr, select
 from exmc.transforms import POSITIVE, REAL
 
@@ -64,14 +64,6 @@ def _tails(value: Array, mu: Array, sigma: Array, nu: Array) -> tuple[Array, Arr
     return lower_tail(below, above, log_lower), upper_tail(below, above, log_upper)
 
 
-def _log_cdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
-    return _tails(value, mu, sigma, nu)[0]
-
-
-def _log_ccdf(value: Array, mu: Array, sigma: Array, nu: Array) -> Array:
-    return _tails(value, mu, sigma, nu)[1]
-
-
 ExGaussian = Distribution(
     name="ExGaussian",
     parameters=(Parameter("mu", default=0.0), Parameter("sigma", POSITIVE), Parameter("nu", POSITIVE)),
@@ -79,7 +71,7 @@ ExGaussian = Distribution(
     transform="identity",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """`nu` is the exponential part's mean, as in PyMC; Stan's exp_mod_normal has its rate, lambda = 1 / `nu`."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, lower_tail, masked, upper_tail, valid
 from exmc.distributions.stable import log1mexp_exp, log_gamma_density
-from exmc.distributions.tails import log_gamma_tails
+from exmc.distributions.tails import log_gamma_tails, lower_of, upper_of
 from exmc.special import Array
 from exmc.transforms import NONNEGATIVE, POSITIVE
 
@@ -31,14 +31,6 @@ def _gamma_tails(value: Array, alpha: Array, beta: Array) -> tuple[Array, Array]
     return lower_tail(below, above, lower), upper_tail(below, above, upper)
 
 
-def _gamma_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
-    return _gamma_tails(value, alpha, beta)[0]
-
-
-def _gamma_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
-    return _gamma_tails(value, alpha, beta)[1]
-
-
 def _inverse_gamma_log_density(value: Array, alpha: Array, beta: Array) -> Array:
     outside = np.logical_or(value <= 0.0, value == numpy.inf)
     within = inside(outside, value, 1.0)
@@ -59,14 +51,6 @@ def _inverse_gamma_tails(value: Array, alpha: Array, beta: Array) -> tuple[Array
     below, above = value <= 0.0, value == numpy.inf
     upper, lower = log_gamma_tails(beta / inside(np.logical_or(below, above), value, 1.0), alpha)
     return lower_tail(below, above, lower), upper_tail(below, above, upper)
-
-
-def _inverse_gamma_log_cdf(value: Array, alpha: Array, beta: Array) -> Array:
-    return _inverse_gamma_tails(value, alpha, beta)[0]
-
-
-def _inverse_gamma_log_ccdf(value: Array, alpha: Array, beta: Array) -> Array:
-    return _inverse_gamma_tails(value, alpha, beta)[1]
 
 
 def _exponential_log_density(value: Array, rate: Array) -> Array:
@@ -95,12 +79,8 @@ def _chi_squared_draw(generator: numpy.random.Generator, shape: tuple[int, ...],
     return numpy.asarray(generator.chisquare(nu, size=shape))
 
 
-def _chi_squared_log_cdf(value: Array, nu: Array) -> Array:
-    return _gamma_log_cdf(value, 0.5 * nu, 0.5)
-
-
-def _chi_squared_log_ccdf(value: Array, nu: Array) -> Array:
-    return _gamma_log_ccdf(value, 0.5 * nu, 0.5)
+def _chi_squared_tails(value: Array, nu: Array) -> tuple[Array, Array]:
+    return _gamma_tails(value, 0.5 * nu, 0.5)
 
 
 Gamma = Distribution(
@@ -110,8 +90,8 @@ Gamma = Distribution(
     transform="log",
     log_density=_gamma_log_density,
     draw=_gamma_draw,
-    log_cdf=_gamma_log_cdf,
-    log_ccdf=_gamma_log_ccdf,
+    log_cdf=lower_of(_gamma_tails),
+    log_ccdf=upper_of(_gamma_tails),
 )
 
 InverseGamma = Distribution(
@@ -121,8 +101,8 @@ InverseGamma = Distribution(
     transform="log",
     log_density=_inverse_gamma_log_density,
     draw=_inverse_gamma_draw,
-    log_cdf=_inverse_gamma_log_cdf,
-    log_ccdf=_inverse_gamma_log_ccdf,
+    log_cdf=lower_of(_inverse_gamma_tails),
+    log_ccdf=upper_of(_inverse_gamma_tails),
 )
 
 Exponential = Distribution(
@@ -143,7 +123,7 @@ ChiSquared = Distribution(
     transform="log",
     log_density=_chi_squared_log_density,
     draw=_chi_squared_draw,
-    log_cdf=_chi_squared_log_cdf,
-    log_ccdf=_chi_squared_log_ccdf,
+    log_cdf=lower_of(_chi_squared_tails),
+    log_ccdf=upper_of(_chi_squared_tails),
 )
 """`nu` degrees of freedom: ``Gamma(nu / 2, 1 / 2)``. NumPyro's Chi2 calls them `df`."""

@@ -16,6 +16,7 @@ from exmc.distributions.base import (
     upper_tail,
     valid_probability,
 )
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.special import Array, log1mexp, xlog1py, xlogy
 from exmc.transforms import POSITIVE_INTEGER, UNIT_INTERVAL
 
@@ -36,14 +37,6 @@ def _tails(value: Array, p: Array) -> tuple[Array, Array]:
     return lower_tail(below, above, log1mexp(log_survival)), upper_tail(below, above, log_survival)
 
 
-def _log_cdf(value: Array, p: Array) -> Array:
-    return _tails(value, p)[0]
-
-
-def _log_ccdf(value: Array, p: Array) -> Array:
-    return _tails(value, p)[1]
-
-
 Geometric = Distribution(
     name="Geometric",
     parameters=(Parameter("p", UNIT_INTERVAL),),
@@ -51,7 +44,7 @@ Geometric = Distribution(
     transform="",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """From 1 on, as in PyMC: the trial that succeeds counts. NumPyro's counts the failures, from 0 on; Stan has none."""

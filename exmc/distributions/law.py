@@ -78,6 +78,12 @@ class Law:
         """Independent draws of exactly `shape`, event axes included, given legal parameters."""
         return self.distribution.draw(generator, shape, **self._filled(shape))
 
+    def complete(self, drawn: NDArray[Any], given: NDArray[Any], known: NDArray[numpy.bool_]) -> NDArray[Any]:
+        """`given` where `known`, and elsewhere a draw given that: events are independent, and `drawn` is one of all."""
+        if self.distribution.condition is None:
+            return numpy.where(known, given, drawn)
+        return numpy.asarray(self.distribution.condition(drawn, given, known, **self._filled(drawn.shape)))
+
     def map(self, change: Callable[[Any], Any]) -> Law:
         """The same with `change` applied to each value, those of components included."""
         return Law(self.distribution, {name: _mapped(value, change) for name, value in self.parameters.items()})

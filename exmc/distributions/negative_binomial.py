@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, lower_tail, masked, not_integer, upper_tail, valid
 from exmc.distributions.stable import log_beta_density
-from exmc.distributions.tails import log_beta_tails
+from exmc.distributions.tails import log_beta_tails, lower_of, upper_of
 from exmc.special import Array, select
 from exmc.transforms import NONNEGATIVE_INTEGER, POSITIVE
 
@@ -37,14 +37,6 @@ def _tails(value: Array, mu: Array, alpha: Array) -> tuple[Array, Array]:
     return lower_tail(below, above, lower), upper_tail(below, above, upper)
 
 
-def _log_cdf(value: Array, mu: Array, alpha: Array) -> Array:
-    return _tails(value, mu, alpha)[0]
-
-
-def _log_ccdf(value: Array, mu: Array, alpha: Array) -> Array:
-    return _tails(value, mu, alpha)[1]
-
-
 NegativeBinomial = Distribution(
     name="NegativeBinomial",
     parameters=(Parameter("mu", POSITIVE), Parameter("alpha", POSITIVE)),
@@ -52,8 +44,8 @@ NegativeBinomial = Distribution(
     transform="",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """Mean `mu` and variance ``mu + mu**2 / alpha``, as in PyMC.
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, lower_tail, masked, upper_tail
 from exmc.distributions.stable import log_ratio
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.special import Array, log1mexp, select
 from exmc.transforms import AT_LEAST, POSITIVE
 
@@ -30,14 +31,6 @@ def _tails(value: Array, alpha: Array, m: Array) -> tuple[Array, Array]:
     return lower_tail(below, above, log1mexp(log_survival)), upper_tail(below, above, log_survival)
 
 
-def _log_cdf(value: Array, alpha: Array, m: Array) -> Array:
-    return _tails(value, alpha, m)[0]
-
-
-def _log_ccdf(value: Array, alpha: Array, m: Array) -> Array:
-    return _tails(value, alpha, m)[1]
-
-
 Pareto = Distribution(
     name="Pareto",
     parameters=(Parameter("alpha", POSITIVE), Parameter("m", POSITIVE)),
@@ -46,7 +39,7 @@ Pareto = Distribution(
     log_density=_log_density,
     draw=_draw,
     bounds=("m",),
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """Exponent `alpha` above the minimum `m`, as in PyMC; Stan says y_min and alpha, NumPyro scale and alpha."""

@@ -17,7 +17,7 @@ from exmc.distributions.base import (
     valid,
 )
 from exmc.distributions.stable import log_gamma_density
-from exmc.distributions.tails import log_gamma_tails
+from exmc.distributions.tails import log_gamma_tails, lower_of, upper_of
 from exmc.special import Array, select
 from exmc.transforms import NONNEGATIVE, NONNEGATIVE_INTEGER
 
@@ -42,14 +42,6 @@ def _tails(value: Array, mu: Array) -> tuple[Array, Array]:
     return lower_tail(below, certain, lower), upper_tail(below, certain, upper)
 
 
-def _log_cdf(value: Array, mu: Array) -> Array:
-    return _tails(value, mu)[0]
-
-
-def _log_ccdf(value: Array, mu: Array) -> Array:
-    return _tails(value, mu)[1]
-
-
 Poisson = Distribution(
     name="Poisson",
     parameters=(Parameter("mu", NONNEGATIVE),),
@@ -57,6 +49,6 @@ Poisson = Distribution(
     transform="",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )

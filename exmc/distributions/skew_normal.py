@@ -7,7 +7,7 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import HALF_LOG_TWO_PI, LOG_TWO, Distribution, Parameter, inside, lower_tail, upper_tail
-from exmc.distributions.tails import both_tails, log_integral
+from exmc.distributions.tails import both_tails, log_integral, lower_of, upper_of
 from exmc.special import Array, erfcx, log_ndtr, select, xdivy
 from exmc.transforms import POSITIVE, REAL
 
@@ -48,14 +48,6 @@ def _tails(value: Array, mu: Array, sigma: Array, alpha: Array) -> tuple[Array, 
     return lower_tail(below, above, lower), upper_tail(below, above, upper)
 
 
-def _log_cdf(value: Array, mu: Array, sigma: Array, alpha: Array) -> Array:
-    return _tails(value, mu, sigma, alpha)[0]
-
-
-def _log_ccdf(value: Array, mu: Array, sigma: Array, alpha: Array) -> Array:
-    return _tails(value, mu, sigma, alpha)[1]
-
-
 SkewNormal = Distribution(
     name="SkewNormal",
     parameters=(
@@ -67,8 +59,8 @@ SkewNormal = Distribution(
     transform="identity",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
     location_scale=("mu", "sigma"),
 )
 """Names as in PyMC; Stan says xi, omega and alpha. `mu` and `sigma` are no mean and deviation unless `alpha` is 0."""

@@ -19,7 +19,7 @@ from exmc.distributions.base import (
     valid,
 )
 from exmc.distributions.stable import log_rising
-from exmc.distributions.tails import log_beta_tails, log_integral
+from exmc.distributions.tails import log_beta_tails, log_integral, lower_of, upper_of
 from exmc.special import Array, expit, log1mexp, select
 from exmc.transforms import NONNEGATIVE, POSITIVE, REAL
 
@@ -79,14 +79,6 @@ def _half_student_t_tails(value: Array, nu: Array, sigma: Array) -> tuple[Array,
     return lower_tail(below, above, lower), upper_tail(below, above, upper)
 
 
-def _half_student_t_log_cdf(value: Array, nu: Array, sigma: Array) -> Array:
-    return _half_student_t_tails(value, nu, sigma)[0]
-
-
-def _half_student_t_log_ccdf(value: Array, nu: Array, sigma: Array) -> Array:
-    return _half_student_t_tails(value, nu, sigma)[1]
-
-
 def _cauchy_log_density(value: Array, alpha: Array, beta: Array) -> Array:
     z = (value - alpha) / beta
     return -LOG_PI - np.log(beta) - np.log1p(z * z)
@@ -127,14 +119,6 @@ def _half_cauchy_tails(value: Array, beta: Array) -> tuple[Array, Array]:
     )
 
 
-def _half_cauchy_log_cdf(value: Array, beta: Array) -> Array:
-    return _half_cauchy_tails(value, beta)[0]
-
-
-def _half_cauchy_log_ccdf(value: Array, beta: Array) -> Array:
-    return _half_cauchy_tails(value, beta)[1]
-
-
 StudentT = Distribution(
     name="StudentT",
     parameters=(
@@ -159,8 +143,8 @@ HalfStudentT = Distribution(
     transform="log",
     log_density=_half_student_t_log_density,
     draw=_half_student_t_draw,
-    log_cdf=_half_student_t_log_cdf,
-    log_ccdf=_half_student_t_log_ccdf,
+    log_cdf=lower_of(_half_student_t_tails),
+    log_ccdf=upper_of(_half_student_t_tails),
 )
 
 Cauchy = Distribution(
@@ -183,6 +167,6 @@ HalfCauchy = Distribution(
     transform="log",
     log_density=_half_cauchy_log_density,
     draw=_half_cauchy_draw,
-    log_cdf=_half_cauchy_log_cdf,
-    log_ccdf=_half_cauchy_log_ccdf,
+    log_cdf=lower_of(_half_cauchy_tails),
+    log_ccdf=upper_of(_half_cauchy_tails),
 )

@@ -8,7 +8,8 @@ h(0) = 0 and h falling: the first factor is known in logarithms, the second is t
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
 
 import autograd.numpy as np
 import numpy
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 
 from exmc.distributions.stable import log_beta_density, log_gamma_density
 from exmc.special import Array, log1mexp, select
+
+Tails: TypeAlias = Callable[..., tuple[Array, Array]]
+"""``tails(value, **parameters)`` -> logarithms of the probabilities of at most `value`, and of more."""
 
 _NODES_A_PANEL = 20
 # The scale is searched for within exp(+-_WIDEST); each halving of that range is a step.
@@ -80,6 +84,27 @@ def log_integral(exponent: Callable[[Array], Array], like: Array, end: Array = N
         first, last = np.minimum(first, end), np.minimum(last, end)
     width = last - first
     return np.log(np.sum(weights * width * np.exp(exponent(first + points * width)), axis=0))
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """One of two tails. A function of its own in each family would say the same; a partial one equals no copy of it."""
+
+    tails: Tails
+    which: int
+
+    def __call__(self, *arguments: Array, **parameters: Array) -> Array:
+        return self.tails(*arguments, **parameters)[self.which]
+
+
+def lower_of(tails: Tails) -> Callable[..., Array]:
+    """The `log_cdf` of a family whose `tails` gives both logarithms, that of at most a value first."""
+    return _Tail(tails, 0)
+
+
+def upper_of(tails: Tails) -> Callable[..., Array]:
+    """The `log_ccdf` of such a family."""
+    return _Tail(tails, 1)
 
 
 def both_tails(right: Array, log_tail: Array) -> tuple[Array, Array]:

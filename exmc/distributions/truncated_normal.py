@@ -8,7 +8,7 @@ import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, lower_tail, masked, upper_tail, valid
-from exmc.distributions.tails import log_integral
+from exmc.distributions.tails import log_integral, lower_of, upper_of
 from exmc.errors import ModelError
 from exmc.special import Array, erf, log1mexp, select
 from exmc.transforms import INTERVAL, POSITIVE
@@ -80,14 +80,6 @@ def _tails(value: Array, mu: Array, sigma: Array, lower: Array, upper: Array) ->
     return valid(legal, lower_tail(below, above, log_lower)), valid(legal, upper_tail(below, above, log_upper))
 
 
-def _log_cdf(value: Array, mu: Array, sigma: Array, lower: Array, upper: Array) -> Array:
-    return _tails(value, mu, sigma, lower, upper)[0]
-
-
-def _log_ccdf(value: Array, mu: Array, sigma: Array, lower: Array, upper: Array) -> Array:
-    return _tails(value, mu, sigma, lower, upper)[1]
-
-
 TruncatedNormal = Distribution(
     name="TruncatedNormal",
     parameters=(
@@ -101,7 +93,7 @@ TruncatedNormal = Distribution(
     log_density=_log_density,
     draw=_draw,
     bounds=("lower", "upper"),
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """Names as in PyMC, but both bounds are finite; NumPyro says loc, scale, low and high, and Stan truncates a normal."""

@@ -7,6 +7,7 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, log_of_probability, lower_tail, masked, upper_tail, valid
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.errors import ModelError
 from exmc.special import Array, select
 from exmc.transforms import INTERVAL
@@ -40,14 +41,6 @@ def _tails(value: Array, low: Array, high: Array) -> tuple[Array, Array]:
     )
 
 
-def _log_cdf(value: Array, low: Array, high: Array) -> Array:
-    return _tails(value, low, high)[0]
-
-
-def _log_ccdf(value: Array, low: Array, high: Array) -> Array:
-    return _tails(value, low, high)[1]
-
-
 Uniform = Distribution(
     name="Uniform",
     parameters=(Parameter("low", default=0.0), Parameter("high", default=1.0)),
@@ -55,7 +48,7 @@ Uniform = Distribution(
     transform="interval",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
     bounds=("low", "high"),
 )

@@ -17,7 +17,7 @@ from exmc.distributions.base import (
     valid,
 )
 from exmc.distributions.stable import log_mills
-from exmc.distributions.tails import log_integral
+from exmc.distributions.tails import log_integral, lower_of, upper_of
 from exmc.special import Array, log1mexp, log_ndtr, select
 from exmc.transforms import POSITIVE
 
@@ -79,14 +79,6 @@ def _tails(value: Array, mu: Array, lam: Array) -> tuple[Array, Array]:
     return lower_tail(below, above, log_lower), upper_tail(below, above, log_upper)
 
 
-def _log_cdf(value: Array, mu: Array, lam: Array) -> Array:
-    return _tails(value, mu, lam)[0]
-
-
-def _log_ccdf(value: Array, mu: Array, lam: Array) -> Array:
-    return _tails(value, mu, lam)[1]
-
-
 Wald = Distribution(
     name="Wald",
     parameters=(Parameter("mu", POSITIVE), Parameter("lam", POSITIVE)),
@@ -94,8 +86,8 @@ Wald = Distribution(
     transform="log",
     log_density=_log_density,
     draw=_draw,
-    log_cdf=_log_cdf,
-    log_ccdf=_log_ccdf,
+    log_cdf=lower_of(_tails),
+    log_ccdf=upper_of(_tails),
 )
 """Mean `mu` and variance ``mu**3 / lam``, as in PyMC, whose shift alpha is left to an expression.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,11 @@ RESERVED = frozenset({"chain", "draw", "sample"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def check(model: Model) -> dict[str, ArrayType]:
+def check(model: Model, simulated: Collection[str] = ()) -> dict[str, ArrayType]:
     """The type of every variable and datum of `model`; raises `ModelError` or `DataError` if it is not valid.
 
-    The error's `where` is the path of the offending key, such as ``("variables", "theta", "sigma")``.
+    The error's `where` is the path of the offending key, such as ``("variables", "theta", "sigma")``. Variables that
+    are `simulated` need not be such as can be sampled: discrete ones, for instance.
     """
     _check_names(model)
     _check_coords(model)
@@ -53,7 +54,7 @@ def check(model: Model) -> dict[str, ArrayType]:
     resolved = resolve_expressions(model)
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
-        _check_values(node, resolved, types)
+        _check_values(node, resolved, types, simulated)
         check_times(node, resolved)
     return types
 
@@ -194,6 +195,7 @@ def _check_cycles(model: Model) -> None:
                 raise ModelError(
                     f"the variables depend on each other in a circle: {' -> '.join(cycle)}.",
                     where=("variables", name),
+                    remedy="Break it: of two variables one can depend on the other.",
                 )
             path.append((following, 0))
 
@@ -210,20 +212,23 @@ def _check_indices(node: Node, model: Model, types: Mapping[str, ArrayType]) -> 
                 if isinstance(index, Slice) or not is_constant(index, model):
                     continue
                 values = np.asarray(constant_value(index, model))
-                outside = values[(values < -size) | (values >= size)]
-                if outside.size:
+                # A number may count from the end; codes of data below 0 mark what is missing, or count from 1.
+                least = 0 if names_in(index) else -size
+                outside = np.argwhere((values < least) | (values >= size))
+                if len(outside):
+                    at = tuple(int(i) for i in outside[0])
                     raise ModelError(
-                        f"index {outside.flat[0]} is out of range for an axis of size {size}.",
+                        f"index {values[at]}{_place(at)} is out of range for an axis of size {size}.",
                         where=place_of(node.name, key),
-                        remedy="Indices start at 0.",
+                        remedy=f"Indices go from 0 to {size - 1}.",
                     )
 
 
-def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> None:
+def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType], simulated: Collection[str]) -> None:
     """Parameters and observed values that are data lie in their supports."""
     if isinstance(node, Deterministic):
         return
-    if isinstance(node, RandomVariable):
+    if isinstance(node, RandomVariable) and node.name not in simulated:
         _check_variable(node, model)
     call = node.call if isinstance(node, RandomVariable) else _observed_call(node, model)
     if call is None:
@@ -233,14 +238,26 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType]) -> N
     bounds = _known_bounds(call, model, types)
     if bounds is None:
         return
-    if len(bounds) == 2 and not np.all(np.asarray(bounds[0]) < np.asarray(bounds[1])):
-        low, high = DISTRIBUTIONS[call.distribution].bounds or ("the lower bound", "the upper one")
-        raise ModelError(
-            f"{low} = {_shown(bounds[0])} is not below {high} = {_shown(bounds[1])}.",
-            where=("variables", node.name, *((low,) if low in call.arguments else ())),
-        )
+    _check_order(call, bounds, ("variables", node.name))
     if isinstance(node, Observation) and is_constant(node.value, model):
         _check_seen(node, model, form, bounds)
+
+
+def _check_order(call: Call, bounds: list[Any], where: tuple[str, ...]) -> None:
+    """Raise the error of the first lower bound that is not below its upper one."""
+    if len(bounds) != 2:
+        return
+    lower, upper = np.broadcast_arrays(*bounds)
+    wrong = np.argwhere(~(lower < upper))
+    if not len(wrong):
+        return
+    at = tuple(int(i) for i in wrong[0])
+    low, high = DISTRIBUTIONS[call.distribution].bounds or ("the lower bound", "the upper one")
+    raise ModelError(
+        f"{low} = {lower[at].item()} is not below {high} = {upper[at].item()}{_place(at)}.",
+        where=(*where, *((low,) if low in call.arguments else ())),
+        remedy="No value lies between them: exchange or part them.",
+    )
 
 
 def _check_arguments(call: Call, model: Model, types: Mapping[str, ArrayType], where: tuple[str, ...]) -> None:
@@ -284,6 +301,8 @@ def _known_bounds(call: Call, model: Model, types: Mapping[str, ArrayType]) -> l
 
 def _check_seen(node: Observation, model: Model, form: Form, bounds: list[Any]) -> None:
     seen = np.asarray(constant_value(node.value, model))
+    if not seen.size:
+        raise DataError("there are no values.", where=("variables", node.name, "observed"), remedy="Give at least one.")
     kept: Any = True
     if node.mask is not None and is_constant(node.mask, model):
         # What is masked out may be anything.
@@ -346,11 +365,13 @@ def _check_inside(
     if inside.all():
         return
     at = tuple(int(i) for i in np.argwhere(~inside)[0]) if batch else ()
-    place = f" at [{', '.join(map(str, at))}]" if at else ""
-    error = DataError if where[-1] == "observed" else ModelError
-    raise error(f"the value {brief(array[at].tolist())}{place} is not {support.description}.", where=where)
+    limits = [np.broadcast_to(bound, batch)[at].item() for bound in bounds]
+    within = f" ({' and '.join(map(str, limits))})" if limits else ""
+    what = f"the value {brief(array[at].tolist())}{_place(at)} is not {support.description}{within}."
+    if where[-1] == "observed":
+        raise DataError(what, where=where, remedy="Mend or mask it, or choose a distribution that can take it.")
+    raise ModelError(what, where=where, remedy=f"Give {where[-1]!r} another value.")
 
 
-def _shown(value: Any) -> str:
-    array = np.asarray(value)
-    return str(array.item()) if array.ndim == 0 else f"an array of shape {array.shape}"
+def _place(at: tuple[int, ...]) -> str:
+    return f" at [{', '.join(map(str, at))}]" if at else ""

@@ -167,8 +167,15 @@ def ref(name: str) -> Reference:
 
 def apply(operation: str, *operands: Any, **options: Any) -> Expression:
     """`operation` applied to `operands`, which may be expressions or numbers."""
-    plain = {key: int(value) if isinstance(value, np.integer) else value for key, value in options.items()}
+    plain = {key: _plain_option(value) for key, value in options.items()}
     return Apply(operation, tuple(as_operand(o) for o in operands), tuple(sorted(plain.items())))
+
+
+def _plain_option(value: Any) -> Any:
+    """An option as Python has it; what is listed becomes a tuple, which compares and hashes."""
+    if isinstance(value, list | tuple):
+        return tuple(_plain_option(v) for v in value)
+    return int(value) if isinstance(value, np.integer) else value
 
 
 def as_operand(value: Any) -> Expression:

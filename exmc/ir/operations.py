@@ -10,9 +10,9 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from exmc import linalg, logspace, special
+from exmc import covariances, hilbert, linalg, logspace, special
 from exmc.errors import ExpressionError, ModelError, suggest
-from exmc.ir import matrices, odes, rules, scans, sizes
+from exmc.ir import matrices, odes, processes, rules, scans, sizes
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, Span, transform_bottom_up
 from exmc.ir.loops import Body, loop_body, run_formulas, with_formulas
 from exmc.ir.positions import positions
@@ -86,6 +86,16 @@ def _logical(function: Callable[..., Any], count: int) -> Operation:
 
 def _reduce(function: Callable[..., Any], kind: Kind | None = "float", least: int = 0) -> Operation:
     return Operation(_of_numbers(function), rules.reduction(kind, least), 1, 1, ("axis", "dim"))
+
+
+def _covariance(name: str, *parameters: str, of_coordinates: str = "length") -> Operation:
+    evaluate_points = _of_numbers(processes.between_points(getattr(covariances, name), len(parameters)))
+    infer = processes.covariance(name, parameters, of_coordinates)
+    return Operation(evaluate_points, infer, 1 + len(parameters), 2 + len(parameters))
+
+
+def _hsgp(function: Callable[..., Any]) -> Operation:
+    return Operation(_of_numbers(function), processes.scales(f"hsgp_{function.__name__}"), 3, 3, ("m",))
 
 
 def _index_value(base: Any, *keys: Any) -> Any:
@@ -182,7 +192,7 @@ OPERATIONS: dict[str, Operation] = {
     "dot": Operation(_of_numbers(anp.matmul), rules.matmul, 2, 2),
     "transpose": Operation(anp.transpose, rules.transpose, 1, 1),
     "expand_dims": Operation(lambda x, axis=0: anp.expand_dims(x, axis), rules.new_axis, 1, 1, ("axis",)),
-    "cholesky": Operation(_of_numbers(linalg.cholesky), matrices.same_square, 1, 1),
+    "cholesky": Operation(_of_numbers(linalg.checked_cholesky), matrices.same_square, 1, 1),
     "solve_triangular": Operation(_of_numbers(linalg.solve_triangular), matrices.solution, 2, 2),
     "solve_posdef": Operation(_of_numbers(linalg.solve_posdef), matrices.solution, 2, 2),
     "inverse_posdef": Operation(_of_numbers(linalg.inverse_posdef), matrices.same_square, 1, 1),
@@ -192,6 +202,19 @@ OPERATIONS: dict[str, Operation] = {
     "logabsdet": Operation(_of_numbers(linalg.logabsdet), matrices.square_to_scalar, 1, 1),
     "diag": Operation(_of_numbers(anp.diag), matrices.diagonal, 1, 1),
     "outer": Operation(_of_numbers(anp.outer), matrices.outer_product, 2, 2),
+    "exp_quad": _covariance("exp_quad", "scale", "length"),
+    "matern12": _covariance("matern12", "scale", "length"),
+    "matern32": _covariance("matern32", "scale", "length"),
+    "matern52": _covariance("matern52", "scale", "length"),
+    "rational_quadratic": _covariance("rational_quadratic", "scale", "length", "alpha"),
+    "periodic": _covariance("periodic", "scale", "length", "period"),
+    "linear": _covariance("linear", "scale", of_coordinates="scale"),
+    "white_noise": Operation(_of_numbers(covariances.white_noise), processes.white_noise, 2, 2),
+    "hsgp_basis": Operation(_of_numbers(hilbert.basis), processes.basis, 2, 2, ("m",)),
+    "hsgp_exp_quad": _hsgp(hilbert.exp_quad),
+    "hsgp_matern12": _hsgp(hilbert.matern12),
+    "hsgp_matern32": _hsgp(hilbert.matern32),
+    "hsgp_matern52": _hsgp(hilbert.matern52),
     "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None, ("axis",)),
     "stack": Operation(_of_numbers(_stack), rules.stack, 1, None, ("axis",)),
     "kron": Operation(_of_numbers(_kron), matrices.kronecker, 2, 2),

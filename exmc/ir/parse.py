@@ -86,8 +86,12 @@ def parse_expression(text: str) -> Expression:
         reason = getattr(error, "msg", None) or "it is nested too deeply"
         words = [word for word in _WORD.findall(text) if keyword.iskeyword(word)]
         remedy = f"{words[0]!r} is a word of Python: name it {words[0]}_, for instance." if words else ""
-        raise ExpressionError(f"cannot read the expression {text!r}: {reason}.", remedy=remedy) from None
+        raise ExpressionError(f"cannot read {_shortened(text)}: {reason}.", remedy=remedy) from None
     return _convert(tree, text, 0)
+
+
+def _shortened(text: str) -> str:
+    return f"the expression {text!r}" if len(text) <= 200 else f"the expression {text[:60]!r}…"
 
 
 def _convert(node: ast.AST, text: str, depth: int) -> Expression:
@@ -160,11 +164,13 @@ def _call(name: str, operands: list[Expression], keywords: list[ast.keyword], te
     return made
 
 
-def _option(node: ast.expr, name: str, text: str) -> int | str:
+def _option(node: ast.expr, name: str, text: str) -> int | str | list[int]:
     try:
         value = ast.literal_eval(node)
     except ValueError:
         value = None
+    if name == "m" and isinstance(value, list | tuple) and value and all(type(v) is int for v in value):
+        return list(value)
     wanted: type = str if name == "dim" else int
     if type(value) is not wanted:
         kind = "a quoted name" if wanted is str else "a whole number"

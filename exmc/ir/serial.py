@@ -208,8 +208,14 @@ def decode(item: Any) -> Expression:
         return Reference(item["ref"])
     if "slice" in item:
         return Slice(*item["slice"])
-    options = tuple((k, _decode_body(v) if k == "body" else v) for k, v in item["options"])
+    options = tuple((k, _decode_option(k, v)) for k, v in item["options"])
     return Apply(item["op"], tuple(decode(o) for o in item["operands"]), options)
+
+
+def _decode_option(key: str, value: Any) -> Any:
+    if key == "body":
+        return _decode_body(value)
+    return tuple(value) if isinstance(value, list) else value
 
 
 def encode_body(body: Body) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def _separated(keys: Sequence[Any]) -> bool:
 
 
 def _matrix(function: Callable[..., Any], operands: list[Value], options: dict[str, Any], samples: int) -> None:
-    """Declines: factors and solutions are those of one matrix at a time, and so is what is rarely wanted."""
+    """Declines: matrices, factors and solutions are made one at a time, and so is what is rarely wanted."""
 
 
 _ELEMENTWISE = (
@@ -186,7 +186,9 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(
         (
             *("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"),
-            *("solve", "inverse", "logabsdet", "kron", "stack", "len"),
+            *("solve", "inverse", "logabsdet", "exp_quad", "matern12", "matern32", "matern52", "rational_quadratic"),
+            *("periodic", "linear", "white_noise", "hsgp_basis", "hsgp_exp_quad", "hsgp_matern12", "hsgp_matern32"),
+            *("hsgp_matern52", "kron", "stack", "len"),
         ),
         _matrix,
     ),

@@ -59,6 +59,7 @@ def simulate(
     samples: Samples,
     given: Mapping[str, NDArray[Any]] | None = None,
     loops: Loops | None = None,
+    known: Mapping[str, NDArray[np.bool_]] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Every variable of `source` in each sample, shape (samples, ...).
 
@@ -74,9 +75,11 @@ def simulate(
         A sample's values depend on `seed`, `purpose`, the variable's name, chain and draw alone: not on which others
         are simulated with it, nor by how many workers.
     given
-        Values of random variables, shape (samples, ...); the others are drawn.
+        Values of random variables and observations, shape (samples, ...); the others are drawn.
     loops
         What evaluates scans and differential equations for many samples; one after the other without.
+    known
+        For variables of which `given` holds a part only: which entries, shape (...). The others are drawn.
 
     Raises
     ------
@@ -90,7 +93,7 @@ def simulate(
     parts: list[dict[str, NDArray[Any]]] = []
     for part in _slices(len(samples), step):
         chosen = {name: values[part] for name, values in (given or {}).items()}
-        parts.append(_Simulation(source, types, seed, purpose, samples[part], loops).run(nodes, chosen))
+        parts.append(_Simulation(source, types, seed, purpose, samples[part], loops, known or {}).run(nodes, chosen))
     return {node.name: np.concatenate([p[node.name] for p in parts]) for node in nodes} if parts else {}
 
 
@@ -108,6 +111,7 @@ class _Simulation:
     purpose: str
     samples: Samples
     loops: Loops | None
+    known: Mapping[str, NDArray[np.bool_]]
 
     def run(self, nodes: tuple[Node, ...], given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         # numpy's warnings would name neither variable nor draw: a NaN that matters is refused as a parameter, by name,
@@ -124,13 +128,22 @@ class _Simulation:
     def _value(self, node: Node, values: Mapping[str, Value], given: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
         if isinstance(node, Deterministic):
             return self._filled(evaluate(node.expression, values, len(self.samples), self.loops), node.name)
+        if node.name in given and node.name not in self.known:
+            return given[node.name]
         if isinstance(node, RandomVariable):
-            return given[node.name] if node.name in given else self._draw(node, node.call, values)
+            return self._draw(node, node.call, values, given.get(node.name))
         if isinstance(node.target, Reference):
             return self._filled(values[node.target.name], node.name)
         return self._draw(node, node.target, values)
 
-    def _draw(self, node: RandomVariable | Observation, call: Call, values: Mapping[str, Value]) -> NDArray[Any]:
+    def _draw(
+        self,
+        node: RandomVariable | Observation,
+        call: Call,
+        values: Mapping[str, Value],
+        given: NDArray[Any] | None = None,
+    ) -> NDArray[Any]:
+        """Draws of what `node` is; those entries are kept that are known of the values `given`."""
         name = node.name
         count, shape = len(self.samples), self.types[name].shape
         laws = law_of(call, lambda e: evaluate(e, values, count))
@@ -140,7 +153,8 @@ class _Simulation:
             laws.map(lambda p: p.values if isinstance(p, Batch) else p).check()
             for i, generator in enumerate(_generators(self.seed, self.purpose, name, self.samples)):
                 law = laws.map(partial(take, sample=i))
-                out[i] = law.draw(generator, shape) if region is None else _within(region, law, generator, shape)
+                found = law.draw(generator, shape) if region is None else _within(region, law, generator, shape)
+                out[i] = found if given is None else law.complete(found, given[i], self.known[name])
         except ModelError as error:
             raise error.within("variables", name) from None
         except ValueError as error:

@@ -1,7 +1,8 @@
 """The pass that chooses between the centred and the non-centred parameterisation of hierarchical variables.
 
 ``theta ~ F(mu, tau)`` becomes ``theta_raw ~ F(0, 1)`` with ``theta = mu + tau * theta_raw``. `exmc.rewrite.evidence`
-holds the rule for ``centering: auto``.
+holds the rule for ``centering: auto``; multivariate normals, of `exmc.rewrite.correlated`, are non-centred unless that
+is ruled out.
 """
 
 from __future__ import annotations
@@ -20,29 +21,32 @@ from exmc.ir.text import expression_text
 from exmc.ir.types import ArrayType
 from exmc.rewrite.algebra import ONE, ZERO, plus, times
 from exmc.rewrite.changes import Change, unused_name
+from exmc.rewrite.correlated import FACTORS, factors_of, split_by_factor
 from exmc.rewrite.evidence import Verdict, weigh
 
 
 def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
-    """`model` with each free location-scale variable that should be non-centred rewritten.
+    """`model` with each free location-scale or multivariate normal variable that should be non-centred rewritten.
 
-    A variable whose location and scale refer to data alone is left as it is. One of ``centering: auto`` that is
-    better left centred is marked so, and the mark is what later runs go by.
+    A variable whose location and scale refer to data alone is left as it is, unless its elements are correlated. One
+    of ``centering: auto`` that is better left centred is marked so, and the mark is what later runs go by.
 
     Raises
     ------
     ModelError
         For ``centering: noncentered`` on a variable of a family that is not closed under affine maps.
     """
-    hierarchical = [v for v in model.free if _is_hierarchical(v, model)]
+    types = infer_types(model)
+    factors = factors_of(model, types)
+    hierarchical = [v for v in model.free if v.name not in factors and _is_hierarchical(v, model)]
     undecided = [v for v in hierarchical if v.centering == "auto"]
     verdicts = {v.name: Verdict(False, "it is asked for") for v in hierarchical if v.centering == "noncentered"}
     if undecided:
-        found = weigh(model, hierarchical)
-        verdicts |= {v.name: found[v.name] for v in undecided}
+        weighed = weigh(model, hierarchical)
+        verdicts |= {v.name: weighed[v.name] for v in undecided}
+    verdicts |= {name: Verdict(False, "its elements have independent priors then") for name in factors}
     if not verdicts:
         return model, ()
-    types = infer_types(model)
     nodes: list[Node] = []
     changes: list[Change] = []
     for node in model.nodes:
@@ -55,7 +59,9 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
             nodes.append(replace(node, centering="centered"))
             what = "stays centred"
         else:
-            pair = _split(node, unused_name(f"{node.name}_raw", model), types[node.name])
+            raw, found = unused_name(f"{node.name}_raw", model), types[node.name]
+            factor = factors.get(node.name)
+            pair = _split(node, raw, found) if factor is None else split_by_factor(node, factor, raw, found)
             nodes.extend(pair)
             what = f"non-centred: {node.name} = {expression_text(pair[1].expression)}"
         changes.append(Change(node.name, what, verdict.why))
@@ -76,7 +82,8 @@ def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:
         return False
     if names is None or any(n not in arguments for n in names):
         if variable.centering == "noncentered":
-            able = ", ".join(d.name for d in DISTRIBUTIONS.values() if d.location_scale is not None)
+            families = [d.name for d in DISTRIBUTIONS.values() if d.location_scale is not None]
+            able = ", ".join([*families, *(f for f in FACTORS if f != variable.call.distribution)])
             raise ModelError(
                 f"{variable.call.distribution} cannot be non-centred: it has no location and scale.",
                 where=("variables", variable.name, "centering"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -37,6 +37,7 @@ GROUPS: dict[str, Axis] = {
     "prior_predictive": "prior",
     "observed_data": "data",
     "constant_data": "data",
+    "predictions_constant_data": "data",
 }
 """Every group, and what its sample dimensions run over: kept draws, warm-up draws, prior draws or nothing."""
 
@@ -173,6 +174,32 @@ def schema_of(
     groups["constant_data"] = tuple(namer.variable(n, types[n]) for n in constant_data_names(source))
     ordered = {name: groups[name] for name in GROUPS if groups.get(name)}
     return Schema(ordered, namer.coords(ordered), draws, warmup, chains)
+
+
+def predictions_schema(renewed: Model, names: Sequence[str], scored: Sequence[str], draws: int, chains: int) -> Schema:
+    """The schema of predictions of the variables `names` of a model with new data, `exmc.ir.renew.Renewed.model`.
+
+    They are whole, masked entries included; the log likelihoods of the observations `scored`, and the values seen,
+    are of the entries that count, as in a run.
+    """
+    types, namer = infer_types(renewed), _DimNamer(renewed)
+    seen = {o.name: o for o in renewed.observations}
+
+    def counted(name: str, found: ArrayType) -> Variable:
+        entries = kept_entries(seen[name], renewed, types[name])
+        return namer.variable(name, found) if entries is None else namer.entries(name, found, entries, "kept")
+
+    values = {name: _predicted(o, renewed, types) for name, o in seen.items()}
+    calls = {name: observed_call(seen[name], renewed) for name in scored}
+    batches = {name: batch_of(types[name], form_of(call)) for name, call in calls.items() if call is not None}
+    groups = {
+        "predictions": tuple(namer.variable(name, values.get(name, types[name])) for name in names),
+        "log_likelihood": tuple(counted(name, ArrayType(b.shape, b.dims)) for name, b in batches.items()),
+        "observed_data": tuple(counted(name, found) for name, found in values.items()),
+        "predictions_constant_data": tuple(namer.variable(n, types[n]) for n in constant_data_names(renewed)),
+    }
+    ordered = {name: groups[name] for name in GROUPS if groups.get(name)}
+    return Schema(ordered, namer.coords(ordered), draws, 0, chains)
 
 
 def constant_data_names(source: Model) -> tuple[str, ...]:

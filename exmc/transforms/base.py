@@ -17,6 +17,9 @@ def same_shape(shape: Shape) -> Shape:
     return shape
 
 
+_EVENTS = ("numbers", "vectors", "matrices")
+
+
 @dataclass(frozen=True, slots=True)
 class Transform:
     """A smooth bijection from real vectors onto the interior of a support: elementwise, or of whole events.
@@ -64,7 +67,7 @@ class Transform:
         split = len(shape) - self.event_rank
         if split < 0:
             raise ModelError(
-                f"the transform {self.name!r} takes values of {self.event_rank} axes or more, not of shape {shape}.",
+                f"the transform {self.name!r} takes {_EVENTS[self.event_rank]}, not values of shape {shape}.",
                 remedy="Give the variable dims or a shape.",
             )
         return shape[:split] + self.unconstrained_shape(shape[split:])

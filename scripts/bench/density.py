@@ -102,11 +102,12 @@ def bench(model: models.Model, makers: dict[str, Callable[[models.Model], peers.
     expected = autograd_value_and_gradient(model.function, position)
     works = {"exmc": kernel_loop(kernel, position)}
     compiling = {}
-    for peer_name, maker in makers.items():
-        peer = maker(model)
+    for peer_name in (name for name in makers if name in model.peers):
+        peer = makers[peer_name](model)
         value, gradient = peer.evaluate(position, 1)
-        np.testing.assert_allclose(value, expected[0], rtol=1e-9)
-        np.testing.assert_allclose(gradient, expected[1], rtol=1e-7, atol=1e-7)
+        np.testing.assert_allclose(value, expected[0], rtol=model.agreement)
+        slack = 100.0 * model.agreement
+        np.testing.assert_allclose(gradient, expected[1], rtol=slack, atol=slack * np.max(np.abs(expected[1])))
         works[peer_name] = lambda calls, peer=peer: peer.evaluate(position, calls)
         compiling[peer_name] = peer.compile_seconds
 

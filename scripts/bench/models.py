@@ -43,12 +43,17 @@ AUTOGRAD = SimpleNamespace(
 
 
 class Model(NamedTuple):
-    """A density of a flat vector of length `dimension`: `density(ops, x, *data)`, `ops` being a library's functions."""
+    """A density of a flat vector of length `dimension`: `density(ops, x, *data)`, `ops` being a library's functions.
+
+    `peers` have all functions of `ops` that it takes; values agree with theirs to `agreement`, relative.
+    """
 
     name: str
     dimension: int
     density: Callable[..., Any]
     data: tuple[Any, ...]
+    peers: tuple[str, ...] = ("jax", "nutpie")
+    agreement: float = 1e-9
 
     @property
     def function(self) -> DataFunction:
@@ -240,4 +245,6 @@ def predators() -> Model:
 
     times, typical = np.arange(1.0, 21.0), np.array([0.55, 0.028, 0.84, 0.026])
     phase = 0.6 * times[:, None] + np.array([0.0, 1.2])
-    return Model("Lotka-Volterra, 20 years", 8, density, (times, 3.0 + np.cos(phase), typical))
+    # Each library chooses steps of its own: far from the data, the error at this tolerance is seen in the density.
+    data = (times, 3.0 + np.cos(phase), typical)
+    return Model("Lotka-Volterra, 20 years", 8, density, data, peers=("jax",), agreement=1e-3)

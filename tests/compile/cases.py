@@ -254,6 +254,8 @@ def _linear() -> list[Case]:
             Case(f"logdet {size}", 3, lambda x, n=size: linalg.logdet(_covariance(x, n))),
             Case(f"solve {size}", 3, lambda x, n=size, b=vector: linalg.solve_posdef(_covariance(x, n), b * x[1])),
             Case(f"solve several {size}", 3, lambda x, n=size, b=sides: linalg.solve_posdef(_covariance(x, n), b * x)),
+            Case(f"norm {size}", 3, lambda x, n=size, b=vector: linalg.squared_norm(_covariance(x, n), b * x[1])),
+            Case(f"norms {size}", 3, lambda x, n=size, b=sides: linalg.squared_norm(_covariance(x, n), b * x)),
             Case(f"inverse {size}", 3, lambda x, n=size: linalg.inverse_posdef(_covariance(x, n))[:, 0]),
             Case(
                 f"triangular {size}",

@@ -217,6 +217,7 @@ def _matrices() -> list[Case]:
         Case("inverse_posdef stack", 12, lambda x: linalg.inverse_posdef(_definite(x))),
         Case("solve_posdef stack", 12, lambda x: linalg.solve_posdef(_definite(x), np.reshape(x[:6], (3, 2)))),
         Case("solve_posdef one by stack", 12, lambda x: linalg.solve_posdef(_definite(x)[1], np.reshape(x, (3, 2, 2)))),
+        Case("norms of stack", 12, lambda x: linalg.squared_norm(_definite(x), np.reshape(x[:6], (3, 2)))),
         Case("triangular stack", 12, lambda x: linalg.solve_triangular(np.tril(_stack(x) + 3.0), np.exp(_stack(x)))),
         Case(
             "triangular stack back", 12, lambda x: linalg.solve_triangular(np.tril(_stack(x) + 3.0), x[:2][None], True)

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from exmc import linalg
+from exmc.compile import kernel
 from exmc.compile.kernel import compile_density
 from exmc.compile.optimise import optimised
+from exmc.compile.oracle import autograd_value_and_gradient
 from exmc.compile.preparation import Preparation
 from exmc.compile.record import record
 from exmc.compile.recurrence import Core
@@ -138,3 +140,25 @@ def test_a_loop_without_a_state(tmp_path: Path) -> None:
     same(*split(density, 2))
     kernel = compile_density(density, 2, cache=tmp_path)
     assert np.isfinite(kernel.load()(np.array([0.3, -0.4]))[0])
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(20, 4), (1000, 1)])
+def test_long_recurrences_are_compared_at_fewer_points(
+    steps: int, expected: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    def counting(function: Any, position: Any) -> Any:
+        asked.append(position)
+        return autograd_value_and_gradient(function, position)
+
+    def density(x: Any) -> Any:
+        def step(variance: Any, y: Any, shock: Any) -> Any:
+            variance = 0.5 * variance + shock * y**2
+            return variance, -(y**2) / variance
+
+        return anp.sum(scan(step, 1.0, np.ones(steps), (anp.exp(x[0]),))[1])
+
+    monkeypatch.setattr(kernel, "autograd_value_and_gradient", counting)
+    compile_density(density, 1, cache=tmp_path)
+    assert len(asked) == expected

@@ -77,5 +77,5 @@ def test_a_comparison_is_a_table() -> None:
     lines = comparison_text(ranking).splitlines()
     assert [line.split()[0] for line in lines[1:]] == [r.name for r in ranking]
     assert f"{ranking[1].difference:.2f}" in lines[2]
-    doubtful = (*ranking[:1], Ranked(1, "odd", -1.0, 1.0, 1.0, 0.1, 0.1, 20, 3))
+    doubtful = (*ranking[:1], Ranked(1, "odd", -1.0, 1.0, 1.0, 0.1, 0.1, 0.0, 20, 3))
     assert "Estimates for odd rest on" in comparison_text(doubtful)

@@ -138,12 +138,12 @@ FAULTS = {
     "index": (
         lambda b: b.rv("a", "Normal", shape=2).data("i", [0, 2]).det("x", "a[i]"),
         ("variables", "x", "expr"),
-        "index 2 is out of range for an axis of size 2. Indices start at 0",
+        r"index 2 at \[1\] is out of range for an axis of size 2. Indices go from 0 to 1",
     ),
     "negative index": (
         lambda b: b.rv("a", "Normal", shape=2).data("i", [0, -3]).det("x", "exp(a[i + 0])"),
         ("variables", "x", "expr"),
-        "index -3 is out of range",
+        r"index -3 at \[1\] is out of range",
     ),
     "float index": (
         lambda b: b.rv("a", "Normal", shape=2).data("i", [0.0, 1.0]).det("x", "a[i]"),
@@ -224,7 +224,7 @@ def test_data_errors(case: str) -> None:
         lambda b: b.rv("x", "Poisson", mu=1.0).obs("o", "x", [0, 1]),
         lambda b: b.rv("x", "HalfNormal", observed=[1.0, -2.0], mask=np.array([True, False])),
         lambda b: b.rv("x", "HalfNormal", observed=[-1.0, -2.0], mask=np.array([False, False])),
-        lambda b: b.rv("a", "Normal", shape=2).data("i", [0, -2]).det("x", "a[i]"),
+        lambda b: b.rv("a", "Normal", shape=2).det("x", "a[-2]"),
         lambda b: b.data("v", np.ones((2, 3)), dims=("a", "b")).det("x", "sum(v, dim='b')", dims="a"),
     ],
 )

@@ -75,7 +75,7 @@ def test_the_event_comes_from_the_parameters_and_the_batch_from_what_is_left() -
             r"variables\.x\.of\.mu: shapes do not fit",
         ),
         (built().rv("x", "Categorical", p=0.5, observed=[0]), r"variables\.x\.p: it takes one axis or more"),
-        (built().rv("x", Normal(0, 1), transform="ordered"), r"variables\.x: .*'ordered' takes values of 1 axes"),
+        (built().rv("x", Normal(0, 1), transform="ordered"), r"variables\.x: .*'ordered' takes vectors"),
         (
             built().rv("x", Mixture([0.5, 0.5], [Normal(0, 1), Poisson(2)])),
             r"variables\.x\.components\.1: component 1 has values of another kind",

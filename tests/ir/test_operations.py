@@ -51,6 +51,22 @@ SPECIAL = {
         for key in ("cholesky", "inverse_posdef", "logdet", "inverse", "logabsdet")
     },
     **{key: [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})] for key in ("solve_triangular", "solve_posdef", "solve")},
+    **{
+        key: [(points + ((),) * count, {}) for points in (((4,),), ((4,), (3,)), ((4, 2),), ((4, 2), (3, 2)))]
+        + [(((4, 2), (), (2,), *((),) * (count - 2)), {})] * (count > 1)
+        for key, count in {
+            **dict.fromkeys(("exp_quad", "matern12", "matern32", "matern52"), 2),
+            "rational_quadratic": 3,
+            "periodic": 3,
+            "linear": 1,
+        }.items()
+    },
+    "white_noise": [(((4,), ()), {}), (((4, 2), (4,)), {})],
+    "hsgp_basis": [(((4,), ()), {"m": 3}), (((4, 2), (2,)), {"m": 3}), (((4, 2), (2,)), {"m": (3, 2)})],
+    **{
+        f"hsgp_{key}": [(((), (), ()), {"m": 3}), (((2,), (), (2,)), {"m": (3, 2)}), (((2,), (), ()), {"m": 3})]
+        for key in ("exp_quad", "matern12", "matern32", "matern52")
+    },
     "diag": [(((3, 3),), {}), (((4,),), {})],
     "outer": [(((3,), (2,)), {})],
 }

@@ -18,6 +18,9 @@ SLICES = st.builds(Slice, BOUNDS, BOUNDS, st.one_of(st.none(), st.integers(1, 3)
 OPTIONS = st.one_of(
     st.just(()),
     st.integers(-3, 3).map(lambda a: (("axis", a),)),
+    st.one_of(st.integers(1, 30), st.lists(st.integers(1, 30), min_size=1, max_size=3).map(tuple)).map(
+        lambda m: (("m", m),)
+    ),
     st.sampled_from(["school", "a 'quoted' dim"]).map(lambda d: (("dim", d),)),
 )
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from exmc.sampling.options import SamplerOptions
 from exmc.sampling.progress import Receipt
 from pipelines.events import Event
-from pipelines.terminal import Progress
+from pipelines.terminal import Progress, working
 
 OPTIONS = SamplerOptions(seed=1, draws=100, warmup=50, chains=2)
 
@@ -99,3 +99,14 @@ def test_a_table_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(r for r in rows if r[:2] == ["0", "done"])[-5:] == ["100/100", "3", "0.25", "8.0", "100"]
     assert next(r for r in rows if r[:2] == ["1", "failed"])[-1] == "0/50"
     assert "no [starting] point." in stream.getvalue()
+
+
+def test_the_parts_of_a_work_are_shown_in_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal, file, silenced = Terminal(), io.StringIO(), Terminal()
+    for stream, silent in ((terminal, False), (file, False), (silenced, True)):
+        with working("predicting", silent, stream) as on_part:
+            for done in range(1, 4):
+                on_part(done, 3)
+    assert "predicting" in terminal.getvalue()
+    assert (file.getvalue(), silenced.getvalue()) == ("", "")

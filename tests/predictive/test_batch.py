@@ -41,6 +41,7 @@ def check(expression: Any) -> None:
         np.testing.assert_allclose(found.values[sample], expected, rtol=4e-15, atol=0)
 
 
+_STATIONARY = ("exp_quad", "matern12", "matern32", "matern52")
 SPECIAL = {
     "matmul": ["matmul(A, v)", "matmul(v, B)", "matmul(v, u)", "matmul(A, B)", "X @ v", "w @ A", "A @ B[0]", "X @ B"],
     "dot": ["dot(v, u)", "dot(A, v)"],
@@ -70,6 +71,12 @@ SPECIAL = {
     "solve": ["solve(B + E, u)"],
     "inverse": ["inverse(B + E)"],
     "logabsdet": ["logabsdet(B + E)"],
+    **{n: [f"{n}(v, s, t)", f"{n}(w, v, s, t)", f"{n}(A, s, v)"] for n in _STATIONARY},
+    **{n: [f"{n}(v, s, t, 1.5)", f"{n}(X, s, v, t)"] for n in ("rational_quadratic", "periodic")},
+    "linear": ["linear(v, s)", "linear(X, A, v)"],
+    "white_noise": ["white_noise(w, s)", "white_noise(X, w * s)"],
+    "hsgp_basis": ["hsgp_basis(v, 1 + s, m=4)", "hsgp_basis(A, 1 + v, m=[2, 3, 1])"],
+    **{f"hsgp_{n}": [f"hsgp_{n}(s, t, s, m=4)", f"hsgp_{n}(1 + v, t, u, m=[2, 3, 1])"] for n in _STATIONARY},
     **{n: [f"{n}(v)", f"{n}(A, axis=0)", f"{n}(A, axis=-1)"] for n in ("cumprod", "sort", "log_softmax")},
     "cumsum": ["cumsum(v)", "cumsum(A, axis=0)", "cumsum(A, axis=-1)"],
 }  # fmt: skip

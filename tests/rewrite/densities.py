@@ -139,7 +139,8 @@ def draw(model: Model, seed: int) -> dict[str, Any]:
 def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
     """The free variables of `result` at the point `free` of `source`, and log|d source / d result| there.
 
-    A variable ``x`` of `source` that `result` computes from a new auxiliary ``x_raw`` is solved elementwise for it.
+    A variable ``x`` of `source` that `result` computes from a new auxiliary ``x_raw`` is solved for it, the matrix of
+    the affine map found by applying it to unit vectors.
     """
     point: dict[str, Any] = {}
     jacobian = 0.0
@@ -155,10 +156,12 @@ def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[
         original = node.name.removesuffix("_raw")
         rest = {v.name: np.zeros(types[v.name].shape) for v in result.free} | point
         shape = types[node.name].shape
-        low, high = (
-            np.broadcast_to(all_values(result, rest | {node.name: np.full(shape, z)})[original], shape)
-            for z in (0.0, 1.0)
+        units = np.eye(int(np.prod(shape))).reshape(-1, *shape)
+        shift, *moved = (
+            np.ravel(np.broadcast_to(all_values(result, rest | {node.name: z})[original], shape))
+            for z in (np.zeros(shape), *units)
         )
-        point[node.name] = (free[original] - low) / (high - low)
-        jacobian += float(np.sum(np.log(np.abs(high - low))))
+        matrix = np.stack(moved, axis=1) - shift[:, None]
+        point[node.name] = np.linalg.solve(matrix, np.ravel(free[original]) - shift).reshape(shape)
+        jacobian += float(np.linalg.slogdet(matrix).logabsdet)
     return point, jacobian

@@ -176,6 +176,24 @@ def events() -> Builder:
     )  # fmt: skip
 
 
+def gaussian_processes() -> Builder:
+    """Exact processes by each parameter of a multivariate normal, some correlated, and one of basis functions."""
+    return (
+        Builder()
+        .data("x", [0.0, 0.4, 1.5], dims="place")
+        .rv("eta", "HalfNormal")
+        .rv("f", "MvNormal", mu=0.5, cov="exp_quad(x, eta, 1.5) + white_noise(x, 0.1)", dims="place")
+        .rv("g", "MvNormal", mu="eta", chol="cholesky(matern32(x, 1, 2))", shape=(2, 3))
+        .rv("h", "MvNormal", mu=0.0, precision="inverse_posdef(matern52(x, eta, 1))")
+        .rv("known", "MvNormal", mu=0.0, cov="matern12(x, 1, 2)", shape=(2, 3))
+        .rv("plain", "MvNormal", mu="x", cov="white_noise(x, 2)")
+        .rv("asked", "MvNormal", mu=0.0, cov="white_noise(x, 2)", centering="noncentered")
+        .rv("declined", "MvNormal", mu=0.0, cov="exp_quad(x, eta, 0.5)", centering="centered")
+        .rv("beta", "Normal", mu=0.0, sigma="hsgp_matern32(3, eta, 1, m=4)")
+        .rv("y", "Normal", mu="f + g[0] + hsgp_basis(x, 3, m=4) @ beta", sigma=0.5, observed=[1.0, 0.0, 2.0])
+    )
+
+
 def wrappers() -> Builder:
     """Distributions of distributions, bounds that are variables, and a potential."""
     positive = Truncated(Normal(0.0, "exp(a)"), lower=0.0)
@@ -245,6 +263,7 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "one factor": (one_factor, {"o": "z"}),
     "bools": (bools, {}),
     "events": (events, {}),
+    "gaussian processes": (gaussian_processes, {}),
     "wrappers": (wrappers, {}),
     "sequence": (sequence, {"o": "z"}),
     "nested": (nested, {}),
