@@ -14,11 +14,12 @@ from exmc.compile.kernel import Engine
 from exmc.diagnostics.summary import stacked, summarise
 from exmc.errors import ExmcError, ModelError
 from exmc.inference import sample_model
-from exmc.ir.calls import law_at
+from exmc.ir.calls import form_of, law_at
 from exmc.ir.expressions import Reference, names_in
 from exmc.ir.infer import infer_types
+from exmc.ir.missing import missing_in
 from exmc.ir.model import Model, expressions_of
-from exmc.ir.nodes import Call, Data, Observation, RandomVariable
+from exmc.ir.nodes import Call, Data, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.predictive.simulate import Samples, simulate
 from exmc.sampling.options import SamplerOptions
@@ -116,13 +117,18 @@ def replication_seed(seed: int, number: int) -> int:
 
 
 def with_observed(source: Model, values: Mapping[str, NDArray[Any]]) -> Model:
-    """`source` with the values of its observations replaced by those in `values`, by name of the observation."""
-    data, nodes = dict(source.data), []
-    types = infer_types(source)
+    """`source` with the values of its observations replaced by those in `values`, by name of the observation.
+
+    What is missing stays missing.
+    """
+    data = {name: d for name, d in source.data.items() if d.kind != "float" or not np.isnan(d.values).any()}
+    nodes: list[Node] = []
+    types, gaps = infer_types(source), missing_in(source)
     for node in source.nodes:
         if isinstance(node, Observation):
-            name = f"{node.name}_simulated"
-            data[name] = Data(name, values[node.name], types[node.name].dims)
+            name, seen = f"{node.name}_simulated", values[node.name]
+            seen = np.where(gaps[node.name].elements, np.nan, seen) if node.name in gaps else seen
+            data[name] = Data(name, seen, types[node.name].dims)
             node = replace(node, value=Reference(name))
         nodes.append(node)
     return replace(source, nodes=tuple(nodes), data=data)
@@ -134,7 +140,7 @@ def log_likelihood(source: Model, values: Mapping[str, Any]) -> float | None:
     None if a deterministic is observed: its values have no distribution of their own.
     """
     everything = {name: data.values for name, data in source.data.items()} | dict(values)
-    total = 0.0
+    total, gaps = 0.0, missing_in(source)
     for observation in source.observations:
         target = observation.target if isinstance(observation.target, Call) else source[observation.target.name]
         if not isinstance(target, Call | RandomVariable):
@@ -143,15 +149,20 @@ def log_likelihood(source: Model, values: Mapping[str, Any]) -> float | None:
         seen = evaluate(observation.value, everything)
         pointwise = np.asarray(law_at(call, everything).log_density(as_number(seen)))
         mask = True if observation.mask is None else np.asarray(evaluate(observation.mask, everything), dtype=bool)
-        total += float(np.sum(np.where(mask, pointwise, 0.0)))
+        seen_whole = ~gaps[observation.name].entries if observation.name in gaps else True
+        total += float(np.sum(np.where(mask & seen_whole, pointwise, 0.0)))
     return total
 
 
 def _ranked(model: Model, truth: Arrays, tree: xr.DataTree, number: int, seed: int) -> Replication:
     posterior = tree["posterior"].to_dataset()
     draws = {str(name): np.asarray(array.values) for name, array in posterior.data_vars.items()}
-    true = {name: truth[name] for name in draws}
-    joint = log_likelihood(model, truth)
+    gaps = {m.variable: truth[m.name][m.places] for m in missing_in(model).values()}
+    # Probabilities of variables that are summed out have no true value, nor has the sum over these variables.
+    draws = {name: values for name, values in draws.items() if name in gaps or name in truth}
+    true = {name: gaps[name] if name in gaps else truth[name] for name in draws}
+    summed = any(form_of(v.call).discrete for v in model.free)
+    joint = None if summed else log_likelihood(model, truth)
     if joint is not None and "log_likelihood" in tree.children and JOINT not in draws:
         pointwise = stacked(list(tree["log_likelihood"].to_dataset().data_vars.values()))
         draws[JOINT], true[JOINT] = np.nansum(pointwise, axis=0), np.asarray(joint)

@@ -18,7 +18,7 @@ from exmc.ir.inputs import Labelled
 from exmc.ir.model import Label
 from exmc.ir.nodes import as_data_array
 from exmc.ir.types import Dims
-from pipelines.tables import MISSING_REMEDY, Table, is_url, item_name, read_table
+from pipelines.tables import Table, is_url, item_name, read_table
 
 Column: TypeAlias = str | tuple[str, ...] | None
 
@@ -143,7 +143,7 @@ def _convert(table: Table, raw: Any, column: str | None, path: str) -> NDArray[A
     place, label = _place(column, path)
     raw = raw.values if isinstance(raw, Labelled) else raw
     if isinstance(raw, np.ndarray):
-        numeric = raw.dtype.kind in "iub" or (raw.dtype.kind == "f" and bool(np.isfinite(raw).all()))
+        numeric = raw.dtype.kind in "iub" or (raw.dtype.kind == "f" and not np.isinf(raw).any())
         raw = raw if numeric else raw.tolist()
     fast = _plain_numbers(raw)
     if fast is not None:
@@ -224,8 +224,7 @@ def _missing(item: Any) -> bool:
 
 def _check_item(item: Any, label: str, place: tuple[str, ...]) -> None:
     if _missing(item):
-        shown = "is empty" if item is None or not str(item).strip() else f"is {str(item).strip()!r}, a missing value"
-        raise DataError(f"{label}: the cell {shown}.", where=place, remedy=MISSING_REMEDY)
+        return
     if isinstance(item, str) and not _is_number(item.strip()):
         raise DataError(
             f"{label}: {item.strip()!r} is not a number.",
@@ -246,6 +245,9 @@ def _is_number(text: str) -> bool:
 
 
 def _numbers(cells: list[str]) -> list[Any]:
+    if any(_missing(cell) for cell in cells):
+        seen = iter(_numbers([cell for cell in cells if not _missing(cell)]))
+        return [math.nan if _missing(cell) else float(next(seen)) for cell in cells]
     texts = [cell.strip() for cell in cells]
     truths = [_TRUTH.get(t.lower()) for t in texts]
     if all(t is not None for t in truths):

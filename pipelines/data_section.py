@@ -102,7 +102,10 @@ def _whole_file(raw: Any, others: Container[str], places: Places, files: DataFil
 
 
 def require_numbers(values: Any, index: tuple[int, ...] = ()) -> None:
-    """Raise `DataError` for the first value that is none: numpy would turn all of them into text or objects."""
+    """Raise `DataError` for the first value that is none: numpy would turn all of them into text or objects.
+
+    Missing ones (null, NaN) may stand among them.
+    """
     if isinstance(values, list):
         for i, item in enumerate(values):
             require_numbers(item, (*index, i))
@@ -110,10 +113,6 @@ def require_numbers(values: Any, index: tuple[int, ...] = ()) -> None:
     place = f" at [{', '.join(map(str, index))}]" if index else ""
     if isinstance(values, str | dict):
         raise DataError(f"{shown(values)}{place} is not a number.", remedy="Data must be numeric.")
-    if values is None or (isinstance(values, float) and np.isnan(values)):
-        found = "null" if values is None else "NaN"
-        remedy = "Drop it, or put any number there and leave it out with mask."
-        raise DataError(f"the value{place} is missing ({found}).", remedy=remedy)
 
 
 def _levels_of(
@@ -233,13 +232,14 @@ def _scaled(
 
 
 def _statistic(values: NDArray[Any], key: str) -> NDArray[Any]:
-    """The mean, or the standard deviation with divisor n - 1, of each column."""
-    if values.ndim == 0 or (key == "scale" and len(values) < 2):
+    """The mean, or the standard deviation with divisor n - 1, of what is not missing in each column."""
+    seen = values.ndim > 0 and (~np.isnan(values)).sum(axis=0).min(initial=len(values)) >= (2 if key == "scale" else 1)
+    if not seen:
         message = f"data of shape {values.shape} have no {'mean' if key == 'center' else 'standard deviation'}."
         raise DataError(message, where=(key,), remedy="Give a number.")
     if key == "center":
-        return np.asarray(values.mean(axis=0))
-    deviation = np.asarray(values.std(axis=0, ddof=1))
+        return np.asarray(np.nanmean(values, axis=0))
+    deviation = np.asarray(np.nanstd(values, axis=0, ddof=1))
     if not (deviation > 0).all():
         raise DataError("a column is constant; it has no scale.", where=(key,), remedy="Leave the column out.")
     return deviation

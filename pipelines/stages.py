@@ -12,6 +12,7 @@ from exmc.diagnostics.checks import diagnose
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
 from exmc.errors import CompileError, ExmcError, StoreError
 from exmc.ir import serial
+from exmc.ir.missing import missing_notes
 from exmc.ir.model import Model
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
@@ -69,9 +70,9 @@ def compile_rewritten(rewriting: Rewriting, plan: Plan) -> CompiledModel:
     return compile_model(rewriting.source, rewriting.model, engine=plan.engine)
 
 
-def notes_on(compiled: CompiledModel) -> tuple[CompileError, ...]:
+def notes_on(compiled: CompiledModel) -> tuple[ExmcError, ...]:
     """What the user should know of the compiled model, with its places in the model; often nothing."""
-    return compiled.notes
+    return (*missing_notes(compiled.source), *compiled.notes)
 
 
 def processor_note(plan: Plan) -> str:
@@ -94,7 +95,7 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
             predictive=plan.posterior_predictive,
         )
         notes = derived.notes
-        everything = [str(note) for note in (*compiled.notes, *notes)]
+        everything = [str(note) for note in (*notes_on(compiled), *notes)]
         store.finalise(derived.groups, {"skipped_groups": derived.skipped, "notes": everything})
     return replace(judge(store), notes=notes)
 

@@ -6,15 +6,13 @@ import csv
 import hashlib
 import io
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from exmc.errors import DataError, suggest
-
-MISSING_REMEDY = "Drop such rows, or put any number there and leave the rows out with mask."
-
 
 # Functions here import pipelines.array_files when a file needs it: its libraries take long to import, and most data
 # are inline or CSV.
@@ -144,11 +142,13 @@ def _read_tsv(raw: bytes, path: str, digest: str) -> Table:
 
 
 def _read_json(raw: bytes, path: str, digest: str) -> Table:
-    def refuse(token: str) -> NoReturn:
-        raise _fault(f"{path} holds {token}.", MISSING_REMEDY)
+    def constant(token: str) -> float:
+        if token == "NaN":
+            return math.nan
+        raise _fault(f"{path} holds {token}.", "Drop such rows, or write null where a value is missing.")
 
     try:
-        found = json.loads(_text(raw, path), parse_constant=refuse)
+        found = json.loads(_text(raw, path), parse_constant=constant)
     except json.JSONDecodeError as error:
         raise _fault(f"line {error.lineno} of {path} cannot be read as JSON: {error.msg}.") from None
     except (RecursionError, ValueError) as error:

@@ -10,6 +10,7 @@ from scipy import stats
 
 import exmc
 from exmc.calibration import (
+    JOINT,
     RANKED_DRAWS,
     check_calibratable,
     log_likelihood,
@@ -67,6 +68,21 @@ def test_all_options_of_the_sampler_count() -> None:
 def test_the_log_likelihood_leaves_masked_values_out() -> None:
     found = log_likelihood(model(), {"mu": np.array(0.5), "sigma": np.array(1.5)})
     assert found == pytest.approx(stats.norm(0.5, 1.5).logpdf([1.0, 2.0]).sum(), rel=1e-14)
+
+
+def test_missing_values_stay_missing_and_are_ranked() -> None:
+    builder = Builder().rv("m", "Normal").rv("y", "Normal", mu="m", sigma=1.0, observed=[1.0, np.nan, 0.5])
+    found = replicate(builder.build(), SamplerOptions(seed=1, draws=60, warmup=100, chains=2), 0)
+    assert found.failure == ""
+    assert {name: rank.shape for name, rank in found.ranks.items()} == {"m": (), "y_missing": (1,), JOINT: ()}
+
+
+def test_what_is_summed_out_is_not_ranked() -> None:
+    builder = (
+        Builder().rv("m", "Normal").rv("z", "Bernoulli", p=0.5).rv("y", "Normal", mu="z * m", sigma=1.0, observed=1.0)
+    )
+    found = replicate(builder.build(), SamplerOptions(seed=1, draws=60, warmup=100, chains=2), 0)
+    assert (found.failure, list(found.ranks)) == ("", ["m"])
 
 
 def test_a_replication_that_fails_says_why() -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from exmc.ir.calls import unconstrained_type
 from exmc.ir.check import infer_types
 from exmc.ir.model import Model
-from exmc.ir.nodes import Deterministic, Observation
+from exmc.ir.nodes import Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import Dims
 
 
@@ -76,12 +76,19 @@ def posterior_names(source: Model, rewritten: Model) -> tuple[str, ...]:
     """The variables a user of `source` knows, as far as `rewritten` still samples or keeps them, in source order.
 
     Its free and its kept deterministic variables. Auxiliary variables of the rewriting are no user's, and a variable
-    that a lifting pass solved for the data (a deterministic that is not kept) is no parameter any more.
+    that a lifting pass solved for the data (a deterministic that is not kept) is no parameter any more. What rewriting
+    added for the user, such as missing values, comes last.
     """
-    return tuple(n.name for n in source.nodes if _is_posterior(n.name, source, rewritten))
+    known = [n.name for n in source.nodes if _is_posterior(n.name, source, rewritten)]
+    return (*known, *(n.name for n in rewritten.nodes if n.name not in source and _is_reported(n)))
 
 
 def _is_posterior(name: str, source: Model, rewritten: Model) -> bool:
     if name not in rewritten or name in source.observed_targets or isinstance(source[name], Observation):
         return False
     return all(not isinstance(n, Deterministic) or n.keep for n in (source[name], rewritten[name]))
+
+
+def _is_reported(node: Node) -> bool:
+    """Whether a variable that rewriting added is one for the user to see."""
+    return node.keep if isinstance(node, Deterministic) else isinstance(node, RandomVariable) and not node.auxiliary

@@ -20,6 +20,7 @@ from exmc.ir.check import infer_types
 from exmc.ir.constants import is_constant
 from exmc.ir.expressions import Reference
 from exmc.ir.loops import OdeBody, loop_body
+from exmc.ir.missing import imputed_variables, missing_in
 from exmc.ir.model import Model, in_order
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, evaluate
@@ -54,14 +55,15 @@ def pointwise_function(source: Model, model: Model) -> tuple[DataFunction, tuple
 
     `model` is what rewriting made of `source`. Log likelihoods are those of the observations of `model` (without
     weights, zero where masked); log priors are the densities that `source` gives to its own free variables, on their
-    natural scale, without a Jacobian, so that both are the same whatever the parameterisation.
+    natural scale, without a Jacobian, so that both are the same whatever the parameterisation. Those of its missing
+    values are among them, unless they are parts of events.
     """
     plan = _Plan(model)
     known = posterior_names(source, model)
-    priors = tuple(v for v in source.free if v.name in known)
+    priors = tuple(v for v in source.free if v.name in known) + imputed_variables(source, infer_types(source))
     likelihoods = tuple(o.name for o in plan.observations)
     data = plan.data + tuple(d.values for d in source.data.values())
-    function = partial(_pointwise_terms, plan, priors, source)
+    function = partial(_pointwise_terms, plan, priors, source, frozenset(missing_in(source)))
     whole = identity("source", source)
     name = identity("pointwise", model, whole) if whole else ""
     return DataFunction(function, data, name, visits=True), likelihoods, tuple(v.name for v in priors)
@@ -162,16 +164,17 @@ def _constrain(
     return tuple(_filled(values[name], plan.shape(name)) for name in names)
 
 
-def _seen(source: Model, data: Values) -> Values:
+def _seen(source: Model, data: Values, filled: Values) -> Values:
     """What the names of observations, and of the random variables they observe, mean in `source`: observed values.
 
-    In the rewritten model an observed variable is gone, and a lifted observation has other values.
+    In the rewritten model an observed variable is gone, and a lifted observation has other values. Those of `filled`
+    have missing values that rewriting has filled in.
     """
     found: Values = {}
     for node in source.observations:
         if not is_constant(node.value, source):
             continue  # `source` is a rewritten model itself
-        found[node.name] = evaluate(node.value, data)
+        found[node.name] = filled[node.name] if node.name in filled else evaluate(node.value, data)
         if isinstance(node.target, Reference) and isinstance(source[node.target.name], RandomVariable):
             found[node.target.name] = found[node.name]
     return found
@@ -181,6 +184,7 @@ def _pointwise_terms(
     plan: _Plan,
     priors: tuple[RandomVariable, ...],
     source: Model,
+    gaps: frozenset[str],
     position: Any,
     *data: Any,
     visit: Visit = _unseen,
@@ -190,7 +194,8 @@ def _pointwise_terms(
     for node in plan.observations:
         visit(_place(node))
         found.append(_pointwise(node, values, plan.observed_shape(node)))
-    values |= _seen(source, dict(zip(source.data, data[len(plan.names) :], strict=True)))
+    filled = {name: values[name] for name in gaps}
+    values |= _seen(source, dict(zip(source.data, data[len(plan.names) :], strict=True)), filled)
     for variable in priors:
         visit(_place(variable))
         terms = _density(law_at(variable.call, values), variable.name, values[variable.name])

@@ -10,11 +10,12 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Form, Parameter, inside, masked, valid
+from exmc.distributions.base import Distribution, Form, Parameter, valid
 from exmc.distributions.bounded import bounded_form, has_edges
 from exmc.distributions.law import Law
 from exmc.errors import ModelError
-from exmc.special import Array, select, xlogy
+from exmc.logspace import log_sum
+from exmc.special import Array, xlogy
 from exmc.transforms import REAL, SIMPLEX
 
 
@@ -60,17 +61,9 @@ def _outermost(edges: Sequence[Any], choose: Any) -> Any:
 
 
 def _log_sum(weights: Array, terms: Sequence[Array]) -> Array:
-    """log(sum of weight * exp(term)): elementwise over components, so that a row loop needs no array for them."""
+    """log(sum of weight * exp(term))."""
     parts = [xlogy(1.0, weights[..., i]) + term for i, term in enumerate(terms)]
-    top = parts[0]
-    for part in parts[1:]:
-        top = np.maximum(top, part)
-    impossible = top == -numpy.inf
-    top = select(impossible, 0.0, top)
-    total = 0.0
-    for part in parts:
-        total = total + np.exp(part - top)
-    density = masked(impossible, np.log(inside(impossible, total, 1.0)) + top)
+    density = log_sum(parts)
     return valid(np.all(weights >= 0.0, axis=-1), density)
 
 

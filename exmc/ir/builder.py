@@ -51,7 +51,7 @@ class Builder:
         return self
 
     def data(self, name: str, values: Any, dims: DimsLike = None, source: str = "") -> Builder:
-        """Name constant values, an array-like of finite numbers with one dim per axis.
+        """Name constant values, an array-like of numbers (NaN or None where one is missing) with one dim per axis.
 
         Raises `DataError` for values that are no numbers or have other axes, `ModelError` for a name used twice.
         """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Distribution, Form
 from exmc.distributions.law import Law
 from exmc.errors import ModelError, suggest
-from exmc.ir.expressions import Expression
+from exmc.ir.laws import law_of as law_of
 from exmc.ir.nodes import Argument, Call, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.ir.types import ArrayType
@@ -84,19 +84,6 @@ def _check_kind(row: Distribution, key: str, argument: Argument, where: tuple[st
     given = next((kind for type_, kind in kinds.items() if isinstance(argument, type_)), "value")
     if given != takes:
         raise ModelError(f"{row.name} takes {_KINDS[takes]} for {key!r}.", where=where)
-
-
-def law_of(call: Call, value_of: Callable[[Expression], Any]) -> Law:
-    """`call` with the value that `value_of` gives to each expression."""
-
-    def bound(argument: Argument) -> Any:
-        if isinstance(argument, Call):
-            return law_of(argument, value_of)
-        if isinstance(argument, tuple):
-            return tuple(law_of(c, value_of) for c in argument)
-        return argument if isinstance(argument, str) else value_of(argument)
-
-    return Law(DISTRIBUTIONS[call.distribution], {name: bound(argument) for name, argument in call.parameters})
 
 
 def law_at(call: Call, values: Mapping[str, Any]) -> Law:

@@ -23,7 +23,8 @@ from exmc.ir.infer import (
     resolve_expressions,
 )
 from exmc.ir.loops import loop_body, place_in_loop
-from exmc.ir.model import Model, expressions_of, parents, place_of
+from exmc.ir.missing import check_missing, missing_in, of_events
+from exmc.ir.model import Model, expressions_of, observed_call, parents, place_of
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, infer_type
 from exmc.ir.types import ArrayType
@@ -51,6 +52,7 @@ def check(model: Model, simulated: Collection[str] = ()) -> dict[str, ArrayType]
     _check_references(model)
     _check_cycles(model)
     types = infer_types(model)
+    check_missing(model)
     resolved = resolve_expressions(model)
     for node in resolved.nodes:
         _check_indices(node, resolved, types)
@@ -99,13 +101,13 @@ def _check_coords(model: Model) -> None:
                     where=("data", data.name),
                     remedy=f"Give as many values as {axis!r} has labels.",
                 )
-        if data.values.dtype.kind == "f" and not np.isfinite(data.values).all():
-            at = np.argwhere(~np.isfinite(data.values))[0]
+        if data.kind == "float" and np.isinf(data.values).any():
+            at = np.argwhere(np.isinf(data.values))[0]
             place = ", ".join(str(int(i)) for i in at)
             raise DataError(
                 f"the value at [{place}] is {data.values[tuple(at)]}.",
                 where=("data", data.name),
-                remedy="Drop missing values, or put any legal number in their place and mask them.",
+                remedy="Drop such values, or make them missing (NaN, in YAML null).",
             )
 
 
@@ -230,7 +232,7 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType], simu
         return
     if isinstance(node, RandomVariable) and node.name not in simulated:
         _check_variable(node, model)
-    call = node.call if isinstance(node, RandomVariable) else _observed_call(node, model)
+    call = node.call if isinstance(node, RandomVariable) else observed_call(node, model)
     if call is None:
         return
     form = form_of(call)
@@ -308,6 +310,9 @@ def _check_seen(node: Observation, model: Model, form: Form, bounds: list[Any]) 
         # What is masked out may be anything.
         kept = np.asarray(constant_value(node.mask, model), bool)
         kept = kept.reshape(kept.shape + (1,) * (form.rank - form.support.event_rank))
+    missing = missing_in(model).get(node.name)
+    if missing is not None:
+        kept = kept & ~of_events(missing.elements, form.support.event_rank)
     _check_inside(seen, form.support, tuple(bounds), ("variables", node.name, "observed"), kept)
 
 
@@ -319,8 +324,9 @@ def _check_variable(node: RandomVariable, model: Model) -> None:
             where=("variables", node.name, "centering"),
             remedy=suggest(node.centering, CENTERINGS),
         )
-    if not form.transform and node.name not in model.observed_targets:
-        kind = "discrete" if form.discrete else "for observations"
+    summable = form.discrete and form.support.edges[1] is not None
+    if not form.transform and not summable and node.name not in model.observed_targets:
+        kind = "discrete without a largest value" if form.discrete else "for observations"
         raise ModelError(
             f"{node.call.distribution} is {kind}, and {node.name!r} is not observed.",
             where=("variables", node.name),
@@ -344,13 +350,6 @@ def _check_transform(name: str, distribution: str, form: Form, where: tuple[str,
             where=where,
             remedy=f"Use {' or '.join(fitting)}, or leave it out." if fitting else "Leave it out.",
         )
-
-
-def _observed_call(node: Observation, model: Model) -> Call | None:
-    if isinstance(node.target, Call):
-        return node.target
-    target = model[node.target.name]
-    return target.call if isinstance(target, RandomVariable) else None
 
 
 def _check_inside(

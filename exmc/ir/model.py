@@ -92,6 +92,14 @@ def expressions_of(node: Node) -> dict[str, Expression]:
     return found
 
 
+def observed_call(node: Observation, model: Model) -> Call | None:
+    """The distribution of what `node` observes; None if that is a deterministic."""
+    if isinstance(node.target, Call):
+        return node.target
+    target = model[node.target.name]
+    return target.call if isinstance(target, RandomVariable) else None
+
+
 def place_of(name: str, key: str) -> tuple[str, ...]:
     """The path of what `expressions_of` calls `key` in the node called `name`."""
     return ("variables", name, *key.split("."))

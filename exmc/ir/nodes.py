@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias, Union
@@ -121,6 +123,8 @@ Node: TypeAlias = RandomVariable | Observation | Deterministic
 class Data:
     """Named constant values: a float64, int64 or bool array, read-only, with a dim (or None) per axis.
 
+    NaN is a missing value; only data that are observed may have any.
+
     `source` says where the values were read from, for people.
     """
 
@@ -151,7 +155,10 @@ class Data:
 
 
 def as_data_array(values: Any, name: str) -> NDArray[Any]:
-    """`values` as a read-only float64, int64 or bool array; raises `DataError` for anything else."""
+    """`values` as a read-only float64, int64 or bool array; raises `DataError` for anything else.
+
+    What is missing (None, pandas.NA) becomes NaN.
+    """
     where = ("data", name)
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
         remedy = "Put any legal number in the masked places, and pass the mask of what counts as `mask`."
@@ -175,7 +182,8 @@ def as_data_array(values: Any, name: str) -> NDArray[Any]:
 
 def _of_objects(array: NDArray[Any], where: tuple[str, ...]) -> NDArray[Any]:
     """An array of Python objects (columns of a table with different types) as one of numbers, if they all are."""
-    for value in array.reshape(-1).tolist():
+    values = [math.nan if _is_nothing(value) else value for value in array.reshape(-1).tolist()]
+    for value in values:
         if isinstance(value, Expression):
             remedy = "To put expressions side by side, use exmc.math.concatenate."
             raise DataError(f"{value!r} is an expression, not a number.", where=where, remedy=remedy)
@@ -183,4 +191,10 @@ def _of_objects(array: NDArray[Any], where: tuple[str, ...]) -> NDArray[Any]:
             raise DataError(f"{value!r} is not a number.", where=where, remedy="Data must be numeric.")
         if isinstance(value, int) and not -(2**63) <= value < 2**63:
             raise DataError(f"{value} is beyond 64 bits.", where=where, remedy="Make it a float.")
-    return np.array(array.tolist())
+    return np.array(values).reshape(array.shape)
+
+
+def _is_nothing(value: Any) -> bool:
+    """Whether `value` stands for one that is missing: None, or pandas.NA of those who have imported pandas."""
+    pandas = sys.modules.get("pandas")
+    return value is None or (pandas is not None and (value is pandas.NA or value is pandas.NaT))

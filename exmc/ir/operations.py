@@ -14,6 +14,7 @@ from exmc import covariances, hilbert, linalg, logspace, special
 from exmc.errors import ExpressionError, ModelError, suggest
 from exmc.ir import matrices, odes, processes, rules, scans, sizes
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, Span, transform_bottom_up
+from exmc.ir.laws import infer_density, run_density
 from exmc.ir.loops import Body, loop_body, run_formulas, with_formulas
 from exmc.ir.positions import positions
 from exmc.ir.types import ArrayType, Kind, broadcast
@@ -24,6 +25,7 @@ class Operation:
     """One row: `evaluate` runs on arrays (or traced values), `infer` gives the result's type.
 
     `most` is the largest number of operands (None: any number), `options` the keyword arguments allowed.
+    `elementwise`: an element of the result depends on one of each operand, as numpy broadcasts them.
     """
 
     evaluate: Callable[..., Any]
@@ -31,6 +33,7 @@ class Operation:
     least: int
     most: int | None
     options: tuple[str, ...] = ()
+    elementwise: bool = False
 
 
 def _concatenate(*parts: Any, axis: int | None = None) -> Any:
@@ -73,15 +76,15 @@ def _of_numbers(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _unary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), rules.elementwise(kind), 1, 1)
+    return Operation(_of_numbers(function), rules.elementwise(kind), 1, 1, elementwise=True)
 
 
 def _binary(function: Callable[..., Any], kind: Kind | None = "float") -> Operation:
-    return Operation(_of_numbers(function), rules.elementwise(kind), 2, 2)
+    return Operation(_of_numbers(function), rules.elementwise(kind), 2, 2, elementwise=True)
 
 
 def _logical(function: Callable[..., Any], count: int) -> Operation:
-    return Operation(function, rules.elementwise("bool"), count, count)
+    return Operation(function, rules.elementwise("bool"), count, count, elementwise=True)
 
 
 def _reduce(function: Callable[..., Any], kind: Kind | None = "float", least: int = 0) -> Operation:
@@ -175,7 +178,7 @@ OPERATIONS: dict[str, Operation] = {
     "logdiffexp": _binary(logspace.logdiffexp),
     "xlogy": _binary(special.xlogy),
     "xlog1py": _binary(special.xlog1py),
-    "where": Operation(lambda c, a, b: anp.where(c, as_number(a), as_number(b)), rules.choice, 3, 3),
+    "where": Operation(lambda c, a, b: anp.where(c, as_number(a), as_number(b)), rules.choice, 3, 3, elementwise=True),
     "sum": _reduce(anp.sum, None),
     "prod": _reduce(lambda x, axis=None: anp.prod(1.0 * x, axis=axis)),
     "mean": _reduce(anp.mean, least=1),
@@ -253,7 +256,8 @@ FORMS: dict[str, Operation] = {
 FUNCTIONS: Mapping[str, Operation] = ChainMap(OPERATIONS, FORMS)
 """What the text of an expression may call, and "index"."""
 
-_ROWS: Mapping[str, Operation] = ChainMap(OPERATIONS, FORMS, LOOPS)
+_DENSITY = {"log_density": Operation(_of_numbers(run_density), infer_density, 1, None, ("law",))}
+_ROWS: Mapping[str, Operation] = ChainMap(OPERATIONS, FORMS, LOOPS, _DENSITY)
 _SCOPES: dict[str, Callable[..., dict[str, ArrayType]]] = {"scan": scans.element_types, "ode": odes.state_types}
 
 

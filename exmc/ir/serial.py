@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from exmc.errors import ModelError
 from exmc.ir.check import check
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.laws import DensityBody
 from exmc.ir.loops import BODIES, Body
 from exmc.ir.model import Model
 from exmc.ir.nodes import Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
@@ -196,7 +197,7 @@ def encode(expression: Expression) -> Any:
     return {
         "op": expression.operation,
         "operands": [encode(o) for o in expression.operands],
-        "options": [[k, encode_body(v) if k == "body" else v] for k, v in expression.options],
+        "options": [[k, _encode_option(k, v)] for k, v in expression.options],
     }
 
 
@@ -212,10 +213,18 @@ def decode(item: Any) -> Expression:
     return Apply(item["op"], tuple(decode(o) for o in item["operands"]), options)
 
 
-def _decode_option(key: str, value: Any) -> Any:
+def _encode_option(key: str, value: Any) -> Any:
+    if key == "law":
+        return {"call": _encode_call(value.call), "shape": list(value.shape), "dims": list(value.dims)}
+    return encode_body(value) if key == "body" else value
+
+
+def _decode_option(key: str, item: Any) -> Any:
+    if key == "law":
+        return DensityBody(_decode_call(item["call"]), tuple(item["shape"]), tuple(item["dims"]))
     if key == "body":
-        return _decode_body(value)
-    return tuple(value) if isinstance(value, list) else value
+        return _decode_body(item)
+    return tuple(item) if isinstance(item, list) else item
 
 
 def encode_body(body: Body) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
+from exmc.ir.laws import call_in
 from exmc.ir.loops import Body, loop_body, parts_of
 from exmc.ir.model import Model, parents
 from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
@@ -123,6 +124,8 @@ def _write(expression: Expression) -> tuple[str, int]:
     if body is not None:
         return _write_loop(expression, body), _ATOM
     operands = expression.operands
+    if expression.operation == "log_density":
+        return f"log_density({_write(operands[0])[0]}, {call_text(call_in(expression))})", _ATOM
     if expression.operation in _BINARY and len(operands) == 2:
         return _write_binary(*_BINARY[expression.operation], *operands)
     # "-1" would be read as the constant -1, also in parentheses: such a sign is written as a function.

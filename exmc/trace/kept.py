@@ -7,7 +7,6 @@ of the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,9 @@ from numpy.typing import NDArray
 from exmc.ir.calls import batch_of, form_of
 from exmc.ir.constants import constant_value
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Label, Model
-from exmc.ir.nodes import Call, Observation, RandomVariable
+from exmc.ir.missing import missing_in
+from exmc.ir.model import Model, observed_call
+from exmc.ir.nodes import Observation
 from exmc.ir.types import ArrayType
 
 LEFT_OUT = "predictions"
@@ -26,38 +26,22 @@ _OF_VALUES = ("posterior_predictive", "prior_predictive", "observed_data")
 _KEPT_IN = ("log_likelihood", *_OF_VALUES)
 
 
-def observed_call(node: Observation, model: Model) -> Call | None:
-    """The distribution of what `node` observes; None if that is a deterministic."""
-    if isinstance(node.target, Call):
-        return node.target
-    target = model[node.target.name]
-    return target.call if isinstance(target, RandomVariable) else None
-
-
 def kept_entries(node: Observation, model: Model, found: ArrayType) -> NDArray[np.bool_] | None:
-    """Whether each entry, an event, of values of type `found` counts: its mask is true and its weight is not 0.
+    """Whether each entry, an event, of values of type `found` counts: it is seen, its mask is true, its weight not 0.
 
     Its shape is that of `found` without event axes. None if all count, as they do if all weights are 0: those leave
     nothing to keep.
     """
     call = observed_call(node, model)
     kept = np.ones((found if call is None else batch_of(found, form_of(call))).shape, dtype=bool)
+    missing = missing_in(model).get(node.name)
+    if missing is not None:
+        kept = kept & ~missing.entries
     if node.mask is not None:
         kept = kept & np.asarray(constant_value(node.mask, model), dtype=bool)
     if node.weight is not None and not node.joint:
         kept = kept & (np.asarray(constant_value(node.weight, model)) != 0)
     return None if kept.all() or not kept.any() else kept
-
-
-def entry_labels(found: ArrayType, chosen: NDArray[np.bool_], coords: Mapping[str, tuple[Label, ...]]) -> list[Label]:
-    """A label for each `chosen` entry of `found`, whose first axes are those of `chosen`.
-
-    It is that along a single axis, else those along all, such as ``a, 3``.
-    """
-    sizes = zip(found.dims, chosen.shape, strict=False)
-    axes = [coords.get(dim or "", tuple(range(size))) for dim, size in sizes]
-    entries = [labels for labels, is_chosen in zip(product(*axes), chosen.ravel(), strict=True) if is_chosen]
-    return [labels[0] if len(axes) == 1 else ", ".join(map(str, labels)) for labels in entries]
 
 
 def split_entries(source: Model, groups: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

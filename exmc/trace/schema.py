@@ -14,11 +14,12 @@ from exmc.errors import StoreError
 from exmc.ir.calls import batch_of, form_of
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Label, Model
+from exmc.ir.missing import entry_labels, imputed_variables
+from exmc.ir.model import Label, Model, observed_call
 from exmc.ir.nodes import Call, Deterministic, Observation
 from exmc.ir.types import ArrayType
 from exmc.sampling.statistics import STATISTICS
-from exmc.trace.kept import LEFT_OUT, entry_labels, kept_entries, observed_call
+from exmc.trace.kept import LEFT_OUT, kept_entries
 
 SAMPLE_DIMS = ("chain", "draw")
 Axis: TypeAlias = Literal["draws", "warmup", "prior", "data"]
@@ -126,9 +127,9 @@ def schema_of(
     """
     types = infer_types(source)
     known = infer_types(rewritten)
-    namer = _DimNamer(source)
+    namer = _DimNamer(source, rewritten)
     reported = posterior_names(source, rewritten)
-    posterior = tuple(namer.variable(name, types[name]) for name in reported)
+    posterior = tuple(namer.variable(name, (types if name in types else known)[name]) for name in reported)
     statistics = tuple(Variable(name, (), (), np.dtype(dtype).name) for name, dtype, *_ in STATISTICS)
     groups: dict[str, tuple[Variable, ...]] = {
         "posterior": posterior,
@@ -153,6 +154,9 @@ def schema_of(
     )
     groups["log_prior"] = tuple(
         namer.variable(v.name, batch_of(types[v.name], form_of(v.call))) for v in source.free if v.name in reported
+    )
+    groups["log_prior"] += tuple(
+        namer.variable(v.name, batch_of(known[v.name], form_of(v.call))) for v in imputed_variables(source, types)
     )
     generated = {name: _predicted(o, source, types) for name, o in observed.items()}
     predictive = tuple(seen(name, found) for name, found in generated.items())
@@ -182,7 +186,7 @@ def predictions_schema(renewed: Model, names: Sequence[str], scored: Sequence[st
     They are whole, masked entries included; the log likelihoods of the observations `scored`, and the values seen,
     are of the entries that count, as in a run.
     """
-    types, namer = infer_types(renewed), _DimNamer(renewed)
+    types, namer = infer_types(renewed), _DimNamer(renewed, renewed)
     seen = {o.name: o for o in renewed.observations}
 
     def counted(name: str, found: ArrayType) -> Variable:
@@ -224,8 +228,8 @@ def _likelihood(node: Observation, found: ArrayType) -> ArrayType:
 class _DimNamer:
     """Gives every axis a name: its dim, or ``<variable>_dim_<i>`` as ArviZ does for axes without one."""
 
-    def __init__(self, source: Model) -> None:
-        self._labels = dict(source.coords)
+    def __init__(self, source: Model, rewritten: Model) -> None:
+        self._labels = dict(rewritten.coords) | dict(source.coords)
         self._taken = {*(n.name for n in source.nodes), *source.data}
 
     def variable(self, name: str, found: ArrayType) -> Variable:

@@ -177,7 +177,44 @@ DATA_FAULTS = {
         ("data", "y"),
         "which has size 1",
     ),
-    "NaN": (lambda b: b.data("x", [[1.0, np.nan]]), ("data", "x"), r"at \[0, 1\] is nan"),
+    "NaN": (lambda b: b.data("x", [[1.0, np.nan]]), ("data", "x"), r"at \[0, 1\] is missing"),
+    "missing covariate": (
+        lambda b: b.data("x", [1.0, np.nan]).rv("y", "Normal", mu="x", sigma=1.0, observed=[0.0, 1.0]),
+        ("data", "x"),
+        r"at \[1\] is missing \(NaN\), and 'y' depends on it.*distribution",
+    ),
+    "nothing seen": (
+        lambda b: b.rv("y", "Normal", mu=0.0, sigma=1.0, observed=[np.nan]),
+        ("variables", "y", "observed"),
+        "1 of 1 values are missing: nothing is seen",
+    ),
+    "missing counts in use": (
+        lambda b: b.rv("k", "Poisson", mu=1.0, observed=[1.0, np.nan]).rv(
+            "y", "Normal", mu="k", sigma=1.0, observed=[0.0, 1.0]
+        ),
+        ("variables", "k", "observed"),
+        "Poisson is discrete, and others depend on it",
+    ),
+    "part of a simplex": (
+        lambda b: b.rv("p", "Dirichlet", alpha=[1.0, 1.0], observed=[[0.5, np.nan], [0.5, 0.5]]),
+        ("variables", "p", "observed"),
+        "1 of 4 values are missing and are parts of vectors",
+    ),
+    "missing, of a deterministic": (
+        lambda b: b.rv("z", "Normal", shape=2).det("d", "2 * z").obs("o", "d", [1.0, np.nan]),
+        ("variables", "o", "observed"),
+        "of a deterministic",
+    ),
+    "name taken": (
+        lambda b: b.rv("y_missing", "Normal").rv("y", "Normal", observed=[1.0, np.nan]),
+        ("variables", "y", "observed"),
+        "'y_missing' is taken",
+    ),
+    "not all NaN is missing": (
+        lambda b: b.rv("y", "Normal", observed="log(v - 1.5)").data("v", [1.0, 2.0]),
+        ("variables", "y", "observed"),
+        "nan at",
+    ),
     "infinite": (lambda b: b.data("x", np.inf), ("data", "x"), "inf"),
     "support": (
         lambda b: b.rv("x", "HalfNormal", observed=[1.0, -2.0]),

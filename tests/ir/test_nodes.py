@@ -52,7 +52,7 @@ def test_values_are_copied_and_read_only() -> None:
     [
         ([[1, 2], [3]], "different lengths"),
         (["a", "b"], "'a' is not a number"),
-        ([1.0, None], "None"),
+        ([1.0, {}], "is not a number"),
         ([1j], "1j"),
         (np.ma.masked_array([1.0, 2.0], [True, False]), "lose its mask"),
         (np.array([2**63], dtype=np.uint64), "beyond 64 bits"),

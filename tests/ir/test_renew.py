@@ -123,7 +123,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("given twice", {"y": [1], "seen": [1]}, {}, "'seen' is given twice"),
     ("another rank", {"x": 1.0}, {}, r"data.x: the values have shape \(\); in the run they have 1 axes"),
     ("no numbers", {"x": ["p"]}, {}, "data.x: 'p' is not a number"),
-    ("missing", {"x": [1.0, float("nan")], "of": [0, 0]}, {}, "data.x: the value at .1. is nan"),
+    ("missing", {"x": [1.0, float("nan")], "of": [0, 0]}, {}, "data.x: the value at .1. is missing"),
     ("empty", {"x": []}, {}, "data.x: there are no values"),
     ("other dims", {"x": xr.DataArray([1.0], dims=["school"])}, {}, "the dims are .'school'.; in the run"),
     ("not all along a dim", {"x": [1.0]}, {}, "data.of: it lies along 'pupil', which has other entries now: 1, and 4"),

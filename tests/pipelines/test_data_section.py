@@ -65,6 +65,20 @@ def test_written_coordinates_decide_the_codes(tmp_path: Path) -> None:
     )
 
 
+def test_center_and_scale_leave_missing_values_out(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text('a\n1\n""\n3\n')
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "model:\n  data:\n    c: {values: [1, null, 3], center: true, scale: true}\n"
+        "    f: {path: d.csv, column: a, center: true, scale: true}\n"
+        "  variables:\n    y: {dist: Normal, mu: 0, sigma: 1, observed: c}\n"
+        "    z: {dist: Normal, mu: 0, sigma: 1, observed: f}\n"
+    )
+    data = build(load_config(path)).data
+    for name in ("c", "f"):
+        np.testing.assert_allclose(data[name].values, [-(0.5**0.5), np.nan, 0.5**0.5])
+
+
 def test_center_and_scale(tmp_path: Path) -> None:
     model = model_of(
         tmp_path,

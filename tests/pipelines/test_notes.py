@@ -15,6 +15,7 @@ from autograd.extend import defvjp, primitive
 from exmc.compile.program import compile_model
 from exmc.ir.operations import OPERATIONS
 from pipelines import stages
+from pipelines.cli import main
 from pipelines.events import Event
 from pipelines.run import run_config
 
@@ -51,6 +52,18 @@ def run(folder: Path, mean: str) -> tuple[list[str], list[str]]:
     logged = [json.loads(line) for line in (folder / "run" / "events.jsonl").read_text().splitlines()]
     assert [event["message"] for event in logged if event["kind"] == "note"] == notes
     return notes, tree.attrs["notes"]
+
+
+def test_missing_values_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, told = tmp_path / "gaps.yaml", list[Event]()
+    path.write_text(CONFIG.replace("MEAN", "mu").replace("    bent: {expr: bend(mu)}\n", "").replace("0.1,", "null,"))
+    expected = "gaps.yaml:4: model.variables.y.observed: 1 of 2 values are missing: 1 are sampled, as 'y_missing'."
+    assert main(["check", str(path)]) == 0
+    assert expected in capsys.readouterr().out.replace("\n", "")
+    tree = run_config(path, out=tmp_path / "run", on_event=told.append)
+    assert [event.message.endswith(expected) for event in told if event.kind == "note"] == [True]
+    assert tree.attrs["notes"] == [expected.removeprefix("gaps.yaml:4: model.")]
+    assert tree["posterior"]["y_missing"].coords["y_missing_entry"].values.tolist() == [0]
 
 
 @pytest.mark.usefixtures("_bend")

@@ -1,12 +1,14 @@
 """Joint densities worked out without the compiler or the rewriter, as oracles for both.
 
 A model is evaluated at natural-scale values of its free variables. An observed deterministic has the exact density of a
-change of variables: its map is affine, so that its matrix is found by applying it to unit vectors.
+change of variables: its map is affine, so that its matrix is found by applying it to unit vectors. Missing values are
+those of the free variable ``<name>_missing``, in row-major order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -30,10 +32,21 @@ def all_values(model: Model, free: Mapping[str, Any]) -> Values:
         if isinstance(node, Deterministic):
             values[node.name] = evaluate(node.expression, values)
         elif isinstance(node, Observation):
-            values[node.name] = evaluate(node.value, values)
+            values[node.name] = observed_values(node, values, free)
         else:
-            values[node.name] = evaluate(seen[node.name].value, values) if node.name in seen else free[node.name]
+            target = seen.get(node.name)
+            values[node.name] = free[node.name] if target is None else observed_values(target, values, free)
     return values
+
+
+def observed_values(node: Observation, values: Values, free: Mapping[str, Any]) -> Any:
+    """What `node` has seen, with its missing values as in `free`."""
+    value = evaluate(node.value, values)
+    if f"{node.name}_missing" not in free or not np.isnan(value).any():
+        return value
+    value = np.array(value)
+    value[np.isnan(value)] = np.ravel(free[f"{node.name}_missing"])
+    return value
 
 
 def terms(call: Call, value: Any, values: Values) -> Any:
@@ -50,7 +63,31 @@ def log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] |
     """The log joint density on the natural scale of `free`.
 
     `solved` names, for each observed deterministic, the free variable that it determines: `free` does not hold it.
+    Discrete variables are summed over all that they could be, whatever their values in `free`.
     """
+    discrete = [v for v in model.free if form_of(v.call).discrete]
+    if discrete:
+        everything = (
+            _log_joint(model, {**free, **chosen}, solved) for chosen in _configurations(model, discrete, free)
+        )
+        return float(np.logaddexp.reduce(list(everything)))
+    return _log_joint(model, free, solved)
+
+
+def _configurations(model: Model, discrete: list[RandomVariable], free: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every value of the discrete variables together."""
+    values = all_values(model, free)
+    grids = []
+    for variable in discrete:
+        low, high = law_at(variable.call, values).edges
+        shape = np.shape(values[variable.name])
+        possible = range(int(np.min(low)), int(np.max(high)) + 1)
+        grids.append([np.reshape(c, shape) for c in product(possible, repeat=int(np.prod(shape)))])
+    for chosen in product(*grids):
+        yield {v.name: c for v, c in zip(discrete, chosen, strict=True)}
+
+
+def _log_joint(model: Model, free: Mapping[str, Any], solved: Mapping[str, str] | None = None) -> float:
     free = dict(free)
     types = check(model)
     maps = {}
@@ -91,6 +128,8 @@ def _mapped_likelihood(node: Observation, found: Any, matrix: Any, values: Value
 def _weighted(node: Observation, found: Any, values: Values) -> float:
     if node.mask is not None:
         found = np.where(evaluate(node.mask, values), found, 0.0)
+    # What is missing and no variable has probabilities that sum to 1.
+    found = np.where(np.isnan(found), 0.0, found) if np.isnan(values[node.name]).any() else found
     return float(np.sum(found if node.weight is None else evaluate(node.weight, values) * found))
 
 
@@ -123,17 +162,31 @@ def draw(model: Model, seed: int) -> dict[str, Any]:
         if node.name in free:
             law = law_at(node.call, values)
             law.check()
-            drawn[node.name] = values[node.name] = law.draw(generator, types[node.name].shape)
+            shape = types[node.name].shape
+            flat = node.call.distribution == "Flat"
+            drawn[node.name] = generator.standard_normal(shape) if flat else law.draw(generator, shape)
+            values[node.name] = drawn[node.name]
             if (region := restricted_to(node)) is not None:
                 drawn[node.name] = values[node.name] = TRANSFORMS[region.name].constrain(drawn[node.name])
         elif isinstance(node, Deterministic):
             values[node.name] = evaluate(node.expression, values)
         elif isinstance(node, Observation):
-            values[node.name] = evaluate(node.value, values)
+            values[node.name] = value = evaluate(node.value, values)
+            if isinstance(node.target, Call) and np.isnan(value).any() and form_of(node.target).transform:
+                new = law_at(node.target, values).draw(generator, np.shape(value))
+                drawn[f"{node.name}_missing"] = new[np.isnan(value)].reshape(-1, *rows_of(node, value))
+                values[node.name] = observed_values(node, values, drawn)
         else:
             seen = next(o for o in model.observations if o.target == Reference(node.name))
             values[node.name] = evaluate(seen.value, values)
     return drawn
+
+
+def rows_of(node: Observation, value: Any) -> tuple[int, ...]:
+    """The shape of one entry of the variable of missing values: of an event, if all are missing as a whole."""
+    rank = form_of(node.target).rank
+    events = np.isnan(value).reshape(*np.shape(value)[: np.ndim(value) - rank], -1)
+    return np.shape(value)[np.ndim(value) - rank :] if (events.any(-1) == events.all(-1)).all() else ()
 
 
 def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
@@ -142,7 +195,8 @@ def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[
     A variable ``x`` of `source` that `result` computes from a new auxiliary ``x_raw`` is solved for it, the matrix of
     the affine map found by applying it to unit vectors.
     """
-    point: dict[str, Any] = {}
+    # Missing values are free before there is a variable of them.
+    point: dict[str, Any] = {name: value for name, value in free.items() if name not in result}
     jacobian = 0.0
     types = check(result)
     # Parents first, so that locations and scales are known when a variable is solved for.

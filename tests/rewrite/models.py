@@ -243,6 +243,83 @@ def sequence() -> Builder:
     )
 
 
+def gaps() -> Builder:
+    """Missing values: of a covariate, of what depends on it, of a positive and of a bounded family, of counts."""
+    nan = np.nan
+    return (
+        Builder()
+        .coords(row=["a", "b", "c", "d"], column=["p", "q"])
+        .data("height", [1.5, nan, 1.8, nan], "row")
+        .data("weights", [[0.5, nan], [1.0, 2.0], [nan, nan], [0.7, 0.8]], ["row", "column"])
+        .rv("m", "Normal", dims="row")
+        .rv("s", "HalfNormal", dims="column")
+        .rv("x", "Normal", mu="m[0]", sigma="s[1]", observed="height")
+        .rv("w", "Gamma", alpha="exp(m)[:, None]", beta="s", observed="weights")
+        .rv("u", "Uniform", low="-s", high="s + 1", observed=[[nan, 0.0], [0.1, nan]])
+        .rv("y", "Normal", mu="x * m", sigma=1.0, observed=[0.0, 1.0, nan, 2.0])
+        .rv("t", Truncated(Normal("x", 1.0), lower="-s[0]"), observed=[1.0, 2.0, 0.5, nan])
+        .rv("k", "Poisson", mu="exp(x)", observed=[1.0, nan, 0.0, 2.0])
+        .rv("l", "LogNormal", mu="m", sigma="s[0]", observed="log(height + 1)")
+    )
+
+
+def gaps_in_vectors() -> Builder:
+    """Vectors that are missing as a whole, and in part."""
+    nan = np.nan
+    return (
+        Builder()
+        .rv("m", "Normal", shape=3)
+        .rv("p", "Dirichlet", alpha="exp(m)", observed=[[0.2, 0.3, 0.5], [nan, nan, nan], [0.1, 0.1, 0.8]])
+        .rv("v", "MvNormal", mu="m", cov=np.eye(3) + 0.5, observed=[[0.0, nan, 1.0], [nan, nan, nan], [1.0, 2.0, 3.0]])
+        .rv("f", "MvNormal", mu="m", cov=np.eye(3) + 0.5, observed=[[nan, nan, nan], [1.0, 2.0, 3.0]])
+        .rv("y", "Normal", mu="sum(v) + p[1, 0]", sigma=1.0, observed=0.5)
+    )
+
+
+def mixtures() -> Builder:
+    """Discrete variables of one observation each, an element a row: of numbers, masked, and of vectors."""
+    return (
+        Builder()
+        .rv("w", "Dirichlet", alpha=[1.0, 2.0])
+        .rv("mu", "Normal", shape=(2, 2))
+        .rv("z", "Categorical", p="w", shape=2)
+        .det("centre", "where(z == 0, mu[0, 0], mu[1, 1])")
+        .rv("y", "Normal", mu="centre", sigma=1.0, observed=[0.0, 1.0], mask=[True, False])
+        .rv("b", "Binomial", n=1, p="w[0]", shape=2)
+        .rv("v", "MvNormal", mu="mu[where(b > 0, 1, 0)]", cov=np.eye(2), observed=np.eye(2))
+    )
+
+
+def groups() -> Builder:
+    """Discrete variables of several rows, of two observations, some of them of no element; and of a single one."""
+    return (
+        Builder()
+        .data("g", [1, 0, 1, 0, 1])
+        .data("own", [True, True, False, True, True])
+        .rv("mu", "Normal", shape=3)
+        .rv("z", "DiscreteUniform", lower=-1, upper=1, shape=(1, 2))
+        .det("level", "mu[z + 1][0]")
+        .rv("y", "Normal", mu="where(own, level[g], 0.3)", sigma=1.0, observed=[0.1, 0.2, 3.0, -1.0, 0.0])
+        .rv("k", "Poisson", mu="exp(mu[z[0, 1] + 1])", observed=[1, 0], mask=[False, True])
+        .rv("s", "Bernoulli", logit="mu[0]")
+        .rv("x", "Normal", mu="s * mu[1]", sigma="1 + s", observed=[[0.5, 1.0]])
+        .rv("x1", "Normal", mu="s * mu[2]", sigma=1.0, observed=0.7)
+    )
+
+
+def several_discrete() -> Builder:
+    """Discrete variables that depend on each other, and one that nothing depends on."""
+    return (
+        Builder()
+        .rv("p", "Dirichlet", alpha=[1.0, 1.0], shape=(2, 2))
+        .rv("m", "Normal", shape=2)
+        .rv("a", "Bernoulli", p=0.3, shape=2)
+        .rv("c", "Categorical", p="p[a]", shape=2)
+        .rv("y", "Normal", mu="m[c] + a", sigma=1.0, observed=[0.5, -1.0])
+        .rv("alone", "Bernoulli", p="p[0, 1]")
+    )
+
+
 MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "schools": (schools, {}),
     "informative schools": (lambda: schools(10.0), {}),
@@ -266,6 +343,11 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "gaussian processes": (gaussian_processes, {}),
     "wrappers": (wrappers, {}),
     "sequence": (sequence, {"o": "z"}),
+    "gaps": (gaps, {}),
+    "gaps in vectors": (gaps_in_vectors, {}),
+    "mixtures": (mixtures, {}),
+    "groups": (groups, {}),
+    "several discrete": (several_discrete, {}),
     "nested": (nested, {}),
     "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
     "bounded": (

@@ -34,9 +34,11 @@ def test_passes_run_in_order_and_every_step_is_kept() -> None:
 
 
 def test_the_order_of_the_table() -> None:
-    """Lifting needs plain observations, centring needs to know what is free, transforms come last."""
+    """What changes likelihoods needs plain observations, centring to know what is free, transforms come last."""
     assert list(DEFAULT_PASSES) == [
         "normalize_observations",
+        "marginalize_discrete",
+        "impute",
         "lift_affine",
         "lift_matmul",
         "noncenter",
@@ -77,6 +79,12 @@ Model
 
 normalize_observations
   x: became the distribution of the observation v, because observed values are data: neither sampled nor transformed.
+
+marginalize_discrete
+  nothing to do
+
+impute
+  nothing to do
 
 lift_affine
   nothing to do
