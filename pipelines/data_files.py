@@ -58,10 +58,6 @@ class DataFiles:
         """The absolute path (or the URL) that `path` in the config stands for."""
         return path if is_url(path) else str((self.folder / Path(path).expanduser()).resolve())
 
-    def columns(self, path: str) -> list[str]:
-        """The names of the columns of a file. Raises `DataError`, with `where` ``("path",)``."""
-        return [name for name in self._table(path).columns if name is not None]
-
     def load(self, path: str, column: Column) -> Loaded:
         """One column, or several side by side (shape (rows, columns)), of a file.
 

@@ -67,8 +67,8 @@ def parse_data(
 ) -> tuple[dict[str, LoadedData], dict[str, tuple[Label, ...]]]:
     """The data of the config, and its coordinates with the levels of factors added.
 
-    Levels in `known`, by dim, come first: those of data that were coded before. The entry ``"*"`` stands for the columns
-    of a file that have no entry of their own. Raises `LocatedError` for an entry that cannot be read.
+    Levels in `known`, by dim, come first: those of data that were coded before. The entry ``"*"`` stands for the
+    columns of a file that have no entry of their own. Raises `LocatedError` for an entry that cannot be read.
     """
     whole = _whole_file(raw[WHOLE], raw, places, files) if WHOLE in raw else {}
     written = {name: entry for name, entry in raw.items() if name != WHOLE}
@@ -95,7 +95,9 @@ def _whole_file(raw: Any, others: Container[str], places: Places, files: DataFil
         for name in names:
             column = FileEntry(path=entry.path, column=name, sha256=entry.sha256)
             with suppress(DataError):  # texts, ragged lists, missing values: an entry of its own says what is wrong
-                found[name] = _from_file(column, places, where, files)
+                loaded = _from_file(column, places, where, files)
+                if not (isinstance(loaded, LoadedData) and np.isnan(loaded.values).any()):
+                    found[name] = loaded
     except DataError as error:
         raise places.locate(error, *where) from None
     return found

@@ -208,7 +208,7 @@ def test_vectors_restrictions_bounds_that_are_variables_and_potentials() -> None
         .rv("c", Normal([0.0, 1.0], 2.0), shape=(2, 2), transform="ordered")
         .rv("a", "Uniform")
         .rv("b", Flat(lower=0.0, upper="1 - a"))
-        .rv("v", MvNormal("w", cov=np.diag([1.0, 2.0, 3.0])), shape=(2, 3))
+        .rv("v", MvNormal("w", cov=np.diag([1.0, 2.0, 3.0])), shape=(2, 3), centering="centered")
         .potential("p", "a * w")
         .build()
     )
