@@ -211,6 +211,20 @@ def determinant(matrix: Array) -> Array:
     return determinant_sign(matrix) * anp.exp(logabsdet(matrix))
 
 
+# --- Covariances by their factors -------------------------------------------------------------------------------------
+
+
+def standard_deviations(lower: Array) -> Array:
+    """The roots of the diagonal of ``L @ L.T`` for each factor L, shape (..., n)."""
+    return anp.sqrt(anp.sum(lower * lower, axis=-1))
+
+
+def correlations(lower: Array) -> Array:
+    """The correlation matrix of each covariance matrix ``L @ L.T``."""
+    rows = lower / anp.expand_dims(standard_deviations(lower), -1)
+    return anp.matmul(rows, _flipped(rows))
+
+
 # --- Derivatives -----------------------------------------------------------------------------------------------------
 
 

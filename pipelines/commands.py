@@ -60,6 +60,9 @@ Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run d
 Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on this Dask scheduler.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable summary, and nothing else, to stdout.")]
+ForceRestart = Annotated[
+    bool, typer.Option("--force-restart", help="Begin the run again from DIR's config, in a new directory beside DIR.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
@@ -85,24 +88,22 @@ def run(
 
 @app.command()
 def resume(
-    directory: Directory, scheduler: Scheduler = None, quiet: Quiet = False, as_json: Json = False, debug: Debug = False
-) -> int:
+    directory: Directory, scheduler: Scheduler = None, force_restart: ForceRestart = False, quiet: Quiet = False,
+    as_json: Json = False, debug: Debug = False,
+) -> int:  # fmt: skip
     """Finish the run in DIR: what was drawn is kept, failed chains are tried again."""
+    return guarded(lambda scene: _go_on(scene, directory, None, scheduler, force_restart, quiet, as_json), debug)
 
-    def action(scene: Scene) -> int:
-        _require_run(directory)
-        scene.directory = Path(directory)
-        with stopped_at_once():
-            from pipelines.config import parse_cluster
-            from pipelines.places import Places
-            from pipelines.run import read_plan, resume
-        plan, _ = read_plan(Path(directory))
-        cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
-        with _listener(plan.label, plan.options, quiet or as_json) as on_event:
-            result = resume(directory, on_event, cluster)
-        return _conclude(result, quiet, as_json)
 
-    return guarded(action, debug)
+@app.command()
+def extend(
+    directory: Directory,
+    draws: Annotated[int, typer.Option("--draws", min=1, help="Draws of each chain, those there are included.")],
+    scheduler: Scheduler = None, force_restart: ForceRestart = False, quiet: Quiet = False, as_json: Json = False,
+    debug: Debug = False,
+) -> int:  # fmt: skip
+    """Draw on in DIR until each chain has N draws: the run that had N from the start."""
+    return guarded(lambda scene: _go_on(scene, directory, draws, scheduler, force_restart, quiet, as_json), debug)
 
 
 @app.command()
@@ -263,6 +264,33 @@ def predict(
     return guarded(action, debug)
 
 
+def _go_on(
+    scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, quiet: bool, as_json: bool
+) -> int:
+    """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
+    _require_run(directory)
+    with stopped_at_once():
+        from pipelines.checking import check_config
+        from pipelines.checkpoint import read_checkpoint
+        from pipelines.config import parse_cluster
+        from pipelines.places import Places
+        from pipelines.run import extend, restarted, resume, start
+    if restart:
+        overrides = [] if draws is None else [f"sampler.draws={draws}"]
+        checked = check_config(restarted(directory, [*overrides, *_scheduler_override(scheduler)]))
+        scene.directory = checked.config.out
+        print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
+        with _listener(checked.config.name, checked.options, quiet or as_json) as on_event:
+            return _conclude(start(checked, on_event), quiet, as_json)
+    scene.directory = Path(directory)
+    plan = read_checkpoint(Path(directory)).plan
+    cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
+    options = plan.options if draws is None else replace(plan.options, draws=draws)
+    with _listener(plan.label, options, quiet or as_json) as on_event:
+        result = resume(directory, on_event, cluster) if draws is None else extend(directory, draws, on_event, cluster)
+    return _conclude(result, quiet, as_json)
+
+
 def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
     with stopped_at_once():
         from pipelines.checking import check_config
@@ -299,8 +327,6 @@ def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
         say(json.dumps(values))
     elif not quiet or not diagnosed.passed:
         say(diagnosed.text.rstrip())
-    for chain, why in result.failed.items():
-        print(f"CHAIN {chain} FAILED and is left out: {why}", file=sys.stderr)
     if not (quiet or as_json):
         for group, why in diagnosed.skipped.items():
             say(f"Without {group}: {why}")

@@ -24,7 +24,10 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """A run, fully specified: with its seed drawn, its directory chosen and its data loaded."""
+    """A run, fully specified: with its seed drawn, its directory chosen and its data loaded.
+
+    `folder` is where the config lies, in which paths and modules are looked for.
+    """
 
     name: str
     model: ModelSource
@@ -32,6 +35,7 @@ class Config:
     cluster: Cluster
     run: RunSection
     places: Places
+    folder: Path
 
     @property
     def seed(self) -> int:
@@ -50,13 +54,15 @@ class Config:
         return min(2, self.sampler.chains) if self.run.min_chains is None else self.run.min_chains
 
 
-def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
+def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
     """Read, type and complete the configuration in the YAML file `path`.
 
     Parameters
     ----------
     overrides
         ``key.path=value`` each, the value in YAML, put over the file's.
+    folder
+        Where paths and modules are looked for, if not where the file lies.
 
     Raises
     ------
@@ -66,7 +72,7 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> 
     values, places = read_document(path)
     for override in overrides:
         values, places = _override(values, places, override)
-    return parse_config(values, places, Path(path).resolve().parent)
+    return parse_config(values, places, folder or Path(path).resolve().parent)
 
 
 def read_document(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Places]:
@@ -99,7 +105,7 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
         message = f"{run.min_chains} chains must finish, but there are {sampler.chains}."
         raise places.error(message, ("run", "min_chains"), "Lower it, or raise sampler.chains.")
     model = parse_model(values["model"], places, folder)
-    return Config(name, model, sampler, cluster, run, places)
+    return Config(name, model, sampler, cluster, run, places, folder)
 
 
 def with_out(config: Config, out: str | os.PathLike[str] | None) -> Config:

@@ -21,6 +21,7 @@ from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
 from pipelines import stages
 from pipelines.events import Event, Listener
+from pipelines.patience import patiently
 from pipelines.plan import STOP, Plan
 from pipelines.processors import mixed_note, processors
 from pipelines.schedule import Schedule
@@ -104,13 +105,14 @@ class _Following:
         self.stage_began = time.perf_counter()
 
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
-        """Submit one task under a readable key."""
+        """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
         future = self.client.submit(
+            patiently,
+            self.plan.retries,
             function,
             *arguments,
             key=f"exmc-{self.plan.label}-{self.token}-{stage}",
             pure=False,
-            retries=self.plan.retries,
             priority=priority,
         )
         self.futures[stage] = future
@@ -249,6 +251,9 @@ class _Following:
             return future.result()
         if future.status == "error":
             error = future.exception()  # type: ignore[no-untyped-call]
+            if isinstance(error, ClusterError):
+                message = f"the task {future.key} failed for good: {error.message}"
+                raise ClusterError(message, remedy=self.how_to_resume()) from error
             if isinstance(error, ExmcError):
                 raise error
             kind = type(error).__name__
@@ -256,8 +261,8 @@ class _Following:
                 raise ClusterError(
                     f"the task {future.key} was given up: {kind}: {error}.", remedy=self.how_to_resume()
                 ) from error
-            # Memory and packages that a worker lacks are the infrastructure's too.
-            if isinstance(error, OSError | MemoryError | ImportError):
+            # Packages that a worker lacks are the infrastructure's too.
+            if isinstance(error, ImportError):
                 raise ClusterError(
                     f"the task {future.key} failed for good: {kind}: {error}.", remedy=self.how_to_resume()
                 ) from error
@@ -298,7 +303,9 @@ class _Following:
     def ask_to_stop(self) -> None:
         """Every chain stops when it looks next. This is called by a signal handler, so it prints nothing."""
         self.schedule.stopping = True
-        (self.plan.path / STOP).touch()
+        # On a full disk chains are not asked; those under way end with their segments, and no others begin.
+        with contextlib.suppress(OSError):
+            (self.plan.path / STOP).touch()
 
     def tell_stopping(self) -> None:
         if self.schedule.stopping and not self.told:
@@ -330,7 +337,7 @@ def for_each(
     token = secrets.token_hex(2)
     sent = client.scatter(shared, hash=False)  # type: ignore[no-untyped-call]
     futures = [
-        client.submit(function, sent, item, key=f"exmc-{label}-{token}-{item}", pure=False, retries=retries)
+        client.submit(patiently, retries, function, sent, item, key=f"exmc-{label}-{token}-{item}", pure=False)
         for item in items
     ]
     try:

@@ -30,7 +30,8 @@ _DECISIVE = ("exmc", "numpy", "scipy", "autograd", "llvmlite")
 class Plan:
     """A run as its tasks see it; everything else lies in the run directory, which all of them can reach.
 
-    `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`.
+    `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`. A
+    chain that spends `watchdog` seconds on one gradient is given up.
     """
 
     label: str
@@ -44,6 +45,7 @@ class Plan:
     versions: Mapping[str, str]
     prior_draws: int = 500
     posterior_predictive: bool = True
+    watchdog: float | None = None
 
     @property
     def path(self) -> Path:
@@ -76,8 +78,8 @@ def check_versions(plan: Plan) -> None:
         raise StoreError(
             f"this run was begun with {', '.join(other)}.",
             where=(plan.directory,),
-            remedy="Install those versions, on every worker, to finish it; or start a new run from its config.yaml "
-            "with --out.",
+            remedy="Install those versions, on every worker, to finish it; or begin a new run beside this one: "
+            f"exmc resume {plan.directory} --force-restart",
         )
 
 

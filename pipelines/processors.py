@@ -23,15 +23,20 @@ def processor() -> str:
 
 def record_processor(directory: Path) -> None:
     """Note in the run directory that this type of processor drew a part of the run."""
-    name = processor()
-    path = directory / PROCESSORS / hashlib.sha256(name.encode()).hexdigest()[:16]
+    content = processor().encode()
+    path = directory / PROCESSORS / _name_of(content)
     if not path.exists():
-        publish_file(path, name.encode())
+        publish_file(path, content)
 
 
 def processors(directory: Path) -> tuple[str, ...]:
-    """The types of processor that drew the run so far."""
-    return tuple(sorted(p.read_text(encoding="utf-8") for p in (directory / PROCESSORS).glob("[0-9a-f]*")))
+    """The types of processor that drew the run so far; a damaged note says nothing."""
+    found = ((path.name, path.read_bytes()) for path in (directory / PROCESSORS).glob("[0-9a-f]*"))
+    return tuple(sorted(content.decode() for name, content in found if name == _name_of(content)))
+
+
+def _name_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def mixed_note(types: Sequence[str]) -> str:

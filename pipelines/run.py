@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
+import itertools
 import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
-from exmc.compile.layout import layout_of
 from exmc.errors import ClusterError, StoreError
-from exmc.ir import serial
-from exmc.rewrite.run import report_text
-from exmc.sampling.options import SamplerOptions
-from exmc.trace.description import DESCRIPTION, STATE, ZARR, read_description
-from exmc.trace.schema import schema_of
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
+from pipelines.checkpoint import Checkpoint, check_agreement, mend, read_checkpoint, write_checkpoint
 from pipelines.cluster import connect
-from pipelines.config import Config, config_text, load_config, parse_cluster, resolved, with_out
+from pipelines.config import Config, load_config, with_out
+from pipelines.creation import create_run, recorded_options, refuse_occupied
 from pipelines.events import Event, Listener
 from pipelines.graph import follow
-from pipelines.places import LocatedError, Places
-from pipelines.plan import (
-    CONFIG,
-    EVENTS,
-    EXPLANATION,
-    LOCK,
-    MODEL,
-    PLAN,
-    STOP,
-    Plan,
-    check_versions,
-    fingerprint,
-    versions,
-)
+from pipelines.plan import CONFIG, EVENTS, LOCK, STOP, Plan, check_versions
 from pipelines.sections import Cluster
-from pipelines.sizes import existing_parent
+from pipelines.sizes import amount
 from pipelines.stages import Diagnosed
+from pipelines.standing import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,24 +95,96 @@ def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Clust
     Raises
     ------
     StoreError
-        If there is no run, if another process is at it, or if this machine's libraries would draw other numbers.
+        If there is no run, if another process is at it, if its config, model or draws are not those that its
+        checkpoint speaks of, or if this machine's libraries would draw other numbers.
     """
-    began = time.perf_counter()
+    return _go_on(read_checkpoint(Path(directory)), None, on_event, cluster)
+
+
+def extend(
+    directory: str | os.PathLike[str], draws: int, on_event: Listener | None = None, cluster: Cluster | None = None
+) -> RunResult:
+    """Go on with the run in `directory`, finished or not, until each chain has `draws` draws in all.
+
+    The result is that of a run which had this number from the start, byte for byte. Killed in the middle it is a run
+    to be resumed; called again with the same number, it resumes.
+
+    Raises
+    ------
+    StoreError
+        As `resume` does, and if the run has more draws than that already, or the disk has no room for them.
+    """
+    checkpoint = read_checkpoint(Path(directory))
+    planned = checkpoint.plan.options.draws
+    if draws < planned:
+        message = f"a run of {planned} draws cannot be shortened to {draws}."
+        raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
+    return _go_on(checkpoint, draws, on_event or _ignore, cluster)
+
+
+def restarted(directory: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
+    """The config in the run directory, to be begun again beside it, in a directory that does not exist yet.
+
+    Raises `LocatedError` if that cannot be read.
+    """
+    source = Path(directory).resolve()
+    try:
+        folder = Path(read_checkpoint(source).folder)
+    except StoreError:
+        folder = source
+    config = load_config(source / CONFIG, overrides, folder)
+    beside = (source.with_name(f"{source.name}-restart-{number}") for number in itertools.count(1))
+    return with_out(config, next(path for path in beside if not os.path.lexists(path)))
+
+
+def _go_on(checkpoint: Checkpoint, draws: int | None, on_event: Listener, cluster: Cluster | None) -> RunResult:
+    """Finish the run of `checkpoint`, with `draws` draws in all if that is given."""
+    began, directory = time.perf_counter(), checkpoint.plan.path
     store = RunStore.open(directory)
-    plan, recorded = read_plan(Path(directory))
-    if not store.failures() and store.sound:
+    longer = checkpoint if draws is None else checkpoint.with_draws(draws)
+    plan = longer.plan
+    amiss = check_agreement(longer, store, (checkpoint.plan.options.draws,))
+    if not amiss and plan.options.draws == store.schema.draws and not store.failures() and store.sound:
         message = "there was nothing to do: the run is finished, and every byte is as it was written"
-        on_event(Event(kind="note", seconds=time.perf_counter() - began, message=message))
-        return RunResult(Path(directory), stages.judge(store), {})
+        on_event(_note(message, began))
+        return RunResult(directory, stages.judge(store), {})
     check_versions(plan)
-    with _driving(plan, on_event) as listener, connect(cluster or recorded, plan.options.chains) as client:
-        store = store.revived()
-        store.repair()
-        for chain in store.failures():
-            store.journal.forgive(chain)
-        (plan.path / STOP).unlink(missing_ok=True)
+    _check_room(store, plan.options.draws)
+    with _driving(plan, on_event) as listener, connect(cluster or checkpoint.cluster, plan.options.chains) as client:
+        if longer != checkpoint:
+            # From here on the run is the longer one: whatever is not done of it yet, `resume` does.
+            write_checkpoint(longer)
+        mend(longer, amiss)
+        _revive(store, plan)
         listener(_begun(plan, began))
+        for name in amiss:
+            listener(_note(f"{name} was missing or damaged, and is written again", began))
         return _result(plan, follow(client, plan, listener, began), listener, began)
+
+
+def _revive(store: RunStore, plan: Plan) -> None:
+    """Make a run directory ready to be drawn in: as long as planned, without damage, failures and a request to stop."""
+    if plan.options.draws > store.schema.draws:
+        store = store.reopen(plan.options.draws, {"sampler": recorded_options(plan)})
+    else:
+        store = store.revived()
+    store.repair()
+    for chain in store.failures():
+        store.journal.forgive(chain)
+    (plan.path / STOP).unlink(missing_ok=True)
+
+
+def _check_room(store: RunStore, draws: int) -> None:
+    """Raise `StoreError` if the disk has no room for what `store` lacks of `draws` draws in each chain."""
+    schema, folder = store.schema, store.journal.directory
+    total = (draws - store.draws_done()) * schema.chains * schema.bytes_per_draw
+    free = shutil.disk_usage(folder).free
+    if total > free:
+        raise StoreError(
+            f"{draws} draws in each of {schema.chains} chains take {amount(total)} more; {amount(free)} are free.",
+            where=(str(folder),),
+            remedy="Make room, or draw less.",
+        )
 
 
 @contextlib.contextmanager
@@ -143,123 +198,13 @@ def _located(config: Config) -> Iterator[None]:
         raise ClusterError(f"{config.places.of(error.where)}: {error}") from error
 
 
-def refuse_occupied(config: Config) -> None:
-    """Raise `LocatedError` if the run directory holds anything, or cannot be made."""
-    out, where = config.out, ("run", "out")
-    if (out / STATE / DESCRIPTION).exists() or (out / ZARR).exists():
-        remedy = f"Choose another with --out, or go on with that run: exmc resume {out}"
-        raise config.places.error(f"{out} holds another run{_state_of(out)}.", where, remedy)
-    if out.is_dir():
-        if any(out.iterdir()):
-            raise config.places.error(f"{out} is not empty.", where, "Choose another with --out.")
-    elif out.exists() or out.is_symlink():
-        raise config.places.error(f"{out} is a file.", where, "Choose another with --out.")
-    parent = existing_parent(out)
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise config.places.error(f"{out} cannot be written: {parent} is no folder you may write to.", where)
-
-
-def _state_of(out: Path) -> str:
-    try:
-        store = RunStore.open(out)
-        begun = str(store.attributes["created_at"])[:16].replace("T", " ")
-        return f" ({'finished' if store.complete else 'unfinished'}, begun {begun} UTC)"
-    except (StoreError, KeyError):
-        return ""
-
-
-def create_run(checked: Checked) -> Plan:
-    """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
-    config, rewriting, options = checked.config, checked.rewriting, checked.options
-    built_with, digest = versions(), serial.digest(rewriting.source)
-    plan = _plan_of(checked, fingerprint(digest, options, config.sampler.engine, built_with))
-    layout, warmup = layout_of(rewriting.model), config.run.save_warmup
-    schema = schema_of(
-        rewriting.source, rewriting.model, layout, options.draws, options.warmup, options.chains, warmup
-    )  # fmt: skip
-    provenance = {
-        "name": config.name,
-        "model_digest": digest,
-        "fingerprint": plan.fingerprint,
-        "sampler": asdict(options) | {"engine": plan.engine},
-        "versions": dict(built_with),
-        "data": {name: data.source for name, data in rewriting.source.data.items()},
-    }
-    made = not plan.path.exists()
-    try:
-        RunStore.create(plan.path, schema, attributes=provenance)
-    except StoreError as error:
-        raise config.places.error(error.message, ("run", "out"), error.remedy) from None
-    except OSError as error:
-        raise _not_written(config, error) from None
-    try:
-        (plan.path / MODEL).write_text(serial.dumps(rewriting.source), encoding="utf-8")
-        (plan.path / CONFIG).write_text(config_text(resolved(config)), encoding="utf-8")
-        (plan.path / EXPLANATION).write_text(report_text(rewriting), encoding="utf-8")
-        recorded = {"plan": asdict(plan), "cluster": config.cluster.model_dump()}
-        (plan.path / PLAN).write_text(json.dumps(recorded, indent=1), encoding="utf-8")
-    except OSError as error:
-        _discard(plan.path, made)
-        raise _not_written(config, error) from None
-    return plan
-
-
-def _not_written(config: Config, error: OSError) -> LocatedError:
-    return config.places.error(f"{config.out} cannot be written: {error.strerror}.", ("run", "out"))
-
-
-def _discard(directory: Path, made: bool) -> None:
-    """Remove a run that could not be written as a whole; the folder too, if it was `made` for it."""
-    for name in (MODEL, CONFIG, EXPLANATION):
-        (directory / name).unlink(missing_ok=True)
-    for folder in (STATE, ZARR):
-        shutil.rmtree(directory / folder, ignore_errors=True)
-    if made:
-        directory.rmdir()
-
-
-def _plan_of(checked: Checked, decisive: str) -> Plan:
-    config, section = checked.config, checked.config.run
-    return Plan(
-        label=config.name,
-        directory=str(config.out.absolute()),
-        options=checked.options,
-        engine=config.sampler.engine,
-        segment_seconds=section.segment_seconds,
-        retries=section.retries,
-        min_chains=config.min_chains,
-        fingerprint=decisive,
-        versions=versions(),
-        prior_draws=section.predictive.prior_draws,
-        posterior_predictive=section.predictive.posterior,
-    )
-
-
-def read_plan(directory: Path) -> tuple[Plan, Cluster]:
-    """The plan of the run in `directory`, wherever that has been moved to, and the cluster it was started on."""
-    place = (str(directory),)
-    try:
-        document = json.loads((directory / PLAN).read_bytes())
-        held: dict[str, Any] = document["plan"]
-        options = SamplerOptions(**held.pop("options"))
-        plan = Plan(**(held | {"options": options, "directory": str(directory.absolute())}))
-    except FileNotFoundError:
-        read_description(directory)
-        if any(directory.glob(f"{STATE}/chain-*/segment-*")):
-            raise StoreError(f"{PLAN} is missing.", where=place, remedy="Restore it from a copy.") from None
-        message = "the creation of this run was interrupted."
-        remedy = "It holds no draws yet: delete the directory and start again."
-        raise StoreError(message, where=place, remedy=remedy) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{PLAN} is damaged: {error!r}.", where=place, remedy="Restore it from a copy.") from None
-    cluster = parse_cluster(document["cluster"], Places(str(directory / PLAN), {}))
-    return plan, cluster
-
-
 @contextlib.contextmanager
 def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
-    """Hold the directory's lock (the kernel lets go of it when this process dies), and log each event in it."""
-    with open(plan.path / LOCK, "a") as lock, open(plan.path / EVENTS, "a", encoding="utf-8", buffering=1) as log:
+    """Hold the directory's lock (the kernel lets go of it when this process dies), and log each event in it.
+
+    The log is for people; nothing reads it back, and a disk that has no room for it ends no run.
+    """
+    with open(plan.path / LOCK, "a") as lock, open(plan.path / EVENTS, "ab", buffering=0) as log:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -268,7 +213,8 @@ def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
             ) from None
 
         def listener(event: Event) -> None:
-            log.write(event.to_json() + "\n")
+            with contextlib.suppress(OSError):
+                log.write(f"{event.to_json()}\n".encode())
             on_event(event)
 
         yield listener
@@ -279,9 +225,13 @@ def _begun(plan: Plan, began: float) -> Event:
     return Event(kind="started", seconds=time.perf_counter() - began, message=f"{plan.label} at {now}")
 
 
+def _note(message: str, began: float) -> Event:
+    return Event(kind="note", seconds=time.perf_counter() - began, message=message)
+
+
 def _result(plan: Plan, diagnosed: Diagnosed, listener: Listener, began: float) -> RunResult:
     listener(Event(kind="finished", seconds=time.perf_counter() - began))
-    failed = {chain: text.strip().splitlines()[-1] for chain, text in RunStore.open(plan.path).failures().items()}
+    failed = {chain: reason(text) for chain, text in RunStore.open(plan.path).failures().items()}
     return RunResult(plan.path, diagnosed, failed)
 
 

@@ -148,6 +148,7 @@ class SamplerSection(Section):
     engine: Literal["native", "autograd"] = "native"
     centering: Centering = "auto"
     initial_radius: Annotated[float, Field(ge=0)] = 2.0
+    watchdog: Annotated[float, Field(gt=0)] | None = 600.0
 
 
 class LocalCluster(Section):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import time
 import traceback
 from collections.abc import Callable
@@ -20,8 +22,10 @@ from exmc.sampling import progress
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.progress import Receipt
 from exmc.sampling.state import ChainState
+from exmc.sampling.watchdog import Pulse, watched
 from exmc.trace.journal import Journal
 from exmc.trace.records import NO_RECORD, CommitRecord
+from pipelines.patience import patiently
 from pipelines.plan import STOP, Plan, check_versions
 from pipelines.processors import record_processor
 
@@ -55,8 +59,9 @@ class _ChainError(Exception):
 def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outcome:
     """Do one segment, unless its record is there already; then this costs a few milliseconds.
 
-    A fault of the model is not raised: it is recorded as the chain's failure, and the other chains go on. Faults of
-    the infrastructure (`OSError`, `StoreError`, `MemoryError`) are raised, for whoever runs this to try again.
+    A fault of the model is not raised: it is recorded as the chain's failure, and the other chains go on. Those of the
+    infrastructure (`pipelines.patience`) are raised, for whoever runs this to try again; once draws are there to be
+    written, that is done here, so that they need not be drawn again.
     """
     journal = Journal.open(plan.path)
     present = journal.record(task.chain, task.number)
@@ -65,16 +70,13 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
     check_versions(plan)
     before = journal.record(task.chain, task.number - 1) if task.number else None
     if task.number and before is None:
-        raise StoreError(
-            "the record of the segment before is not there.",
-            where=(plan.directory, f"chain {task.chain}", f"segment {task.number}"),
-            remedy="Are all workers on the same shared storage?",
-        )
+        message = f"the record before segment {task.number} of chain {task.chain} is not there"
+        raise FileNotFoundError(errno.ENOENT, f"{message}: are all workers on the same shared storage?", plan.directory)
     try:
         return _draw_and_commit(plan, compiled, task, journal, before)
     except _ChainError as error:
         cause = error.__cause__
-        journal.fail(task.chain, "".join(traceback.format_exception(cause)))
+        patiently(plan.retries, journal.fail, task.chain, "".join(traceback.format_exception(cause)))
         return Outcome(task, failure=str(cause) if isinstance(cause, ExmcError) else f"{type(cause).__name__}: {cause}")
 
 
@@ -83,16 +85,20 @@ def _draw_and_commit(
 ) -> Outcome:
     started = time.perf_counter()
     density = _guarded(compiled.density)
-    if before:
-        state = ChainState.from_arrays(before.state)
-    else:
-        state = _guarded(partial(_begin, compiled, density, plan, task.chain))
-    state, block = _draw(plan, density, state, journal)
+
+    def draw(pulse: Pulse) -> tuple[ChainState, Block]:
+        if before is not None:
+            state = ChainState.from_arrays(before.state)
+        else:
+            state = _guarded(partial(_begin, compiled, density, plan, task.chain, pulse), storage=False)
+        return _draw(plan, density, state, journal, pulse)
+
+    state, block = _guarded(lambda: watched(draw, plan.watchdog))
     if not len(block.positions):
         return Outcome(task)
     groups = _guarded(lambda: _arrays(compiled, journal, block))
-    record_processor(plan.path)
-    written = journal.write_segment(task.chain, block.first, block.warmup, groups)
+    patiently(plan.retries, record_processor, plan.path)
+    written = patiently(plan.retries, journal.write_segment, task.chain, block.first, block.warmup, groups)
     receipt = progress.receipt(state, block, task.number, time.perf_counter() - started)
     record = CommitRecord(
         fingerprint=plan.fingerprint,
@@ -106,26 +112,29 @@ def _draw_and_commit(
         state=state.to_arrays(),
         receipt=asdict(receipt),
     )
-    return outcome_of(task, _commit(journal, record))
+    return outcome_of(task, patiently(plan.retries, _commit, journal, record))
 
 
-def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int) -> ChainState:
+def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
     try:
-        return begin(density, plan.options, chain)
+        return begin(density, plan.options, chain, pulse=pulse)
     except SamplingError as error:
         raise explained(error, compiled) from error
 
 
-def _draw(plan: Plan, density: LogDensity, state: ChainState, journal: Journal) -> tuple[ChainState, Block]:
+def _draw(
+    plan: Plan, density: LogDensity, state: ChainState, journal: Journal, pulse: Pulse
+) -> tuple[ChainState, Block]:
     """Whole chunks until the time is up or the phase ends; what a stop leaves of a chunk is dropped."""
     ends = time.perf_counter() + plan.segment_seconds
-    stopped = _stop_flag(plan)
+    stopped = _stop_flag(plan, pulse)
     most = _LARGEST_SEGMENT_BYTES // max(journal.schema.bytes_per_draw, 1)
     blocks: list[Block] = []
     drawn = 0
     while True:
         before = state
-        state, block = _guarded(partial(advance, density, plan.options, before, journal.chunk_draws, stopped))
+        draw = partial(advance, density, plan.options, before, journal.chunk_draws, stopped, pulse=pulse)
+        state, block = _guarded(draw, storage=False)
         phase_ends = state.iteration in (plan.options.warmup, plan.options.warmup + plan.options.draws)
         if len(block.positions) < journal.chunk_draws and not phase_ends:
             state = before
@@ -189,8 +198,8 @@ def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:
     return Outcome(task, record.digest, Receipt(**record.receipt))
 
 
-def _stop_flag(plan: Plan) -> Callable[[], bool]:
-    """Whether the file that asks all chains to stop is there, looked for a few times a second."""
+def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:
+    """Whether the chain was given up, or the file that asks all chains to stop is there, looked for now and then."""
     path = plan.path / STOP
     looked, answer = -float("inf"), False
 
@@ -198,17 +207,27 @@ def _stop_flag(plan: Plan) -> Callable[[], bool]:
         nonlocal looked, answer
         now = time.monotonic()
         if now - looked >= _SECONDS_BETWEEN_LOOKS:
-            looked, answer = now, path.exists()
-        return answer
+            looked = now
+            # Storage that does not answer asks nobody to stop.
+            with contextlib.suppress(OSError):
+                answer = path.exists()
+        return answer or pulse.abandoned
 
     return stopped
 
 
-def _guarded(step: Callable[[], Any]) -> Any:
-    """What `step` returns; any exception but those of the infrastructure becomes the chain's own failure."""
+def _guarded(step: Callable[[], Any], *, storage: bool = True) -> Any:
+    """What `step` returns; any exception that is not the infrastructure's becomes the chain's own failure.
+
+    Without `storage`, the step reads and writes nothing, and an `OSError` is the chain's too.
+    """
     try:
         return step()
-    except (OSError, StoreError, MemoryError):
+    except (MemoryError, _ChainError):
         raise
-    except Exception as error:
+    except (OSError, StoreError) as error:
+        if storage:
+            raise
+        raise _ChainError from error
+    except (Exception, SystemExit) as error:
         raise _ChainError from error

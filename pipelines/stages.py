@@ -18,7 +18,7 @@ from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan, fingerprint
 from pipelines.processors import mixed_note, processor, processors
-from pipelines.standing import unfinished
+from pipelines.standing import failed_chains, unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def load_recorded(plan: Plan) -> Model:
             where=(plan.directory,),
             remedy="The run directory must lie on storage that all workers share; choose one with --out.",
         ) from error
-    except (ExmcError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # Of damaged JSON anything may come.
         raise _damaged_model(plan, f"{type(error).__name__}: {error}") from error
     if fingerprint(serial.digest(model), plan.options, plan.engine, plan.versions) != plan.fingerprint:
         raise _damaged_model(plan, "it is not the model, or these are not the options, that the run was begun with")
@@ -101,14 +101,14 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
 
 
 def judge(store: RunStore) -> Diagnosed:
-    """The checks on the draws that `store` shows; those of a run that is not finished pass for nobody."""
-    standing = unfinished(store)
+    """The checks on the draws that `store` shows; those of a run that is not finished, or lost chains, never pass."""
+    standing = "\n\n".join(part for part in (unfinished(store), failed_chains(store)) if part)
     if standing and not store.draws_done():
         return Diagnosed(False, standing, {"complete": False, "passed": False, "standing": standing})
     tree = store.draws(("posterior", "sample_stats"))
     found = diagnose(tree)
-    values = diagnosis_document(found) | {"complete": not standing}
+    values, skipped = diagnosis_document(found) | {"complete": store.complete}, tree.attrs.get("skipped_groups", {})
     if standing:
         text = f"{standing}\n\n{diagnosis_text(found, verdict='The draws so far pass every check.')}"
-        return Diagnosed(False, text, values | {"passed": False, "standing": standing})
-    return Diagnosed(found.passed, diagnosis_text(found), values, dict(tree.attrs.get("skipped_groups", {})))
+        return Diagnosed(False, text, values | {"passed": False, "standing": standing}, dict(skipped))
+    return Diagnosed(found.passed, diagnosis_text(found), values, dict(skipped))

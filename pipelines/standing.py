@@ -1,4 +1,4 @@
-"""Where a run stands that is not finished: what it holds, and how to go on with it."""
+"""Where a run stands that lacks something: what it holds, which chains failed, and how to go on with it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,25 @@ def unfinished(store: RunStore) -> str:
     lost = f" ({failed} of {schema.chains} chains failed and do not count)" if failed else ""
     way = "It is being run now." if being_run(directory) else f"Go on with: exmc resume {directory}"
     return f"This run is UNFINISHED: {found}{lost}. {way}"
+
+
+def failed_chains(store: RunStore) -> str:
+    """Which chains of the finished run in `store` failed and why, in a line each; nothing if none did."""
+    if not store.complete:
+        return ""
+    failed = store.attributes["failed_chains"]
+    lines = [f"CHAIN {entry['chain']} FAILED and is left out: {reason(entry['traceback'])}" for entry in failed]
+    if lines:
+        directory = store.journal.directory
+        lines.append(f"Tracebacks: {directory}/state/chain-*/failed.json. To try again: exmc resume {directory}")
+    return "\n".join(lines)
+
+
+def reason(traceback: str) -> str:
+    """The line of a traceback that says what was raised."""
+    lines = traceback.strip().splitlines()
+    marked = [line for line in lines if line[:1].strip() and not line.startswith(("Traceback", "It is stuck"))]
+    return marked[-1] if marked else ""
 
 
 def being_run(directory: Path) -> bool:

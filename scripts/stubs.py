@@ -19,7 +19,7 @@ from exmc.distributions.base import Parameter as Parameter
 
 DISTRIBUTIONS: dict[str, Distribution]
 """
-_TYPES = {"value": "Any", "distribution": "Given", "distributions": "Sequence[Given]", "text": "str"}
+_TYPES = {"value": "Any", "distribution": "Given", "distributions": "Sequence[Given]", "text": "str", "size": "int"}
 
 
 def stub_text() -> str:

@@ -20,13 +20,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stirling": set(),
     "special": {"errors", "stirling"},
     "linalg": {"errors"},
+    "graphs": set(),
     "logspace": {"errors", "special"},
     "covariances": {"special"},
     "hilbert": {"special"},
     "integrators": {"linalg"},
     "transforms": {"special", "linalg", "errors"},
     "imports": {"errors"},
-    "distributions": {"errors", "imports", "special", "linalg", "logspace", "transforms"},
+    "distributions": {"errors", "imports", "special", "linalg", "graphs", "logspace", "transforms"},
     "ir": {
         *("errors", "special", "linalg", "logspace", "covariances", "hilbert", "integrators", "transforms"),
         "distributions",
@@ -34,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rewrite": {"errors", "ir", "distributions", "transforms"},
     "compile": {
         *("errors", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
-        *("integrators", "machine_code"),
+        *("integrators", "machine_code", "graphs"),
     },
     # Samplers know a density, and nothing of models.
     "nuts": {"errors", "density", "cache", "machine_code"},

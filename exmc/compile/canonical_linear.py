@@ -10,7 +10,7 @@ from typing import Any
 import autograd.numpy as anp
 import numpy as np
 
-from exmc import linalg
+from exmc import graphs, linalg
 from exmc.compile.arguments import Rule, Unsupported, operand
 from exmc.compile.primitives import Array
 from exmc.compile.tape import TapeBuilder
@@ -134,6 +134,11 @@ LINEAR_RULES: Mapping[Any, Rule] = MappingProxyType(
         linalg.inverse_posdef: lambda builder, matrix: builder.apply(
             "inverse_from_factor", builder.apply("cholesky", _matrix(builder, matrix))
         ),
+        graphs.adjacency: lambda builder, first, second, size: builder.apply(
+            "adjacency", operand(builder, first), operand(builder, second), size=int(size)
+        ),
+        graphs.eigenvalues: _factor("eigenvalues"),
+        graphs.eigenvectors: _factor("eigenvectors"),
         linalg.solve: _solve,
         linalg.inverse: _inverse,
         linalg.logabsdet: _logabsdet,

@@ -208,7 +208,7 @@ def _density(law: Law, name: str, value: Any) -> Any:
     try:
         return law.log_density(as_number(value))
     except ModelError as error:
-        raise error.within("variables", name) from None
+        raise error.within("variables", name) from error.__cause__
 
 
 def _transform_of(node: RandomVariable) -> Transform:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc import linalg
+from exmc import graphs, linalg
 from exmc.compile.computed_index import order_elements, pick_elements, place_elements
 from exmc.compile.linear_recurrence import evaluate as evaluate_recurrence
 from exmc.special import SPECIAL
@@ -207,6 +207,14 @@ def _lu(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayTy
     return ArrayType((*lead, size + 1, size), FLOAT)
 
 
+def _joined(_types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType((parameters["size"],) * 2, FLOAT)
+
+
+def _diagonal(types: tuple[ArrayType, ...], _parameters: Mapping[str, Any]) -> ArrayType:
+    return ArrayType(types[0].shape[:-1], FLOAT)
+
+
 def _contracted(types: tuple[ArrayType, ...], parameters: Mapping[str, Any]) -> ArrayType:
     inputs, output = parameters["spec"].split("->")
     sizes: dict[str, int] = {}
@@ -349,6 +357,10 @@ def _table() -> dict[str, Primitive]:
         Primitive("inverse_from_factor", "memory", _same, linalg.inverse_from_factor),
         Primitive("lu_factor", "memory", _lu, linalg.lu_factor),
         Primitive("lu_solve", "memory", _like_last, linalg.lu_solve),
+        # Of data alone.
+        Primitive("adjacency", "memory", _joined, raw(graphs.adjacency)),
+        Primitive("eigenvalues", "memory", _diagonal, raw(graphs.eigenvalues)),
+        Primitive("eigenvectors", "memory", _same, raw(graphs.eigenvectors)),
         Primitive("members", "external", lambda types, parameters: ArrayType((), "object"), lambda *members: members),
         Primitive("scan_rows", "memory", _scanned, _by_body),
         Primitive("scan_reverse", "memory", _scanned_reverse, _by_body),

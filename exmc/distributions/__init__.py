@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exmc.distributions.areal import CAR, ICAR
 from exmc.distributions.asymmetric_laplace import AsymmetricLaplace
 from exmc.distributions.base import Distribution, Parameter
 from exmc.distributions.bernoulli import Bernoulli
@@ -20,15 +21,17 @@ from exmc.distributions.geometric import Geometric
 from exmc.distributions.gumbel import Gumbel
 from exmc.distributions.kumaraswamy import Kumaraswamy
 from exmc.distributions.laplace import Laplace
-from exmc.distributions.lkj import LKJCholesky
+from exmc.distributions.lkj import LKJCholesky, LKJCholeskyCov
 from exmc.distributions.logistic import HalfLogistic, Logistic
 from exmc.distributions.logit_normal import LogitNormal
 from exmc.distributions.mixture import Mixture
 from exmc.distributions.moyal import Moyal
+from exmc.distributions.multinomial import DirichletMultinomial, Multinomial
 from exmc.distributions.mv_normal import MvNormal
+from exmc.distributions.mv_student_t import MvStudentT
 from exmc.distributions.negative_binomial import NegativeBinomial
 from exmc.distributions.normal import HalfNormal, LogNormal, Normal
-from exmc.distributions.ordered_logistic import OrderedLogistic
+from exmc.distributions.ordered import OrderedLogistic, OrderedProbit
 from exmc.distributions.pareto import Pareto
 from exmc.distributions.poisson import Poisson
 from exmc.distributions.rice import Rice
@@ -39,6 +42,7 @@ from exmc.distributions.truncated_normal import TruncatedNormal
 from exmc.distributions.uniform import Uniform
 from exmc.distributions.von_mises import VonMises
 from exmc.distributions.wald import Wald
+from exmc.distributions.walks import AR, GaussianRandomWalk, MvGaussianRandomWalk
 from exmc.distributions.weibull import Rayleigh, Weibull
 from exmc.distributions.zero_sum_normal import ZeroSumNormal
 from exmc.distributions.zeros import Hurdle, ZeroInflated
@@ -66,10 +70,20 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         Poisson,
         Dirichlet,
         MvNormal,
+        MvStudentT,
         LKJCholesky,
+        LKJCholeskyCov,
+        GaussianRandomWalk,
+        MvGaussianRandomWalk,
+        AR,
+        CAR,
+        ICAR,
         ZeroSumNormal,
         Categorical,
         OrderedLogistic,
+        OrderedProbit,
+        Multinomial,
+        DirichletMultinomial,
         Truncated,
         Censored,
         IntervalCensored,
@@ -103,7 +117,10 @@ DISTRIBUTIONS: dict[str, Distribution] = {
 """Every distribution by name."""
 
 __all__ = [
+    "AR",
+    "CAR",
     "DISTRIBUTIONS",
+    "ICAR",
     "AsymmetricLaplace",
     "Bernoulli",
     "Beta",
@@ -115,12 +132,14 @@ __all__ = [
     "ChiSquared",
     "Custom",
     "Dirichlet",
+    "DirichletMultinomial",
     "DiscreteUniform",
     "Distribution",
     "ExGaussian",
     "Exponential",
     "Flat",
     "Gamma",
+    "GaussianRandomWalk",
     "Geometric",
     "Gumbel",
     "HalfCauchy",
@@ -133,16 +152,21 @@ __all__ = [
     "InverseGamma",
     "Kumaraswamy",
     "LKJCholesky",
+    "LKJCholeskyCov",
     "Laplace",
     "LogNormal",
     "Logistic",
     "LogitNormal",
     "Mixture",
     "Moyal",
+    "Multinomial",
+    "MvGaussianRandomWalk",
     "MvNormal",
+    "MvStudentT",
     "NegativeBinomial",
     "Normal",
     "OrderedLogistic",
+    "OrderedProbit",
     "Parameter",
     "Pareto",
     "Poisson",

@@ -109,10 +109,60 @@ class _MvNormal(Distribution):
 
 MvNormal: _MvNormal
 
+class _MvStudentT(Distribution):
+    def __call__(self, nu: Any, mu: Any = 0.0, cov: Any = ..., chol: Any = ..., precision: Any = ...) -> Given: ...
+
+MvStudentT: _MvStudentT
+
 class _LKJCholesky(Distribution):
     def __call__(self, eta: Any = 1.0) -> Given: ...
 
 LKJCholesky: _LKJCholesky
+
+class _LKJCholeskyCov(Distribution):
+    def __call__(self, n: int = ..., eta: Any = 1.0, sd_dist: Given = ...) -> Given: ...
+
+LKJCholeskyCov: _LKJCholeskyCov
+
+class _GaussianRandomWalk(Distribution):
+    def __call__(self, mu: Any = 0.0, sigma: Any = 1.0, init_dist: Given = ...) -> Given: ...
+
+GaussianRandomWalk: _GaussianRandomWalk
+
+class _MvGaussianRandomWalk(Distribution):
+    def __call__(
+        self,
+        mu: Any = 0.0,
+        cov: Any = ...,
+        chol: Any = ...,
+        precision: Any = ...,
+        init_dist: Given = ...,
+    ) -> Given: ...
+
+MvGaussianRandomWalk: _MvGaussianRandomWalk
+
+class _AR(Distribution):
+    def __call__(self, rho: Any, sigma: Any = 1.0, intercept: Any = 0.0, init_dist: Given = ...) -> Given: ...
+
+AR: _AR
+
+class _CAR(Distribution):
+    def __call__(
+        self,
+        mu: Any = 0.0,
+        W: Any = ...,
+        alpha: Any = ...,
+        tau: Any = ...,
+        node1: Any = ...,
+        node2: Any = ...,
+    ) -> Given: ...
+
+CAR: _CAR
+
+class _ICAR(Distribution):
+    def __call__(self, W: Any = ..., sigma: Any = 1.0, node1: Any = ..., node2: Any = ...) -> Given: ...
+
+ICAR: _ICAR
 
 class _ZeroSumNormal(Distribution):
     def __call__(self, sigma: Any = 1.0) -> Given: ...
@@ -128,6 +178,21 @@ class _OrderedLogistic(Distribution):
     def __call__(self, eta: Any, cutpoints: Any) -> Given: ...
 
 OrderedLogistic: _OrderedLogistic
+
+class _OrderedProbit(Distribution):
+    def __call__(self, eta: Any, cutpoints: Any, sigma: Any = 1.0) -> Given: ...
+
+OrderedProbit: _OrderedProbit
+
+class _Multinomial(Distribution):
+    def __call__(self, n: Any, p: Any = ..., logits: Any = ...) -> Given: ...
+
+Multinomial: _Multinomial
+
+class _DirichletMultinomial(Distribution):
+    def __call__(self, n: Any, alpha: Any) -> Given: ...
+
+DirichletMultinomial: _DirichletMultinomial
 
 class _Truncated(Distribution):
     def __call__(self, of: Given, lower: Any = ..., upper: Any = ...) -> Given: ...

@@ -20,7 +20,7 @@ LOG_TWO = 0.6931471805599453
 LOG_PI = 1.1447298858494002
 
 
-Takes: TypeAlias = Literal["value", "distribution", "distributions", "text"]
+Takes: TypeAlias = Literal["value", "distribution", "distributions", "text", "size"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,13 @@ class Parameter:
     event
         The names of its event axes, the last ones of its value, as in numpy's signatures of generalised functions:
         ``("n",)`` for the mean of a multivariate normal, ``("n", "n")`` for its covariance. Axes of one name have one
-        length, also with the distribution's own. A number stands for a vector of equal elements.
+        length, also with the distribution's own. A number stands for a vector of equal elements. Of a distribution:
+        the axes of what it is asked about, which its parameters have too, if they are not numbers or vectors' own.
     optional
         Whether a model may leave it out; the functions then do not get it.
     takes
-        What it is: a value, a distribution (the functions get a `Law`), several of them (a tuple), or a literal text.
+        What it is: a value, a distribution (the functions get a `Law`), several of them (a tuple), a literal text, or
+        a literal whole number, the length of the event axis of its name (as a text too).
     """
 
     name: str
@@ -138,6 +140,9 @@ class Distribution:
         parts that do not fit, with the parameter's name as its place.
     limits
         ``limits(**parameters)`` -> the bounds of the support, where they are no parameters themselves.
+    objection
+        ``objection(event, parameters)`` -> what is wrong with the parameters together, "" if nothing is: `event` is the
+        shape of one value, `parameters` has the values of those that are data.
     condition
         ``condition(drawn, given, known, **parameters)`` -> a draw of the others among the entries of `drawn`, itself a
         draw from the whole, given that the entries `known` have the values `given`. None: not available; entries of
@@ -161,6 +166,7 @@ class Distribution:
     event: tuple[str, ...] = ()
     form: Callable[[Mapping[str, Any]], Form] | None = None
     limits: Callable[..., tuple[Array, ...]] | None = None
+    objection: Callable[[tuple[int, ...], Mapping[str, Any]], str] | None = None
     condition: Callable[..., NDArray[numpy.generic]] | None = None
     open: bool = False
 

@@ -11,12 +11,16 @@ from exmc.distributions.base import (
     Distribution,
     Parameter,
     chosen,
+    inside,
+    log_of_probability,
     masked,
     not_integer,
+    valid,
     valid_probability,
+    with_axis,
 )
-from exmc.logspace import logsumexp
-from exmc.special import Array, xlogy
+from exmc.logspace import log_softmax, logsumexp
+from exmc.special import Array, select, xlogy
 from exmc.transforms import INTEGER_INTERVAL, REAL, SIMPLEX
 
 
@@ -29,6 +33,31 @@ def _log_density(value: Array, p: Array = None, logits: Array = None) -> Array:
     if p is None:
         return masked(outside, picked - logsumexp(logits, axis=-1))
     return masked(outside, valid_probability(picked, xlogy(1.0, picked)))
+
+
+def _log_cdf(value: Array, p: Array = None, logits: Array = None) -> Array:
+    return _log_tail(value, True, p, logits)
+
+
+def _log_ccdf(value: Array, p: Array = None, logits: Array = None) -> Array:
+    return _log_tail(value, False, p, logits)
+
+
+def _log_tail(value: Array, lower: bool, p: Array = None, logits: Array = None) -> Array:
+    """The log probability of the categories up to `value`, or of those beyond."""
+    weights = logits if p is None else p
+    numbers = numpy.arange(np.shape(weights)[-1])
+    up_to = np.less_equal(numbers, with_axis(value))
+    counted = up_to if lower else np.logical_not(up_to)
+    missing = np.where(np.isnan(value), numpy.nan, 0.0)
+    none, every = np.logical_not(np.any(counted, axis=-1)), np.all(counted, axis=-1)
+    if p is None:
+        chosen_ones = select(counted, log_softmax(logits, axis=-1), -numpy.inf)
+        found = logsumexp(inside(with_axis(none), chosen_ones, 0.0), axis=-1)
+    else:
+        part, rest = (np.sum(select(mask, p, 0.0), axis=-1) for mask in (counted, np.logical_not(counted)))
+        found = valid(np.all(p >= 0.0, axis=-1), log_of_probability(part, rest))
+    return masked(none, select(every, 0.0, found)) + missing
 
 
 def _draw(
@@ -52,5 +81,7 @@ Categorical = Distribution(
     transform="",
     log_density=_log_density,
     draw=_draw,
+    log_cdf=_log_cdf,
+    log_ccdf=_log_ccdf,
     limits=_limits,
 )

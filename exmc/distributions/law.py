@@ -53,6 +53,11 @@ class Law:
         """The log density of each event of `value`, shape: its batch axes, broadcast with the parameters'."""
         return self.distribution.log_density(value, **self._filled(np.shape(value)))
 
+    def log_density_of_vectors(self, value: Array) -> Array:
+        """The log density of each vector in the last axis of `value`, of numbers that of independent elements."""
+        density = self.log_density(value)
+        return density if self.form.rank else np.sum(density + numpy.zeros(np.shape(value)), axis=-1)
+
     def log_cdf(self, value: Array) -> Array:
         """The logarithm of the probability of at most `value`; its form says whether there is one."""
         assert self.distribution.log_cdf is not None
@@ -93,7 +98,10 @@ class Law:
         short = {
             p.name: p.event
             for p in self.distribution.parameters
-            if len(p.event) == 1 and p.name in self.parameters and np.ndim(self.parameters[p.name]) == 0
+            if p.takes == "value"
+            and len(p.event) == 1
+            and p.name in self.parameters
+            and np.ndim(self.parameters[p.name]) == 0
         }
         if not short:
             return self.parameters

@@ -1,14 +1,19 @@
-"""The Lewandowski-Kurowicka-Joe distribution of Cholesky factors of correlation matrices."""
+"""The Lewandowski-Kurowicka-Joe distribution of Cholesky factors, of correlations and of covariances."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import LOG_PI, Distribution, Parameter, valid, with_axis
+from exmc.distributions.base import LOG_PI, Distribution, Form, Parameter, valid, with_axis
+from exmc.distributions.law import Law
+from exmc.errors import ModelError
 from exmc.special import Array, gammaln, xlogy
-from exmc.transforms import CHOLESKY_CORR, POSITIVE
+from exmc.transforms import CHOLESKY_CORR, CHOLESKY_COV, POSITIVE
 
 
 def _log_density(value: Array, eta: Array) -> Array:
@@ -54,3 +59,57 @@ LKJCholesky = Distribution(
     draw=_draw,
     event=("n", "n"),
 )
+
+
+def _scales(value: Array) -> Array:
+    """The standard deviations of the covariances with the factors `value`, shape (..., n)."""
+    return np.sqrt(np.sum(value * value, axis=-1))
+
+
+def _cov_form(parts: Mapping[str, Any]) -> Form:
+    form: Form = parts["sd_dist"]
+    if form.rank or form.discrete or form.support.edges[0] is None:
+        raise ModelError(
+            "standard deviations have a distribution of positive numbers.",
+            where=("sd_dist",),
+            remedy="Use Exponential, HalfNormal, LogNormal or another of them.",
+        )
+    return Form(CHOLESKY_COV, "cholesky_cov", ("n", "n"))
+
+
+def _cov_log_density(value: Array, eta: Array, sd_dist: Law, n: str = "") -> Array:
+    scales = _scales(value)
+    size = np.shape(value)[-1]
+    # Row k of the factor is its length times a point of a half sphere of k dimensions (counted from 0), which is
+    # measured by all but its last coordinate: the volume is length ** k over that coordinate.
+    diagonal = np.reshape(value, (*np.shape(value)[:-2], size * size))[..., :: size + 1]
+    volume = np.log(diagonal[..., 1:]) - numpy.arange(2.0, size + 1.0) * np.log(scales[..., 1:])
+    correlations = _log_density(value / with_axis(scales), eta)
+    return sd_dist.log_density_of_vectors(scales) + correlations + np.sum(volume, axis=-1)
+
+
+def _cov_draw(
+    generator: numpy.random.Generator, shape: tuple[int, ...], eta: Array, sd_dist: Law, n: str = ""
+) -> NDArray[numpy.float64]:
+    scales = sd_dist.draw(generator, shape[:-1])
+    return numpy.asarray(scales[..., None] * _draw(generator, shape, eta))
+
+
+LKJCholeskyCov = Distribution(
+    name="LKJCholeskyCov",
+    parameters=(
+        Parameter("n", takes="size", optional=True),
+        Parameter("eta", POSITIVE, default=1.0),
+        Parameter("sd_dist", event=("n",), takes="distribution"),
+    ),
+    support=CHOLESKY_COV,
+    transform="cholesky_cov",
+    log_density=_cov_log_density,
+    draw=_cov_draw,
+    event=("n", "n"),
+    form=_cov_form,
+)
+"""Names as in PyMC; `n` may be left out where the variable has dims or `sd_dist` has vectors of parameters.
+
+A value is the Cholesky factor alone: `standard_deviations` and `correlations` of it are functions of expressions.
+"""

@@ -11,7 +11,7 @@ import autograd.numpy as np
 import numpy
 
 from exmc.distributions.base import HALF_LOG_TWO_PI
-from exmc.special import Array, erfcx, gammaln, i0e, log1mexp, select, xlogy
+from exmc.special import Array, erf, erfcx, gammaln, i0e, log1mexp, select, xlogy
 
 _SERIES_FROM = 10.0
 # Bernoulli numbers B_2k / (2k (2k - 1)), k from 1 (Abramowitz and Stegun 6.1.41).
@@ -22,6 +22,8 @@ _MILLS_SERIES_FROM = 60.0
 _BESSEL_SERIES_FROM = 200.0
 _INV_SQRT_TWO = 0.7071067811865476
 _LOG_SQRT_HALF_PI = 0.22579135264472744
+# Exact to the last digit where the integrand falls by a factor e or less.
+_LEGENDRE = numpy.polynomial.legendre.leggauss(12)
 
 
 def stirling_error(x: Array) -> Array:
@@ -44,11 +46,15 @@ def log_rising(a: Array, k: Array) -> Array:
 
 def log_gamma_density(x: Array, alpha: Array, beta: Array) -> Array:
     """The log density of the gamma distribution at x >= 0; on an edge its limit."""
-    scaled = beta * x
-    distance = scaled - alpha
     # The slope of log(x) is infinite on the edge, and is to reach x alone.
     term = xlogy(alpha - 1.0, x) + (alpha - 1.0) * np.log(beta)
-    constant = np.log(beta) - 0.5 * np.log(alpha) - HALF_LOG_TWO_PI - stirling_error(alpha)
+    return np.log(beta) + log_gamma_density_by_term(beta * x, alpha, term)
+
+
+def log_gamma_density_by_term(x: Array, alpha: Array, term: Array) -> Array:
+    """`log_gamma_density` of rate 1 for who has ``(alpha - 1) log(x)`` where x underflows."""
+    distance = x - alpha
+    constant = -0.5 * np.log(alpha) - HALF_LOG_TWO_PI - stirling_error(alpha)
     return constant + _weighted_log_ratio(alpha - 1.0, alpha, distance, term) - distance
 
 
@@ -116,3 +122,24 @@ def log_i0e(x: Array) -> Array:
         series = (2 * k - 1) ** 2 / (8 * k) * far * (1.0 + series)
     asymptotic = 0.5 * np.log(far) - HALF_LOG_TWO_PI + np.log1p(series)
     return select(large, asymptotic, np.log(i0e(select(large, 1.0, x))))
+
+
+def log_normal_mass(low: Array, high: Array, width: Array) -> Array:
+    """The log of the standard normal's probability between `low` and `high`, where ``0 < width == high - low``."""
+    # Mirrored so that the bound nearer to 0 is the lower one.
+    mirrored = low + high < 0.0
+    near, far = select(mirrored, -high, low), select(mirrored, -low, high)
+    around = near < 0.0
+    # Around 0 both terms are positive.
+    sides = np.log(0.5 * (erf(_INV_SQRT_TWO * far) - erf(_INV_SQRT_TWO * select(around, near, 0.0))))
+    # Beside it, the tail beyond `near` less that beyond `far`; where these are alike, by Gauss-Legendre.
+    start = select(around, 0.0, near)
+    fall = width * (start + 0.5 * width)
+    thin = fall < 1.0
+    ratio = log_mills(select(thin, start + 1.0, far)) - log_mills(start) - select(thin, 1.0, fall)
+    thick = log_mills(start) + log1mexp(ratio)
+    points, weights = (np.reshape(column, (-1, *([1] * np.ndim(fall)))) for column in _LEGENDRE)
+    step = (0.5 * points + 0.5) * select(thin, width, 0.0)
+    slices = np.sum(weights * np.exp(-step * (start + 0.5 * step)), axis=0)
+    beside = select(thin, np.log(0.5 * width) + np.log(slices), thick) - 0.5 * start * start - HALF_LOG_TWO_PI
+    return select(around, sides, beside)

@@ -8,32 +8,19 @@ import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, lower_tail, masked, upper_tail, valid
-from exmc.distributions.tails import log_integral, lower_of, upper_of
+from exmc.distributions.stable import log_normal_mass
+from exmc.distributions.tails import lower_of, upper_of
 from exmc.errors import ModelError
-from exmc.special import Array, erf, log1mexp, select
+from exmc.special import Array, log1mexp, select
 from exmc.transforms import INTERVAL, POSITIVE
 
-_INV_SQRT_TWO = 0.7071067811865476
 _LOG_HALF = -0.6931471805599453
 
 
 def _log_mass(low: Array, high: Array, mu: Array, sigma: Array) -> Array:
     """The log of a normal variable's probability of lying between `low` and `high`, where low < high."""
     a, b, width = (np.divide(distance, sigma) for distance in (low - mu, high - mu, high - low))
-    # Mirrored so that the bound nearer to the mean is the lower one, `a`.
-    mirrored = a + b < 0.0
-    near, far = select(mirrored, -b, a), select(mirrored, -a, b)
-    around = near < 0.0
-    # Around the mean both terms are positive. Beside it they would cancel: there it is the density at `near` times an
-    # integral.
-    sides = np.log(0.5 * (erf(_INV_SQRT_TWO * far) - erf(_INV_SQRT_TWO * select(around, near, 0.0))))
-    start = select(around, 0.0, near)
-
-    def exponent(w: Array) -> Array:
-        return -w * (start + 0.5 * w)
-
-    beside = -0.5 * start * start - HALF_LOG_TWO_PI + log_integral(exponent, a + b, width)
-    return select(around, sides, beside)
+    return log_normal_mass(a, b, width)
 
 
 def _log_density(value: Array, mu: Array, sigma: Array, lower: Array, upper: Array) -> Array:

@@ -318,7 +318,7 @@ class Builder:
         """A parameter of a call as it stands in a model."""
         if isinstance(value, Given | Distribution):
             return self._call(where, value, {})
-        if parameter is not None and parameter.takes == "text" and isinstance(value, str | int):
+        if parameter is not None and parameter.takes in ("text", "size") and isinstance(value, str | int):
             return str(value)
         if isinstance(value, list | tuple) and value and all(isinstance(v, Given | Distribution) for v in value):
             return tuple(self._call((*where, str(i)), component, {}) for i, component in enumerate(value))

@@ -75,6 +75,7 @@ _KINDS = {
     "distribution": "a distribution, such as {dist: Normal, mu: 0, sigma: 1}",
     "distributions": "a list of distributions",
     "text": "a text",
+    "size": "a whole number of 1 or more",
 }
 
 
@@ -82,6 +83,8 @@ def _check_kind(row: Distribution, key: str, argument: Argument, where: tuple[st
     takes = next((p.takes for p in row.parameters if p.name == key), "value")
     kinds = {Call: "distribution", tuple: "distributions", str: "text"}
     given = next((kind for type_, kind in kinds.items() if isinstance(argument, type_)), "value")
+    if takes == "size" and isinstance(argument, str) and argument.isdecimal() and int(argument) > 0:
+        return
     if given != takes:
         raise ModelError(f"{row.name} takes {_KINDS[takes]} for {key!r}.", where=where)
 

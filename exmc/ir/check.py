@@ -237,6 +237,7 @@ def _check_values(node: Node, model: Model, types: Mapping[str, ArrayType], simu
         return
     form = form_of(call)
     _check_arguments(call, model, types, ("variables", node.name))
+    _check_together(call, model, types[node.name].shape, ("variables", node.name))
     bounds = _known_bounds(call, model, types)
     if bounds is None:
         return
@@ -276,6 +277,18 @@ def _check_arguments(call: Call, model: Model, types: Mapping[str, ArrayType], w
                 _check_inside(constant_value(argument, model), known[key].support, (), (*where, key))
             elif known[key].support.discrete:
                 _check_whole(argument, types, call, (*where, key))
+
+
+def _check_together(call: Call, model: Model, shape: tuple[int, ...], where: tuple[str, ...]) -> None:
+    """Parameters that are data fit each other and the shape of one value, those of calls among them too."""
+    row, form = DISTRIBUTIONS[call.distribution], form_of(call)
+    for key, argument in call.parameters:
+        if isinstance(argument, Call) and form_of(argument).rank == form.rank:
+            _check_together(argument, model, shape, (*where, key))
+    if row.objection is not None:
+        known = {k: constant_value(e, model) for k, e in call.arguments.items() if is_constant(e, model)}
+        if objection := row.objection(shape[len(shape) - form.rank :], known):
+            raise ModelError(objection, where=where)
 
 
 def _check_whole(expression: Expression, types: Mapping[str, ArrayType], call: Call, where: tuple[str, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Parameter
@@ -81,20 +81,51 @@ def _collect(call: Call, types: Mapping[str, ArrayType], where: Where, found: _F
     others: dict[str, _Axis] = {}
     for key, argument in call.parameters:
         place = (*where, key)
-        if isinstance(argument, Call):
+        if isinstance(argument, Call) and known[key].event:
+            _add_part(known[key], argument, types, place, event, others, found)
+        elif isinstance(argument, Call):
             _collect(argument, types, place, found)
         elif isinstance(argument, tuple):
             for i, component in enumerate(argument):
                 _collect(component, types, (*place, str(i)), found)
             count = ArrayType((len(argument),), (None,))
             _add(known[key], count, place, event, others, found)
-        elif not isinstance(argument, str):
+        elif isinstance(argument, str):
+            if known[key].takes == "size":
+                size = ArrayType((int(argument),), (None,))
+                _add(replace(known[key], event=(key,)), size, place, event, others, found)
+        else:
             try:
                 value = infer_type(argument, types)
             except ModelError as error:
                 raise error.within(*place) from None
             if key in known:  # those of a function of the user's own may have any shape
                 _add(known[key], value, place, event, others, found)
+
+
+def _add_part(
+    parameter: Parameter,
+    call: Call,
+    types: Mapping[str, ArrayType],
+    place: Where,
+    event: tuple[str, ...],
+    others: dict[str, _Axis],
+    found: _Found,
+) -> None:
+    """What a distribution of values along event axes of the whole says of them: it has axes of its own before them."""
+    rank = form_of(call).rank
+    inner = _Found([None] * rank)
+    _collect(call, types, place, inner)
+    try:
+        batch = broadcast([own for _, own in inner.batches])
+    except ModelError as error:
+        raise error.within(*place) from None
+    axes = [axis for axis in inner.event if axis is not None]
+    if len(axes) < rank or not (batch.shape or axes):
+        found.batches.append((place, batch))  # of any length
+        return
+    sizes, dims = tuple(axis.size for axis in axes), tuple(axis.dim for axis in axes)
+    _add(parameter, ArrayType(batch.shape + sizes, batch.dims + dims), place, event, others, found)
 
 
 def _add(

@@ -36,6 +36,13 @@ def square_to_scalar(types: list[ArrayType], _options: dict[str, Any]) -> ArrayT
     return ArrayType((), (), "float")
 
 
+def row_numbers(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
+    """One number for each row."""
+    (operand,) = types
+    _square("an operation on a matrix", operand)
+    return ArrayType(operand.shape[:1], operand.dims[:1], "float")
+
+
 def solution(types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
     """What has the shape of the right-hand side."""
     matrix, right = types

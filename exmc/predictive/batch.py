@@ -188,7 +188,7 @@ RULES: dict[str, Rule] = {
             *("cholesky", "solve_triangular", "solve_posdef", "inverse_posdef", "logdet", "diag", "outer"),
             *("solve", "inverse", "logabsdet", "exp_quad", "matern12", "matern32", "matern52", "rational_quadratic"),
             *("periodic", "linear", "white_noise", "hsgp_basis", "hsgp_exp_quad", "hsgp_matern12", "hsgp_matern32"),
-            *("hsgp_matern52", "kron", "stack", "len"),
+            *("hsgp_matern52", "kron", "stack", "len", "standard_deviations", "correlations"),
         ),
         _matrix,
     ),

@@ -25,6 +25,7 @@ from exmc.sampling.options import SamplerOptions
 from exmc.sampling.seeds import chain_key
 from exmc.sampling.state import ChainState
 from exmc.sampling.statistics import columns
+from exmc.sampling.watchdog import Pulse
 
 FloatArray = NDArray[np.float64]
 
@@ -54,13 +55,21 @@ class Block:
     statistics: dict[str, NDArray[np.generic]]
 
 
-def begin(density: LogDensity, options: SamplerOptions, chain: int, initial: FloatArray | None = None) -> ChainState:
+def begin(
+    density: LogDensity,
+    options: SamplerOptions,
+    chain: int,
+    initial: FloatArray | None = None,
+    pulse: Pulse | None = None,
+) -> ChainState:
     """Chain number `chain` before its first iteration: a starting point, the unit metric, a first step size.
 
     Parameters
     ----------
     initial : ndarray, shape (dimension,), optional
         Where to start, on the unconstrained scale; drawn if not given.
+    pulse
+        By which a watchdog sees that the chain is alive.
 
     Raises
     ------
@@ -72,11 +81,14 @@ def begin(density: LogDensity, options: SamplerOptions, chain: int, initial: Flo
     if density.dimension < 1:
         raise SamplingError("The model has no free variables, so there is nothing to sample.")
     key = chain_key(options.seed, chain)
-    point = use_initial(density, chain, initial) if initial is not None else draw_initial(density, options, chain, key)
+    if initial is not None:
+        point = use_initial(density, chain, initial)
+    else:
+        point = draw_initial(density, options, chain, key, pulse)
     state = _first_state(chain, key, point, options)
     if options.step_size is not None:
         return state
-    run = _Run(density, options, state)
+    run = _Run(density, options, state, pulse)
     run.search_step_size()
     return run.state()
 
@@ -88,6 +100,7 @@ def advance(
     iterations: int,
     should_stop: Callable[[], bool] | None = None,
     on_progress: Callable[[Block], None] | None = None,
+    pulse: Pulse | None = None,
 ) -> tuple[ChainState, Block]:
     """Run up to `iterations` more iterations, and not beyond the end of warm-up or of sampling.
 
@@ -99,6 +112,8 @@ def advance(
         Asked about thirty times a second, never within an iteration; once it says yes, no further iteration is begun.
     on_progress
         Called as often with the iterations just finished, whose arrays it must not keep or change.
+    pulse
+        By which a watchdog sees that the chain is alive.
 
     Returns
     -------
@@ -118,7 +133,7 @@ def advance(
     first = state.iteration - (0 if in_warmup else options.warmup)
     positions = np.empty((count, density.dimension))
     table = np.empty((count, len(Transition._fields)))
-    run, done, batch = _Run(density, options, state), 0, 1
+    run, done, batch = _Run(density, options, state, pulse), 0, 1
     while done < count and not (should_stop is not None and should_stop()):
         started = time.perf_counter()
         size = run.iterate(Output(positions[done:], table[done:]), min(batch, count - done))
@@ -167,13 +182,15 @@ def _check(density: LogDensity, options: SamplerOptions, state: ChainState, iter
 class _Run:
     """A chain while it is being advanced: the kernel's memory, and the state in the form the kernel changes."""
 
-    def __init__(self, density: LogDensity, options: SamplerOptions, state: ChainState) -> None:
+    def __init__(self, density: LogDensity, options: SamplerOptions, state: ChainState, pulse: Pulse | None) -> None:
         self._density, self._options, self._begun = density, options, state
         self._stages = warmup_stages(options.warmup)
         self._iteration, self._log_density = state.iteration, state.log_density
         self._adaptation = _writable(state.adaptation)
         self._key = state.key.copy()
         self._memory = np.zeros((memory_rows(options.max_treedepth), density.dimension))
+        if pulse is not None:
+            pulse.watch(self._memory)
         self._sample = workspace(self._memory).sample
         self._sample[0], self._sample[1] = state.position, state.gradient
         self._scratch = np.zeros(max(density.workspace_size, 1))

@@ -11,6 +11,7 @@ from exmc.density import LogDensity
 from exmc.errors import SamplingError
 from exmc.nuts.stream import INITIAL_POINT
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.watchdog import Pulse
 
 FloatArray = NDArray[np.float64]
 
@@ -23,7 +24,9 @@ class InitialPoint(NamedTuple):
     gradient: FloatArray
 
 
-def draw_initial(density: LogDensity, options: SamplerOptions, chain: int, key: NDArray[np.uint64]) -> InitialPoint:
+def draw_initial(
+    density: LogDensity, options: SamplerOptions, chain: int, key: NDArray[np.uint64], pulse: Pulse | None = None
+) -> InitialPoint:
     """The first of the chain's candidates, uniform on (-radius, radius), where value and gradient are finite.
 
     Raises
@@ -36,6 +39,8 @@ def draw_initial(density: LogDensity, options: SamplerOptions, chain: int, key: 
         bits = np.random.Philox(key=key, counter=np.array([0, attempt, INITIAL_POINT, 0], dtype=np.uint64))
         position = options.initial_radius * (2.0 * np.random.Generator(bits).random(density.dimension) - 1.0)
         value, gradient = density(position)
+        if pulse is not None:
+            pulse.beat()
         found = _fault(value, gradient)
         if not found:
             return InitialPoint(position, value, gradient)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from exmc.errors import StoreError
-from exmc.trace import chunks
 from exmc.trace.schema import Schema, from_document, to_document
+from exmc.trace.sealed import read_sealed, write_sealed
 
-FORMAT = 1
+FORMAT = 2
 ZARR = "run.zarr"
 STATE = "state"
 DESCRIPTION = "store.json"
@@ -28,27 +27,24 @@ class Description(NamedTuple):
 
 
 def write_description(directory: Path, description: Description) -> None:
-    """Write the description of the run in `directory`, at once."""
+    """Write the description of the run in `directory`, at once, and a spare of it."""
     document = {
         "format": FORMAT,
         "chunk_draws": description.chunk_draws,
         "attributes": dict(description.attributes),
         "schema": to_document(description.schema),
     }
-    content = json.dumps(document, indent=1, ensure_ascii=False).encode()
-    chunks.replace_file(directory / STATE / DESCRIPTION, content)
+    write_sealed(directory / STATE / DESCRIPTION, document)
 
 
 def read_description(directory: Path) -> Description:
     """The description of the run in `directory`; raises `StoreError` if it is missing, damaged or too new or old."""
     try:
-        document = json.loads((directory / STATE / DESCRIPTION).read_bytes())
+        document = read_sealed(directory / STATE / DESCRIPTION)
     except (FileNotFoundError, NotADirectoryError):
         raise _no_run(directory) from None
-    except ValueError as error:
-        raise _damaged(directory, str(error)) from None
-    if not isinstance(document, dict):
-        raise _damaged(directory, "it holds no object")
+    except StoreError as error:
+        raise _damaged(directory, error.message.partition(": ")[2].rstrip(".")) from None
     found = document.get("format")
     if found != FORMAT:
         raise StoreError(
@@ -75,5 +71,5 @@ def _no_run(directory: Path) -> StoreError:
 
 
 def _damaged(directory: Path, reason: str) -> StoreError:
-    remedy = "Restore it from a copy."
+    remedy = "So is its spare: restore it from a copy, or begin again with --force-restart."
     return StoreError(f"{STATE}/{DESCRIPTION} is damaged: {reason}.", where=(str(directory),), remedy=remedy)

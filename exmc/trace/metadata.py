@@ -76,8 +76,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StoreError(
-            f"its metadata cannot be read: {error}.", where=(str(path),), remedy="Restore it from a copy."
+            f"its metadata cannot be read: {error}.", where=(str(path),), remedy="Resume the run: it repairs this."
         ) from None
     if not isinstance(found, dict):
-        raise StoreError("its metadata are damaged.", where=(str(path),), remedy="Restore it from a copy.")
+        raise StoreError("its metadata are damaged.", where=(str(path),), remedy="Resume the run: it repairs this.")
     return found

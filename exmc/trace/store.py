@@ -17,9 +17,10 @@ from exmc.trace import arrays, chunks, groups
 from exmc.trace.dataset import build_datatree, standard_attributes
 from exmc.trace.description import BUILDING, STATE, WORKING, ZARR, Description, read_description, write_description
 from exmc.trace.journal import Damage, Journal, remove
+from exmc.trace.manifest import check_root, is_as_finished, write_manifest
 from exmc.trace.metadata import consolidate, read_metadata
 from exmc.trace.records import CommitRecord, Written
-from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema, Variable
+from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema
 
 _RETIRED = "retired.zarr"
 
@@ -101,12 +102,15 @@ class RunStore:
 
     @property
     def sound(self) -> bool:
-        """Whether the run was finalised and every byte of its store is still as it was written; reads all of it."""
+        """Whether the run was finalised, and every byte of its store and records is as it was; reads all of it."""
+        root = self._readable()
         try:
-            if not self.complete or self.journal.damage():
-                return False
-            self.read(loaded=False)
-            return all(chunks.is_whole(path) for path in self._readable().rglob("c*") if path.is_file())
+            return (
+                self.complete
+                and is_as_finished(self.journal.directory, root)
+                and not self.journal.damage()
+                and self.draws_done() == self._finished_rows(root)["draws"]
+            )
         except StoreError:
             return False
 
@@ -151,6 +155,7 @@ class RunStore:
         With `loaded` False the values stay on disk until used. Raises `StoreError` for a damaged store.
         """
         if self.complete:
+            check_root(self.journal.directory, self._readable())
             return _open_tree(self._readable(), consolidated=True, loaded=loaded)
         if loaded:
             return self.draws()
@@ -173,9 +178,10 @@ class RunStore:
         places: Sequence[int] = labels
         rows = self._done()
         if attributes.get("complete"):
+            check_root(self.journal.directory, root)
             failed = {entry["chain"] for entry in attributes["failed_chains"]}
             labels = tuple(c for c in range(self.schema.chains) if c not in failed)
-            places, rows = range(len(labels)), {GROUPS[g]: _rows_in(root / g, v) for g, v in self.schema.sampled()}
+            places, rows = range(len(labels)), self._finished_rows(root)
         found = {
             group: {
                 v.name: arrays.read(root / group / v.name, v, places, rows[GROUPS[group]], self.journal.chunk_draws)
@@ -185,6 +191,11 @@ class RunStore:
             if group in wanted
         }
         return build_datatree(self.schema, found, attributes, chains=labels)
+
+    def _finished_rows(self, root: Path) -> dict[str, int]:
+        """Draws, and draws of warm-up, in the finished store at `root`."""
+        nodes = read_metadata(root / "zarr.json")["consolidated_metadata"]["metadata"]
+        return {GROUPS[g]: int(nodes[f"{g}/{v[0].name}"]["shape"][1]) for g, v in self.schema.sampled()}
 
     def _done(self) -> dict[str, int]:
         """Draws, and draws of warm-up, that every kept chain has committed."""
@@ -236,6 +247,7 @@ class RunStore:
         root = self._original_attributes() | dict(attributes or {}) | {"complete": True, "failed_chains": failed}
         warmup = min(self.journal.draws_done(c, warmup=True) for c in kept)
         schema = replace(self.schema, chains=len(kept), draws=done, warmup=min(warmup, self.schema.warmup))
+        chunks.sweep(self.journal.directory / STATE)
         building = self.journal.directory / STATE / BUILDING
         remove(building)
         chunk_draws = self.journal.chunk_draws
@@ -244,12 +256,14 @@ class RunStore:
         for group, given in (derived or {}).items():
             groups.add(building, schema, group, given, chunk_draws, kept)
         consolidate(building, schema.paths())
+        write_manifest(self.journal.directory, building)
         self._swap(building, retire=len(kept) == self.schema.chains and done == self.schema.draws)
 
-    def reopen(self, draws: int | None = None) -> RunStore:
+    def reopen(self, draws: int | None = None, attributes: Mapping[str, Any] | None = None) -> RunStore:
         """The same run, live again, with room for `draws` draws in all: to resume a finished run, or to extend it.
 
-        Only while nobody writes. A last segment that ended within a chunk is set aside, to be drawn again as a part of
+        `attributes` replace the root's of the same names. Only while nobody writes; killed at any point, it can be
+        called again. A last segment that ended within a chunk is set aside, to be drawn again as a part of
         the longer run, whose files are those of a run of that length from the start.
         """
         total = self.schema.draws if draws is None else draws
@@ -260,6 +274,7 @@ class RunStore:
             )
         chunks.sweep(self.journal.directory / STATE)
         longer = replace(self.journal, schema=replace(self.schema, draws=total))
+        root = self._original_attributes() | dict(attributes or {})
         for chain in range(self.schema.chains):
             for record in self.committed(chain):
                 end = record.first + record.count
@@ -268,12 +283,10 @@ class RunStore:
                     break
         building = self.journal.directory / STATE / BUILDING
         remove(building)
-        _build_live(building, longer, self._original_attributes())
+        _build_live(building, longer, root)
         self._link_arrays(building, self.schema, range(self.schema.chains))
         self._swap(building, retire=True)
-        write_description(
-            self.journal.directory, Description(longer.schema, longer.chunk_draws, self._original_attributes())
-        )
+        write_description(self.journal.directory, Description(longer.schema, longer.chunk_draws, root))
         return RunStore(longer)
 
     def _link_arrays(self, target: Path, schema: Schema, chains: Sequence[int]) -> None:
@@ -311,11 +324,6 @@ def _build_live(path: Path, journal: Journal, attributes: Mapping[str, Any]) -> 
     groups.create(path, journal.schema, sampled, journal.chunk_draws, attributes, range(journal.schema.chains))
 
 
-def _rows_in(group: Path, variables: Sequence[Variable]) -> int:
-    """The number of draws that the arrays of a finished group have."""
-    return int(read_metadata(group / variables[0].name / "zarr.json")["shape"][1])
-
-
 def _open_tree(path: Path, consolidated: bool, loaded: bool) -> xr.DataTree:
     with _reading(path):
         tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
@@ -327,7 +335,7 @@ def _reading(path: Path) -> Iterator[None]:
     """Whatever xarray and Zarr raise about the store at `path` becomes a `StoreError`."""
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # Of damaged metadata they make errors of every kind.
         raise StoreError(
             f"the store cannot be read: {error}.", where=(str(path),), remedy="Resume the run: it repairs this."
         ) from error

@@ -11,6 +11,7 @@ from exmc.transforms.matrices import (
     COVARIANCE_TRANSFORM,
 )
 from exmc.transforms.supports import (
+    ADJACENCY,
     ANGLE,
     AT_LEAST,
     AT_MOST,
@@ -18,6 +19,7 @@ from exmc.transforms.supports import (
     CHOLESKY_CORR,
     CHOLESKY_COV,
     CORRELATION,
+    COUNTS,
     COVARIANCE,
     INTEGER,
     INTEGER_INTERVAL,
@@ -31,6 +33,7 @@ from exmc.transforms.supports import (
     POSITIVE_INTEGER,
     POSITIVE_ORDERED,
     REAL,
+    SIGNED_UNIT_INTERVAL,
     SIMPLEX,
     SUM_TO_ZERO,
     SUPPORTS,
@@ -68,6 +71,7 @@ TRANSFORMS: dict[str, Transform] = {
 """Every transform by name."""
 
 __all__ = [
+    "ADJACENCY",
     "ANGLE",
     "AT_LEAST",
     "AT_MOST",
@@ -75,6 +79,7 @@ __all__ = [
     "CHOLESKY_CORR",
     "CHOLESKY_COV",
     "CORRELATION",
+    "COUNTS",
     "COVARIANCE",
     "INTEGER",
     "INTEGER_INTERVAL",
@@ -88,6 +93,7 @@ __all__ = [
     "POSITIVE_INTEGER",
     "POSITIVE_ORDERED",
     "REAL",
+    "SIGNED_UNIT_INTERVAL",
     "SIMPLEX",
     "SUM_TO_ZERO",
     "SUPPORTS",

@@ -77,6 +77,10 @@ def _unit_interval(value: Array) -> BoolArray:
     return _interval(value, 0.0, 1.0)
 
 
+def _signed_unit_interval(value: Array) -> BoolArray:
+    return numpy.asarray(numpy.abs(value) < 1.0)
+
+
 def _open_unit_interval(value: Array) -> BoolArray:
     return numpy.asarray((numpy.asarray(value) > 0.0) & (numpy.asarray(value) < 1.0))
 
@@ -107,6 +111,11 @@ def _at_most(value: Array, high: Array) -> BoolArray:
 
 def _integer_range(value: Array, low: Array, high: Array) -> BoolArray:
     return numpy.asarray(_integer(value) & _interval(value, low, high))
+
+
+def _counts(value: Array, total: Array | None = None) -> BoolArray:
+    legal = _nonnegative_integer(value).all(-1)
+    return numpy.asarray(legal if total is None else legal & (numpy.sum(value, -1) == total))
 
 
 def _boolean(value: Array) -> BoolArray:
@@ -175,6 +184,13 @@ def _has_factor(matrix: Array) -> bool:
     return True
 
 
+def _adjacency(value: Array) -> BoolArray:
+    if not _square(value):
+        return numpy.zeros(numpy.shape(value)[:-2], bool)
+    same = (numpy.asarray(value) == numpy.swapaxes(value, -2, -1)).all((-2, -1))
+    return numpy.asarray(_nonnegative(value).all((-2, -1)) & same & (_diagonal(value) == 0.0).all(-1))
+
+
 def _corr(value: Array) -> BoolArray:
     with numpy.errstate(invalid="ignore"):
         return numpy.asarray(_covariance(value) & (numpy.abs(_diagonal(value) - 1.0) <= TOLERANCE).all(-1))
@@ -186,6 +202,9 @@ NONNEGATIVE = Support("nonnegative", "a number that is not negative", _nonnegati
 UNIT_INTERVAL = Support("unit_interval", "a number between 0 and 1", _unit_interval, edges=(0.0, 1.0))
 OPEN_UNIT_INTERVAL = Support(
     "open_unit_interval", "a number strictly between 0 and 1", _open_unit_interval, edges=(0.0, 1.0)
+)
+SIGNED_UNIT_INTERVAL = Support(
+    "signed_unit_interval", "a number strictly between -1 and 1", _signed_unit_interval, edges=(-1.0, 1.0)
 )
 INTERVAL = Support("interval", "a number within its bounds", _interval, edges=("bound", "bound"))
 AT_LEAST = Support("at_least", "a number that is not below its bound", _at_least, edges=("bound", None))
@@ -201,6 +220,9 @@ INTEGER_INTERVAL = Support(
 )
 INTEGER_RANGE = Support("integer_range", "an integer within its bounds", _integer_range, True, edges=("bound", "bound"))
 BOOLEAN = Support("boolean", "0 or 1", _boolean, True, edges=(0, 1))
+COUNTS = Support(
+    "counts", "a vector of whole numbers, none negative, that sum to their total", _counts, True, event_rank=1
+)
 SIMPLEX = Support("simplex", "a vector of probabilities that sum to 1", _simplex, event_rank=1)
 ORDERED = Support("ordered", "a vector whose elements increase", _ordered, event_rank=1)
 POSITIVE_ORDERED = Support(
@@ -212,6 +234,9 @@ CHOLESKY_COV = Support(
 )
 CHOLESKY_CORR = Support("cholesky_corr", "the Cholesky factor of a correlation matrix", _cholesky_corr, event_rank=2)
 COVARIANCE = Support("covariance", "a symmetric positive definite matrix", _covariance, event_rank=2)
+ADJACENCY = Support(
+    "adjacency", "a symmetric matrix of weights, none negative, with zeros on its diagonal", _adjacency, event_rank=2
+)
 CORRELATION = Support("correlation", "a correlation matrix", _corr, event_rank=2)
 
 SUPPORTS: dict[str, Support] = {
@@ -222,6 +247,7 @@ SUPPORTS: dict[str, Support] = {
         NONNEGATIVE,
         UNIT_INTERVAL,
         OPEN_UNIT_INTERVAL,
+        SIGNED_UNIT_INTERVAL,
         INTERVAL,
         AT_LEAST,
         AT_MOST,
@@ -232,6 +258,7 @@ SUPPORTS: dict[str, Support] = {
         INTEGER_INTERVAL,
         INTEGER_RANGE,
         BOOLEAN,
+        COUNTS,
         SIMPLEX,
         ORDERED,
         POSITIVE_ORDERED,
@@ -239,6 +266,7 @@ SUPPORTS: dict[str, Support] = {
         CHOLESKY_COV,
         CHOLESKY_CORR,
         COVARIANCE,
+        ADJACENCY,
         CORRELATION,
     )
 }

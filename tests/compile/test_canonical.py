@@ -47,8 +47,8 @@ def test_cases_use_every_function(monkeypatch: pytest.MonkeyPatch) -> None:
         if case.differentiable and case.dimension <= 6:
             record(lambda x, f=case.function: anp.sum(f(x)), case.dimension, gradient=True)
     unused = set().union(*(table.unused for _, _, table in tables))
-    # Of data alone: tests/compile/test_record.py has it.
-    assert sorted(unused - {"positions"}) == []
+    # Of data alone: tests/compile/test_record.py and tests/test_graphs.py have them.
+    assert sorted(unused - {"positions", "adjacency", "eigenvalues", "eigenvectors"}) == []
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,10 @@ def test_cases_use_every_primitive_that_has_machine_code() -> None:
 
 
 def test_every_primitive_but_foreign_ones_has_machine_code() -> None:
-    # Positions are computed from data alone, before there is machine code; a tuple's members are taken apart while it
-    # is recorded.
-    assert set(PRIMITIVES) - set(LOWERINGS) == {"external", "members", "positions"}
+    # Positions and spectra are computed from data alone, before there is machine code; a tuple's members are taken
+    # apart while it is recorded.
+    of_data = {"positions", "adjacency", "eigenvalues", "eigenvectors"}
+    assert set(PRIMITIVES) - set(LOWERINGS) == {"external", "members", *of_data}
 
 
 def test_missing_lowering_names_the_function_and_its_place() -> None:

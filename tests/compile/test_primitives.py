@@ -329,7 +329,7 @@ EXAMPLES: dict[str, tuple[np.ndarray, list[Example]]] = {
 }
 ELSEWHERE = {
     *("scan_rows", "scan_reverse", "recurrence", "ode_path", "ode_reverse"),
-    *("external", "members", "positions"),
+    *("external", "members", "positions", "adjacency", "eigenvalues", "eigenvectors"),
 }
 """Rows that need more than arrays: test_scan.py, test_scan_split.py, test_ode.py, test_record.py, test_facts.py."""
 

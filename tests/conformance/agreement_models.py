@@ -15,6 +15,7 @@ from exmc.ir.builder import Builder
 from exmc.ir.model import Model
 from pipelines.checking import build
 from pipelines.config import load_config
+from tests.conformance.realistic_models import MODELS
 from tests.distributions.examples import EXAMPLES, Example
 from tests.distributions.rows import SCALAR, law
 from tests.distributions.scipy_cases import CASES
@@ -25,7 +26,7 @@ ROWS = 23
 
 
 class Subject(NamedTuple):
-    """A model by name: a config's path below configs/, or a distribution and its role."""
+    """A model by name: a config's path below configs/, one of `MODELS`, or a distribution and its role."""
 
     name: str
 
@@ -33,6 +34,8 @@ class Subject(NamedTuple):
         """The model, as its user would have written it."""
         if self.name.endswith(".yaml"):
             return build(load_config(CONFIGS / self.name))
+        if self.name in MODELS:
+            return MODELS[self.name]()
         name, number, role = self.name.split(" ")
         if name not in SCALAR:
             return _example_model(EXAMPLES[name][int(number)], role)
@@ -43,6 +46,7 @@ def subjects() -> Iterator[Subject]:
     """All of them; what is new under configs/ or in the table of distributions is among them."""
     for path in sorted(CONFIGS.rglob("*.yaml")):
         yield Subject(str(path.relative_to(CONFIGS)))
+    yield from map(Subject, MODELS)
     for name, examples in EXAMPLES.items():
         for number, example in enumerate(examples):
             if law(example.given).form.transform:
@@ -94,8 +98,8 @@ def _example_model(example: Example, role: str) -> Model:
 
 def _moved(row: Distribution, key: str, start: str, free: str) -> str:
     """An expression of `start`, a datum, and of a free variable that stays where the parameter may be; "" if none."""
-    if key in (*row.bounds, "lower", "upper"):
-        return ""  # data lie between them
+    if key in (*row.bounds, "lower", "upper") or (not row.open and row.parameter(key).takes == "size"):
+        return ""  # data lie between them, or a length is no number
     known = {p.name: p.support.name for p in row.parameters}
     return {
         "real": f"{start} + {free}",
@@ -104,6 +108,7 @@ def _moved(row: Distribution, key: str, start: str, free: str) -> str:
         "covariance": f"{start} * exp({free})",
         "cholesky_cov": f"{start} * exp({free})",
         "ordered": f"{start} * exp({free})",
+        "signed_unit_interval": f"tanh(arctanh({start}) + {free})",
         "unit_interval": f"sigmoid(log({start} / (1 - {start})) + {free})",
         "simplex": f"{start} ** exp({free}) / sum({start} ** exp({free}))",
     }.get(known.get(key, "positive"), "")

@@ -85,7 +85,7 @@ def test_machine_code_agrees_with_autograd(subject: Subject, cache: Path) -> Non
     model = subject.build()
     rewritten = rewrite(model).model
     compiled = compile_model(model, rewritten, cache=cache)
-    assert compiled.engine == "native", compiled.note
+    assert compiled.engine == "native", compiled.notes
     function, density = log_density_function(rewritten), compiled.density()
     tape = record(function, compiled.layout.dimension, gradient=True)
     generator, steps = np.random.default_rng(3), step_spread(model, cache)

@@ -19,7 +19,7 @@ from exmc.errors import ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.serial import digest, dumps, loads
 from exmc.rewrite.run import rewrite
-from exmc.transforms import TRANSFORMS
+from exmc.transforms import SIMPLEX, TRANSFORMS
 from tests.distributions.examples import EXAMPLES, Example
 from tests.distributions.finite_differences import assert_derivative
 from tests.distributions.rows import SCALAR, law
@@ -85,6 +85,21 @@ def replaced(given: Given, path, change):
     return Given(given.distribution, tuple((n, inner(v, path[1:]) if n == path[0] else v) for n, v in given.arguments))
 
 
+def moving(given: Given):
+    """The paths of the parameters that a model may vary continuously."""
+    for path in parameters_of(given):
+        *_, name = path
+        row = _row_at(given, path)
+        if row.open or not row.parameter(name).support.discrete:
+            yield path
+
+
+def _row_at(given, path):
+    for step in path[:-1]:
+        given = given[step] if isinstance(given, tuple) else dict(given.arguments)[step]
+    return given.distribution
+
+
 @pytest.mark.parametrize("name", ROWS)
 def test_row(name):
     row = DISTRIBUTIONS[name]
@@ -129,7 +144,7 @@ class TestDensity:
             if not bound.form.discrete:
                 slope = grad(lambda v: anp.sum(bound.log_density(v)) + 0.0 * anp.sum(v))(value)
                 np.testing.assert_array_equal(slope, np.zeros(value.shape))
-            for path in parameters_of(example.given):
+            for path in moving(example.given):
                 slope = _parameter_slope(example, path, value)
                 np.testing.assert_array_equal(slope, np.zeros(np.shape(slope)))
 
@@ -160,7 +175,7 @@ class TestDensity:
     def test_gradient_in_each_parameter(self, example):
         example = required(example)
         stepped = example.seen or law(example.given).form.discrete
-        for path in parameters_of(example.given):
+        for path in moving(example.given):
             if stepped and path[-1] in ("lower", "upper"):
                 continue  # values lie on the bound, or it counts by whole numbers
             _check_parameter_slope(example, path)
@@ -177,33 +192,48 @@ def _parameter_slope(example, path, values):
     return grad(total)(start[0])
 
 
-def _check_parameter_slope(example, path):
+def _check_parameter_slope(example, path, function="log_density"):
     values = values_of(example, 4)
-    shapes = []
-    replaced(example.given, path, lambda value: shapes.append(np.shape(value)))
-    direction = np.random.default_rng(8).normal(size=shapes[0])
-    if len(shapes[0]) == 2:
+    starts = []
+    replaced(example.given, path, lambda value: starts.append(np.asarray(value)))
+    direction = np.random.default_rng(8).normal(size=starts[0].shape)
+    if direction.ndim == 2:
         direction = np.tril(direction) if path[-1] == "chol" else direction + direction.T
-    if path[-1] == "weights":  # a probability more and one less
+    row = _row_at(example.given, path)
+    if not row.open and row.parameter(path[-1]).support is SIMPLEX:  # a probability more and one less
         direction -= direction.mean()
 
     def along(steps):
         def one(step):
             moved = replaced(example.given, path, lambda value: value + step * direction)
-            return anp.sum(law(moved).log_density(values)) + 0.0 * step
+            return anp.sum(_finite(getattr(law(moved), function)(values))) + 0.0 * step
 
         flat = anp.reshape(steps, (-1,))
         return anp.reshape(anp.stack([one(flat[i]) for i in range(np.size(steps))]), np.shape(steps))
 
-    assert_derivative(elementwise_grad(along)(np.zeros(1)), along, np.zeros(1))
+    size = float(np.max(np.abs(starts[0])))  # which is rounded when it is moved
+    assert_derivative(elementwise_grad(along)(np.zeros(1)), along, np.zeros(1), magnitude=size)
+
+
+def _finite(values):
+    """`values` without the infinite ones: beyond the support no parameter makes a difference."""
+    return anp.where(anp.isfinite(values), values, 0.0)
 
 
 # --- Integrals and draws ---------------------------------------------------------------------------------------------
 
 
+# By the number of dimensions, how far the axes reach and how many points each has; beyond them there is no quadrature.
+_GRIDS = {1: (60.0, 24_001), 2: (30.0, 401), 3: (10.0, 61)}
+
+
+def _free_size(bound, event):
+    return int(np.prod(TRANSFORMS[bound.form.transform].free_shape(event)))
+
+
 def _grid(dimension):
     """Points and the volume of each, for the trapezoidal rule: exact for analytic functions that vanish at the ends."""
-    reach, count = {1: (60.0, 24_001), 2: (30.0, 401), 3: (10.0, 61)}[dimension]
+    reach, count = _GRIDS[dimension]
     axis = np.linspace(-reach, reach, count)
     points = np.stack(np.meshgrid(*[axis] * dimension, indexing="ij"), axis=-1).reshape(-1, dimension)
     return points, (axis[1] - axis[0]) ** dimension
@@ -232,7 +262,8 @@ class TestDraws:
         if bound.form.discrete:
             _check_counts(bound, draws)
         elif bound.form.transform:
-            _check_moments(bound, example.event, draws)
+            check = _check_moments if _free_size(bound, example.event) in _GRIDS else _check_slopes
+            check(bound, example.event, draws)
 
     def test_have_the_shape_and_depend_on_the_seed_alone(self, example):
         example = required(example)
@@ -246,17 +277,40 @@ class TestDraws:
 
 
 def _check_counts(bound, draws):
-    places = np.arange(200.0)
+    event = draws.shape[1:]
+    reach = 200 if not event else 1 + int(draws.sum(-1).max())
+    # Whole numbers, or vectors of them, by one number each.
+    places = np.indices((reach,) * draws[0].size).reshape(draws[0].size, -1).T.reshape(-1, *event)
     with np.errstate(divide="ignore"):
-        expected = DRAWS * np.exp(bound.log_density(places))
+        expected = DRAWS * np.exp(bound.log_density(places.astype(float)))
     if bound.distribution.name != "IntervalCensored":  # its densities are of intervals
         assert expected.sum() == pytest.approx(DRAWS, rel=1e-9)
-        counts = np.bincount(draws.astype(int), minlength=200)
+        numbers = np.ravel_multi_index(tuple(draws.astype(int).reshape(DRAWS, -1).T), (reach,) * draws[0].size)
+        counts = np.bincount(numbers, minlength=len(places))
         common = expected >= 10
         rest = [counts[~common].sum()], [expected[~common].sum()]
         pooled = np.concatenate([counts[common], rest[0]]), np.concatenate([expected[common], rest[1]])
         kept = pooled[1] > 1e-9
         assert scipy.stats.chisquare(pooled[0][kept], pooled[1][kept]).pvalue > P_LIMIT
+
+
+def _check_slopes(bound, event, draws):
+    """Stein's identities in the unconstrained coordinates: the slopes of the log density have mean 0, and with the
+    coordinates the covariance -1 or 0.
+    """
+    transform = TRANSFORMS[bound.form.transform]
+    positions = transform.unconstrain(draws, *bound.bounds)
+
+    def total(x):
+        jacobian = transform.log_jacobian(x, *bound.bounds)
+        return anp.sum(bound.log_density(transform.constrain(x, *bound.bounds))) + anp.sum(jacobian)
+
+    slopes = grad(total)(positions).reshape(DRAWS, -1)
+    positions = positions.reshape(DRAWS, -1)
+    pairs = itertools.product(range(positions.shape[1]), repeat=2)
+    samples = [*slopes.T, *(positions[:, i] * slopes[:, j] + (i == j) for i, j in pairs)]
+    for sample in samples:
+        assert abs(sample.mean()) * np.sqrt(DRAWS) / sample.std() < Z_LIMIT
 
 
 def _check_moments(bound, event, draws):
@@ -285,7 +339,37 @@ def test_integrates_to_one(example):
     bound = law(example.given)
     if not bound.form.transform:
         pytest.skip("has no density to integrate")
+    if _free_size(bound, example.event) not in _GRIDS:
+        pytest.skip("has too many dimensions, and a reference")
     np.testing.assert_allclose(_masses(bound, example.event)[1].sum(), 1.0, rtol=1e-6)
+
+
+# --- Cumulative probabilities ----------------------------------------------------------------------------------------
+
+COUNTED = [
+    p
+    for p in examples(proper=True, event=())
+    if p.values[0] is None or (law(p.values[0].given).form.discrete and law(p.values[0].given).form.cumulative)
+]
+
+
+@pytest.mark.parametrize("example", COUNTED)
+class TestCumulativeProbabilities:
+    def test_are_sums_of_probabilities(self, example):
+        bound = law(required(example).given)
+        places = np.arange(-1.0, 120.0)
+        below = np.cumsum(np.exp(bound.log_density(places)))
+        above = np.cumsum(np.exp(bound.log_density(places))[::-1])[::-1]
+        for shift in (0.0, 0.5):
+            np.testing.assert_allclose(np.exp(bound.log_cdf(places + shift)), below, rtol=1e-10, atol=1e-14)
+            np.testing.assert_allclose(np.exp(bound.log_ccdf(places + shift))[:-1], above[1:], rtol=1e-10, atol=1e-14)
+
+    def test_have_gradients(self, example):
+        for path in moving(required(example).given):
+            if path[-1] in ("lower", "upper"):
+                continue  # they count by whole numbers
+            for tail in ("log_cdf", "log_ccdf"):
+                _check_parameter_slope(example, path, tail)
 
 
 # --- In a model ------------------------------------------------------------------------------------------------------
@@ -318,7 +402,7 @@ class TestInAModel:
     def test_has_machine_code(self, example, tmp_path):
         model = _in_a_model(required(example))
         compiled = compile_model(model, rewrite(model).model, cache=tmp_path)
-        assert compiled.engine == "native", compiled.note
+        assert compiled.engine == "native", compiled.notes
 
 
 def test_a_missing_component_family_is_named():

@@ -12,24 +12,35 @@ import scipy.special
 import scipy.stats
 
 from exmc.distributions import (
+    AR,
+    CAR,
+    ICAR,
     Categorical,
     Censored,
     Custom,
     Dirichlet,
+    DirichletMultinomial,
     Flat,
     Gamma,
+    GaussianRandomWalk,
     Geometric,
     HalfNormal,
     Hurdle,
     IntervalCensored,
     LKJCholesky,
+    LKJCholeskyCov,
     LogNormal,
     Mixture,
+    Multinomial,
+    MvGaussianRandomWalk,
     MvNormal,
+    MvStudentT,
     Normal,
     OrderedLogistic,
+    OrderedProbit,
     Pareto,
     Poisson,
+    Rice,
     StudentT,
     Truncated,
     TruncatedNormal,
@@ -71,6 +82,7 @@ class Example:
 _COVARIANCE = np.array([[2.0, 0.6], [0.6, 0.5]])
 _MEAN = np.array([1.0, -2.0])
 _NORMAL = scipy.stats.multivariate_normal(_MEAN, _COVARIANCE)
+_STUDENT = scipy.stats.multivariate_t(_MEAN, _COVARIANCE, df=12.0)
 _WEIGHTS = np.array([0.2, 0.5, 0.3])
 _OWN = "tests.distributions.own_density"
 
@@ -86,10 +98,88 @@ def _ordered_logistic(value):
     return np.log((above - below)[int(value)])
 
 
+def _ordered_probit(value):
+    below = scipy.stats.norm.cdf((np.array([-np.inf, -1.0, 0.3, 2.0, np.inf]) - 0.4) / 1.5)
+    return np.log(np.diff(below)[int(value)])
+
+
+def _truncated_category(value):
+    return np.log(np.array([0.0, 0.5, 0.3])[int(value)] / 0.8)
+
+
+def _censored_category(value):
+    below = scipy.special.expit(np.array([-1.0, 0.3, 2.0]) - 0.4)
+    return np.log(np.array([below[0], below[1] - below[0], 1.0 - below[1]])[int(value)])
+
+
+def _truncated_probit(value):
+    below = scipy.stats.norm.cdf(np.array([-1.0, 0.3, 2.0]) - 0.4)
+    return np.log(np.array([below[0], below[1] - below[0], below[2] - below[1]])[int(value)] / below[2])
+
+
+def _truncated_rice(value):
+    rice = scipy.stats.rice(1.0, scale=2.0)
+    return rice.logpdf(value) - np.log(rice.cdf(5.0) - rice.cdf(1.0))
+
+
 def _lkj_of_two(value):
     eta = 1.7
     scale = (2 * eta - 1) * np.log(2.0) + scipy.special.betaln(eta, eta)
     return (eta - 1.0) * np.log1p(-(value[1, 0] ** 2)) - scale
+
+
+def _lkj_cov_of_two(value):
+    scales = np.hypot(value[:, 0], value[:, 1])
+    c = value[1, 0] / scales[1]
+    correlation = _lkj_of_two(np.array([[1.0, 0.0], [c, np.sqrt(1.0 - c * c)]]))
+    # d(L10, L11) / d(scale, c) for L10 = scale c and L11 = scale sqrt(1 - c^2)
+    volume = np.log(scales[1]) - 0.5 * np.log1p(-c * c)
+    return scipy.stats.lognorm([0.4, 0.33], scale=np.exp([0.3, 0.6])).logpdf(scales).sum() + correlation - volume
+
+
+# A walk is a normal vector: its covariance is that of sums.
+_SUMS = np.tril(np.ones((3, 3)))
+_WALK = scipy.stats.multivariate_normal(0.5 + 0.2 * np.arange(3), _SUMS @ np.diag([1.5**2, 0.7**2, 0.7**2]) @ _SUMS.T)
+
+
+def _heavy_walk(value):
+    return scipy.stats.t(12.0).logpdf(value[0]) + scipy.stats.norm(0.0, 0.7).logpdf(np.diff(value)).sum()
+
+
+def _vector_walk(value):
+    steps = scipy.stats.multivariate_normal([0.1, 0.0], _COVARIANCE)
+    return scipy.stats.norm(0.0, [1.0, 2.0]).logpdf(value[0]).sum() + steps.logpdf(value[1] - value[0])
+
+
+def _joint_walk(value):
+    return _NORMAL.logpdf(value[0]) + scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).logpdf(
+        value[1] - value[0]
+    )
+
+
+def _series(value):
+    start = scipy.stats.norm(0.0, [1.0, 2.0]).logpdf(value[:2]).sum()
+    return start + scipy.stats.norm(0.3 + 0.5 * value[1] - 0.2 * value[0], 0.8).logpdf(value[2])
+
+
+def _joint_series(value):
+    return _NORMAL.logpdf(value[:2]) + scipy.stats.norm(0.5 * value[1] - 0.2 * value[0], 1.0).logpdf(value[2])
+
+
+_ADJACENT = np.array([[0.0, 1.0, 2.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0]])
+_PATH = np.array([0, 1]), np.array([2, 2])
+
+
+def _car(weights):
+    precision = 1.5 * (np.diag(weights.sum(0)) - 0.6 * weights)
+    return scipy.stats.multivariate_normal([0.1, 0.2, -0.3], np.linalg.inv(precision)).logpdf
+
+
+def _icar(value):
+    laplacian = np.array([[1.0, 0.0, -1.0], [0.0, 1.0, -1.0], [-1.0, -1.0, 2.0]])
+    basis = scipy.linalg.null_space(np.ones((1, 3)))
+    within = np.linalg.inv(basis.T @ laplacian @ basis / 1.5**2)
+    return scipy.stats.multivariate_normal(np.zeros(2), within).logpdf(basis.T @ value)
 
 
 def _mixture(value):
@@ -173,10 +263,80 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(MvNormal(_MEAN, precision=np.linalg.inv(_COVARIANCE)), (2,), _NORMAL.logpdf),
         Example(MvNormal(cov=_COVARIANCE), (2,), scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).logpdf),
     ),
+    "MvStudentT": (
+        Example(MvStudentT(12.0, _MEAN, cov=_COVARIANCE), (2,), _STUDENT.logpdf),
+        Example(MvStudentT(12.0, _MEAN, chol=np.linalg.cholesky(_COVARIANCE)), (2,), _STUDENT.logpdf),
+        Example(MvStudentT(12.0, _MEAN, precision=np.linalg.inv(_COVARIANCE)), (2,), _STUDENT.logpdf),
+    ),
+    "Multinomial": (
+        Example(
+            Multinomial(7, _WEIGHTS),
+            (3,),
+            scipy.stats.multinomial(7, _WEIGHTS).logpmf,
+            outside=([1.0, 2.0, 3.0], [8.0, -1.0, 0.0], [3.5, 3.5, 0.0]),
+        ),
+        Example(
+            Multinomial(7, logits=np.log(_WEIGHTS) - 700.0),
+            (3,),
+            scipy.stats.multinomial(7, _WEIGHTS).logpmf,
+            outside=([1.0, 2.0, 3.0],),
+        ),
+    ),
+    "DirichletMultinomial": (
+        Example(
+            DirichletMultinomial(7, np.array([0.7, 2.0, 3.5])),
+            (3,),
+            scipy.stats.dirichlet_multinomial([0.7, 2.0, 3.5], 7).logpmf,
+            outside=([1.0, 2.0, 3.0], [8.0, -1.0, 0.0], [3.5, 3.5, 0.0]),
+        ),
+    ),
     "LKJCholesky": (
         Example(LKJCholesky(1.7), (2, 2), _lkj_of_two),
         Example(LKJCholesky(0.8), (3, 3)),
         Example(LKJCholesky(2.5), (3, 3)),
+    ),
+    "LKJCholeskyCov": (
+        Example(
+            LKJCholeskyCov(2, 1.7, LogNormal(np.array([0.3, 0.6]), np.array([0.4, 0.33]))), (2, 2), _lkj_cov_of_two
+        ),
+        Example(LKJCholeskyCov(eta=3.0, sd_dist=LogNormal(0.6, 0.33)), (2, 2)),
+    ),
+    "GaussianRandomWalk": (
+        Example(GaussianRandomWalk(0.2, 0.7, Normal(0.5, 1.5)), (3,), _WALK.logpdf),
+        Example(GaussianRandomWalk(sigma=0.7, init_dist=StudentT(12.0)), (2,), _heavy_walk),
+    ),
+    "MvGaussianRandomWalk": (
+        Example(
+            MvGaussianRandomWalk(np.array([0.1, 0.0]), cov=_COVARIANCE, init_dist=Normal(0.0, np.array([1.0, 2.0]))),
+            (2, 2),
+            _vector_walk,
+        ),
+        Example(
+            MvGaussianRandomWalk(chol=np.linalg.cholesky(_COVARIANCE), init_dist=MvNormal(_MEAN, cov=_COVARIANCE)),
+            (2, 2),
+            _joint_walk,
+        ),
+        Example(
+            MvGaussianRandomWalk(precision=np.linalg.inv(_COVARIANCE), init_dist=MvNormal(_MEAN, cov=_COVARIANCE)),
+            (2, 2),
+            _joint_walk,
+        ),
+    ),
+    "AR": (
+        Example(AR(np.array([0.5, -0.2]), 0.8, 0.3, Normal(0.0, np.array([1.0, 2.0]))), (3,), _series),
+        Example(AR(np.array([0.5, -0.2]), init_dist=MvNormal(_MEAN, cov=_COVARIANCE)), (3,), _joint_series),
+    ),
+    "CAR": (
+        Example(CAR(np.array([0.1, 0.2, -0.3]), _ADJACENT, 0.6, 1.5), (3,), _car(_ADJACENT)),
+        Example(
+            CAR(np.array([0.1, 0.2, -0.3]), alpha=0.6, tau=1.5, node1=_PATH[0], node2=_PATH[1]),
+            (3,),
+            _car(np.array([[0.0, 0.0, 1.0], [0.0, 0.0, 1.0], [1.0, 1.0, 0.0]])),
+        ),
+    ),
+    "ICAR": (
+        Example(ICAR(sigma=1.5, node1=_PATH[0], node2=_PATH[1]), (3,), _icar, outside=([1.0, 1.0, 1.0],)),
+        Example(ICAR(_ADJACENT, 1.5), (3,)),
     ),
     "ZeroSumNormal": (Example(ZeroSumNormal(1.5), (3,), _zero_sum, outside=([1.0, 1.0, 1.0],)),),
     "Categorical": (
@@ -190,6 +350,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     ),
     "OrderedLogistic": (
         Example(OrderedLogistic(0.4, np.array([-1.0, 0.3, 2.0])), (), _ordered_logistic, outside=(4.0, -1.0, 0.5)),
+    ),
+    "OrderedProbit": (
+        Example(OrderedProbit(0.4, np.array([-1.0, 0.3, 2.0]), 1.5), (), _ordered_probit, outside=(4.0, -1.0, 0.5)),
     ),
     "Truncated": (
         Example(Truncated(Normal(0.0, 1.0), lower=0.5), (), scipy.stats.truncnorm(0.5, np.inf).logpdf, outside=(0.4,)),
@@ -220,6 +383,11 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(Truncated(Pareto(3.0, 2.0), lower=1.0, upper=6.0), (), _truncated_pareto, outside=(1.5, 6.1)),
         Example(Truncated(StudentT(3.0, 0.5, 1.0), upper=-4.0), (), _truncated_student, outside=(-3.9,)),
         Example(Truncated(Geometric(0.4), lower=2.0), (), _truncated_geometric, outside=(1.0, 2.5)),
+        Example(Truncated(Categorical(_WEIGHTS), lower=1.0), (), _truncated_category, outside=(0.0, 1.5, 3.0)),
+        Example(
+            Truncated(OrderedProbit(0.4, np.array([-1.0, 0.3, 2.0])), upper=2.0), (), _truncated_probit, outside=(3.0,)
+        ),
+        Example(Truncated(Rice(2.0, 2.0), lower=1.0, upper=5.0), (), _truncated_rice, outside=(0.9, 5.1)),
     ),
     "Censored": (
         Example(
@@ -228,6 +396,13 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             _censored,
             outside=(-1.1, 2.1),
             seen=(-1.0, -0.5, 1.9, 2.0),
+        ),
+        Example(
+            Censored(OrderedLogistic(0.4, np.array([-1.0, 0.3, 2.0])), upper=2.0),
+            (),
+            _censored_category,
+            outside=(3.0,),
+            seen=(0.0, 1.0, 2.0),
         ),
         Example(Censored(Poisson(3.0), upper=4.0), (), _censored_count, outside=(5.0,), seen=(0.0, 3.0, 4.0)),
     ),

@@ -269,6 +269,22 @@ def _moyal_tails(x, mu, sigma):
     return mp.erfc(z), mp.erf(z)
 
 
+def _rice_tails(x, nu, sigma):
+    y, d = x / sigma, nu / sigma
+    right = y > mp.sqrt(1 + d * d)
+    unit = min(1, 1 / abs(y - d)) if y != d else mpf(1)
+
+    def density(t):
+        return t * mp.exp(-((t - d) ** 2) / 2) * mp.besseli(0, t * d) * mp.exp(-t * d)
+
+    steps = [mpf(0), *(unit * k for k in (1, 4, 15, 60, 250))]
+    if right:
+        tail = mp.quad(density, [y + step for step in steps])
+        return 1 - tail, tail
+    tail = mp.quad(density, sorted({max(y - step, mpf(0)) for step in steps}))
+    return tail, 1 - tail
+
+
 TAILS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "Normal": _normal_tails,
     "HalfNormal": lambda x, sigma: (mp.erf(x / sigma / mp.sqrt(2)), mp.erfc(x / sigma / mp.sqrt(2))),
@@ -297,6 +313,7 @@ TAILS: dict[str, Callable[..., tuple[Any, Any]]] = {
     "ChiSquared": lambda x, nu: _gamma_tails(x, nu / 2, mpf(1) / 2),
     "Weibull": lambda x, alpha, beta: _survival(_exp_minus((x / beta) ** alpha)),
     "Rayleigh": lambda x, sigma: _survival(mp.exp(-(x**2) / (2 * sigma**2))),
+    "Rice": _rice_tails,
     "Wald": _wald_tails,
     "Pareto": lambda x, alpha, m: _survival((m / x) ** alpha),
     "Kumaraswamy": lambda x, a, b: _survival((1 - x**a) ** b),
@@ -331,4 +348,4 @@ SERIES = (
     *("StudentT", "HalfStudentT", "Gamma", "InverseGamma", "ChiSquared", "Poisson"),
     *("Beta", "Binomial", "Bernoulli", "NegativeBinomial"),
 )
-_DIGITS = {**dict.fromkeys(SERIES, DIGITS), "SkewNormal": 80}
+_DIGITS = {**dict.fromkeys(SERIES, DIGITS), "SkewNormal": 80, "Rice": 60}

@@ -7,6 +7,7 @@ import pytest
 import scipy.stats
 
 from exmc.distributions import (
+    BetaBinomial,
     Categorical,
     Dirichlet,
     HalfNormal,
@@ -50,7 +51,7 @@ def test_check_names_the_path_of_the_culprit() -> None:
 
 
 def test_what_has_no_distribution_function_cannot_be_truncated() -> None:
-    for of in (Categorical([0.5, 0.5]), Mixture([0.5, 0.5], (Categorical([0.5, 0.5]), Poisson(1.0)))):
+    for of in (BetaBinomial(1.0, 1.0, 5), Mixture([0.5, 0.5], (BetaBinomial(1.0, 1.0, 5), Poisson(1.0)))):
         with pytest.raises(ModelError, match="of: Truncated needs cumulative probabilities"):
             law(Truncated(of, lower=1.0)).form  # noqa: B018
 

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exmc.distributions import Custom, Mixture, MvNormal, Normal, Poisson, Truncated
+from exmc.distributions import (
+    AR,
+    Custom,
+    GaussianRandomWalk,
+    HalfNormal,
+    LKJCholeskyCov,
+    Mixture,
+    MvNormal,
+    Normal,
+    Poisson,
+    Truncated,
+)
 from exmc.errors import ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.infer import infer_types
@@ -37,9 +48,48 @@ def test_the_event_comes_from_the_parameters_and_the_batch_from_what_is_left() -
     assert (types["one"].dims, types["two"].dims, types["w"].dims) == (("g",), ("h", "g"), ("g",))
 
 
+def test_sizes_and_distributions_among_parameters_tell_the_event() -> None:
+    model = (
+        built()
+        .rv("a", LKJCholeskyCov(3, 2.0, HalfNormal(1.0)))
+        .rv("b", LKJCholeskyCov(eta=2.0, sd_dist=HalfNormal("m")))
+        .rv("c", LKJCholeskyCov(3, 2.0, HalfNormal(np.ones((2, 3)))))
+        .rv("walk", GaussianRandomWalk("m", 1.0, Normal(0, 1)), shape=(3, 7))
+        .rv("series", AR([0.1, 0.2], init_dist=Normal(0, [1.0, 2.0])), shape=(2, 5))
+        .rv("joint", AR([0.1, 0.2, 0.3], init_dist=MvNormal(0.0, cov="S")), shape=5)
+        .build()
+    )
+    types = infer_types(model)
+    shapes = {n: types[n].shape for n in ("a", "b", "c", "walk", "series", "joint")}
+    assert shapes == {"a": (3, 3), "b": (3, 3), "c": (2, 3, 3), "walk": (3, 7), "series": (2, 5), "joint": (5,)}
+    assert types["b"].dims == ("g", None)
+
+
 @pytest.mark.parametrize(
     ("builder", "expected"),
     [
+        (
+            built().rv("x", LKJCholeskyCov(2, 2.0, HalfNormal("m"))),
+            r"variables\.x\.sd_dist: 'sd_dist', .* length 3 where 'n', .* length 2",
+        ),
+        (
+            built().rv("x", LKJCholeskyCov(2, 2.0, HalfNormal(1.0)), shape=(3, 3)),
+            r"variables\.x\.n: 'n', .* length 2 where the variable, .* length 3",
+        ),
+        (built().rv("x", LKJCholeskyCov("m", 2.0, HalfNormal(1.0))), r"variables\.x\.n: .* takes a whole number"),
+        (built().rv("x", LKJCholeskyCov(0, 2.0, HalfNormal(1.0))), r"variables\.x\.n: .* takes a whole number"),
+        (
+            built().rv("x", LKJCholeskyCov(2, 2.0, Normal(0, 1))),
+            r"variables\.x\.sd_dist: standard deviations have a distribution of positive numbers",
+        ),
+        (
+            built().rv("x", GaussianRandomWalk(0, 1, HalfNormal(1.0)), shape=3),
+            r"variables\.x\.init_dist: a series starts with a distribution of numbers on the whole real line",
+        ),
+        (
+            built().rv("x", AR([0.1, 0.2], init_dist=Normal("m", 1)), shape=5),
+            r"variables\.x\.init_dist: 'init_dist', .* length 3 where 'rho', .* length 2",
+        ),
         (
             built().rv("x", "MvNormal", mu="m", cov=np.eye(2)),
             r"variables\.x\.cov: 'cov', which is of shape \(2, 2\), has length 2 "

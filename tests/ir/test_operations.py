@@ -48,7 +48,10 @@ SPECIAL = {
     "len": [(((3,),), {}), (((2, 3),), {})],
     **{
         key: [(((3, 3),), {}), (((1, 1),), {})]
-        for key in ("cholesky", "inverse_posdef", "logdet", "inverse", "logabsdet")
+        for key in (
+            *("cholesky", "inverse_posdef", "logdet", "inverse", "logabsdet"),
+            *("standard_deviations", "correlations"),
+        )
     },
     **{key: [(((3, 3), (3,)), {}), (((3, 3), (3, 2)), {})] for key in ("solve_triangular", "solve_posdef", "solve")},
     **{

@@ -133,7 +133,7 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
     ("labels of another kind", {}, {"school": [1, 2, 3]}, "the label 1 is not of a kind with the run's, such as 'a'"),
     ("label twice", {"size": [1.0, 2.0], "of": [0, 1, 1, 0]}, {"school": ["a", "a"]}, "the label 'a' appears twice"),
     ("codes of moved labels", {}, {"school": ["c", "b", "a"]}, "data.of: it holds places along 'school'"),
-    ("codes out of range", {"of": [0, 1, 2, 3]}, {}, r"index 3 at \[3\] is out of range"),
+    ("codes out of range", {"of": [0, 1, 2, 3]}, {}, "index 3 at .* is out of range"),
     ("codes no whole numbers", {"of": [0.5, 1, 2, 0]}, {}, "ind"),
     ("values outside the support", {"y": [1, 2, 3, -1]}, {}, "the value -1 at .3. is not"),
 ]

@@ -9,6 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pipelines.checking import check_config
+from pipelines.config import load_config, with_out
+from pipelines.events import Event
+from pipelines.graph import StoppedError
+from pipelines.run import start
+
 MODEL = """\
 name: small
 model:
@@ -32,6 +40,21 @@ def write_config(folder: Path, rest: str = QUICK, extra: str = "") -> Path:
     path = folder / "small.yaml"
     path.write_text(MODEL + rest + extra)
     return path
+
+
+def stopped_run(folder: Path, rest: str = QUICK, *, after: int = 3) -> Path:
+    """A run that was stopped once `after` segments were committed."""
+    seen: list[Event] = []
+
+    def stop(event: Event) -> None:
+        seen.extend([event] if event.kind == "segment" else [])
+        if len(seen) == after:
+            raise StoppedError("enough")
+
+    config = with_out(load_config(write_config(folder, rest)), folder / "run")
+    with pytest.raises(StoppedError):
+        start(check_config(config), stop)
+    return folder / "run"
 
 
 def contents(directory: Path) -> dict[str, bytes]:

@@ -17,8 +17,9 @@ from distributed.comm.core import CommClosedError
 
 from exmc.errors import ClusterError, ExmcError, SamplingError
 from exmc.trace.store import RunStore
-from pipelines import graph, segments
+from pipelines import graph, patience, segments
 from pipelines.checking import check_config
+from pipelines.cli import main
 from pipelines.config import load_config, with_out
 from pipelines.events import Event
 from pipelines.run import RunResult, resume, run_config, start
@@ -33,10 +34,10 @@ def ignore(event: Event) -> None:
 def begin_failing(chains: set[int]) -> Any:
     real = segments.begin
 
-    def begin(density: Any, options: Any, chain: int) -> Any:
+    def begin(density: Any, options: Any, chain: int, pulse: Any) -> Any:
         if chain in chains:
             raise SamplingError(f"chain {chain} found no starting point.")
-        return real(density, options, chain)
+        return real(density, options, chain, pulse=pulse)
 
     return begin
 
@@ -46,7 +47,9 @@ def run(folder: Path, out: str, *overrides: str, on_event: Any = ignore) -> RunR
     return start(check_config(config), on_event)
 
 
-def test_a_chain_that_fails_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chain_that_fails_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     whole = run(tmp_path, "whole").tree()
     events: list[Event] = []
     with monkeypatch.context() as patch:
@@ -61,6 +64,11 @@ def test_a_chain_that_fails_fails_alone(tmp_path: Path, monkeypatch: pytest.Monk
     tree = result.tree()
     assert list(tree["posterior"]["chain"].values) == [0, 2]
     assert tree.attrs["failed_chains"][0]["chain"] == 1
+    first, second, *_ = result.diagnosed.text.splitlines()
+    assert re.fullmatch(r"CHAIN 1 FAILED and is left out: .*SamplingError: chain 1 found no starting point\.", first)
+    assert f"exmc resume {tmp_path / 'part'}" in second
+    assert main(["summary", str(tmp_path / "part")]) == 3
+    assert capsys.readouterr().out.startswith(first)
     for group in ("posterior", "sample_stats", "log_likelihood", "posterior_predictive"):
         for name, values in tree[group].data_vars.items():
             assert np.array_equal(values, whole[group][name].sel(chain=[0, 2])), (group, name)
@@ -68,6 +76,86 @@ def test_a_chain_that_fails_fails_alone(tmp_path: Path, monkeypatch: pytest.Monk
     again = resume(tmp_path / "part", ignore)
     assert again.failed == {}
     assert_same_store(tmp_path / "whole", tmp_path / "part")
+
+
+OWN = """\
+import threading
+
+from autograd.extend import defvjp, primitive
+
+chains = {}
+
+
+@primitive
+def disturbed(value):
+    # One thread works at one chain: the second to come is disturbed after some draws.
+    chain = chains.setdefault(threading.get_ident(), [len(chains), 0])
+    chain[1] += 1
+    if chain[0] == 1 and chain[1] == 300:
+        HAPPEN
+    return value
+
+
+defvjp(disturbed, lambda result, value: lambda g: g)
+
+
+def log_density(value):
+    return -0.5 * disturbed(value) ** 2
+"""
+OWN_CONFIG = """\
+model: {variables: {x: {dist: Custom, function: "MODULE:log_density"}}}
+sampler: {draws: 300, warmup: 100, chains: 3, seed: 1, engine: autograd, max_treedepth: 1}
+cluster: {workers: 1, threads_per_worker: 3}
+run: {predictive: {prior_draws: 0, posterior: false}, segment_seconds: 100}
+"""
+
+
+@pytest.mark.parametrize(
+    ("happen", "message", "trace"),
+    [
+        ("raise ValueError('not today')", "ValueError: not today", "raise ValueError"),
+        ("raise FileNotFoundError(2, 'no table')", "FileNotFoundError: .*no table", "raise FileNotFoundError"),
+        ("raise SystemExit(1)", "SystemExit: 1", "raise SystemExit"),
+    ],
+)
+def test_a_chain_that_its_users_function_disturbs_fails_alone(
+    happen: str, message: str, trace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of sampling: its traceback is in the store, the others finish, and nothing is tried again."""
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 1e6)
+    name = f"disturbed_{abs(hash(happen))}"
+    (tmp_path / f"{name}.py").write_text(OWN.replace("HAPPEN", happen))
+    (tmp_path / "own.yaml").write_text(OWN_CONFIG.replace("MODULE", name))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    result = start(check_config(with_out(load_config(tmp_path / "own.yaml"), tmp_path / "out")), ignore)
+    assert len(result.failed) == 1
+    assert re.search(message, *result.failed.values())
+    (failed,) = result.tree().attrs["failed_chains"]
+    assert trace in failed["traceback"]
+    assert result.tree()["posterior"].sizes["chain"] == 2
+    assert result.diagnosed.text.startswith(f"CHAIN {failed['chain']} FAILED")
+
+
+def test_a_stuck_chain_fails_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, release = segments.advance, threading.Event()
+
+    def advance(density: Any, options: Any, state: Any, *arguments: Any, **keywords: Any) -> Any:
+        if state.chain == 1 and state.iteration >= options.warmup:
+            release.wait(60)
+        return real(density, options, state, *arguments, **keywords)
+
+    monkeypatch.setattr(segments, "advance", advance)
+    try:
+        result = run(tmp_path, "out", "sampler.watchdog=0.5")
+    finally:
+        release.set()
+    assert list(result.failed) == [1]
+    assert "a single gradient has taken more than 0.5 s" in result.failed[1]
+    assert "release.wait(60)" in result.tree().attrs["failed_chains"][0]["traceback"]
+    monkeypatch.setattr(segments, "advance", real)
+    run(tmp_path, "whole", "sampler.watchdog=null")
+    resume(tmp_path / "out", ignore)
+    assert_same_store(tmp_path / "whole", tmp_path / "out")
 
 
 def test_too_few_chains_left_end_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,6 +168,7 @@ def test_too_few_chains_left_end_the_run(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_faults_of_the_storage_are_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
     run(tmp_path, "whole")
     real, lock, faults = segments._commit, threading.Lock(), [3]
 
@@ -101,6 +190,7 @@ def test_storage_that_stays_broken_ends_the_run_with_a_remedy(tmp_path: Path, mo
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
+        patch.setattr(patience, "FIRST_PAUSE", 0.01)
         patch.setattr(segments, "_commit", commit)
         with pytest.raises(ClusterError, match="No space left on device") as raised:
             run(tmp_path, "out", "run.retries=1")
@@ -125,7 +215,7 @@ def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     def submit(self: Any, function: Any, *arguments: Any, **options: Any) -> Any:
         keys.append(options["key"])
         assert options["pure"] is False
-        assert options["retries"] == 3
+        assert "retries" not in options
         return real(self, function, *arguments, **options)
 
     monkeypatch.setattr(graph.Client, "submit", submit)

@@ -15,12 +15,13 @@ import psutil
 import pytest
 import xarray as xr
 
-from exmc.errors import ConfigError, ExmcError, StoreError
+from exmc.errors import ConfigError, StoreError
 from exmc.trace.store import RunStore
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
+from pipelines.creation import create_run
 from pipelines.events import Event
-from pipelines.run import create_run, resume, run_config, start
+from pipelines.run import resume, run_config
 from tests.pipelines.running import SLOW, assert_same_store, await_records, begin, write_config
 
 
@@ -164,24 +165,6 @@ def test_resuming_a_finished_run_repairs_it(spoil: Callable[[Path], None], quick
     assert_same_store(quick, run)
 
 
-def test_a_run_that_lost_its_plan_is_not_called_empty(quick: Path, tmp_path: Path) -> None:
-    run = Path(shutil.copytree(quick, tmp_path / "run"))
-    (run / "state" / "plan.json").unlink()
-    with pytest.raises(StoreError, match=r"plan\.json is missing\. Restore"):
-        resume(run, on_event=lambda event: None)
-
-
-@pytest.mark.parametrize(("old", "new"), [('"sigma",\n      1', '"sigma",\n      2'), ("{", "[")])
-def test_another_model_is_not_taken_for_the_runs(old: str, new: str, quick: Path, tmp_path: Path) -> None:
-    run = Path(shutil.copytree(quick, tmp_path / "run"))
-    shutil.rmtree(run / "run.zarr")
-    text = (run / "ir.json").read_text()
-    assert old in text
-    (run / "ir.json").write_text(text.replace(old, new, 1))
-    with pytest.raises(StoreError, match=r"ir\.json is damaged"):
-        resume(run, on_event=lambda event: None)
-
-
 def test_a_killed_worker_costs_nothing_but_time(slow: Path, tmp_path: Path) -> None:
     killed: list[int] = []
     # Those of the beginning: one that takes another's place may be killed before the scheduler knows of it.
@@ -269,21 +252,6 @@ def test_a_model_that_is_imported(tmp_path: Path) -> None:
     )
     tree = run_config(path, out=tmp_path / "run")
     assert tree["posterior"].sizes == {"chain": 1, "draw": 100}
-
-
-def test_other_versions_are_refused(quick: Path, tmp_path: Path) -> None:
-    config = with_out(load_config(write_config(tmp_path)), tmp_path / "run")
-
-    def stop(event: Event) -> None:
-        if event.kind == "segment":
-            raise ExmcError("enough")
-
-    with pytest.raises(ExmcError, match="enough"):
-        start(check_config(config), stop)
-    plan = tmp_path / "run" / "state" / "plan.json"
-    plan.write_text(plan.read_text().replace(f'"numpy": "{np.__version__}"', '"numpy": "1.0"'))
-    with pytest.raises(StoreError, match=r"numpy 1\.0"):
-        resume(tmp_path / "run", on_event=lambda event: None)
 
 
 def test_of_two_that_want_the_same_new_directory_one_gets_it(tmp_path: Path) -> None:

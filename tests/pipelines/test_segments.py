@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from exmc.compile.program import CompiledModel
-from exmc.errors import SamplingError, StoreError
+from exmc.errors import ClusterError, SamplingError, StoreError
 from exmc.trace.journal import Journal
-from pipelines import segments, stages
+from pipelines import patience, segments, stages
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
+from pipelines.creation import create_run
 from pipelines.plan import STOP, Plan
-from pipelines.run import create_run
 from pipelines.segments import Outcome, SegmentTask, run_segment
 from tests.pipelines.running import write_config
 
@@ -116,8 +116,8 @@ def test_a_stop_within_a_chunk_goes_on_from_the_chunk_before(
     drawn(undisturbed, compiled)
     patient, real, left = replace(plan, segment_seconds=100.0), segments.advance, [500, 250]
 
-    def advance(density: Any, options: Any, state: Any, iterations: int, should_stop: Any) -> Any:
-        return real(density, options, state, left.pop(0), should_stop)
+    def advance(density: Any, options: Any, state: Any, iterations: int, should_stop: Any, pulse: Any) -> Any:
+        return real(density, options, state, left.pop(0), should_stop, pulse=pulse)
 
     first = run_segment(patient, compiled, SegmentTask(0, 0))
     with monkeypatch.context() as patch:
@@ -147,11 +147,14 @@ def test_a_fault_of_the_model_is_recorded_not_raised(
 def test_a_fault_of_the_infrastructure_is_raised(
     error: Exception, plan: Plan, compiled: CompiledModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Once what is drawn could not be written for a while."""
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.001)
+
     def fail(*arguments: Any, **options: Any) -> Any:
         raise error
 
-    monkeypatch.setattr(segments, "advance", fail)
-    with pytest.raises(type(error)):
+    monkeypatch.setattr(segments.Journal, "write_segment", fail)
+    with pytest.raises(StoreError if isinstance(error, StoreError) else ClusterError):
         run_segment(plan, compiled, SegmentTask(1, 0))
     assert Journal.open(plan.path).failures() == {}
 
@@ -167,7 +170,7 @@ def test_a_worker_with_other_libraries_draws_nothing(plan: Plan, compiled: Compi
 
 
 def test_a_segment_whose_predecessor_is_missing_is_refused(plan: Plan, compiled: CompiledModel) -> None:
-    with pytest.raises(StoreError, match="shared storage"):
+    with pytest.raises(FileNotFoundError, match="shared storage"):
         run_segment(plan, compiled, SegmentTask(0, 3))
 
 

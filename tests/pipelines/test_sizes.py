@@ -13,7 +13,8 @@ from exmc.errors import ConfigError
 from pipelines import sizes
 from pipelines.checking import build, check_config
 from pipelines.config import load_config, with_out
-from pipelines.run import create_run, run_config
+from pipelines.creation import create_run
+from pipelines.run import run_config
 from pipelines.sizes import amount, bytes_per_draw
 from tests.pipelines.running import write_config
 

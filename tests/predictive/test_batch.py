@@ -71,6 +71,8 @@ SPECIAL = {
     "solve": ["solve(B + E, u)"],
     "inverse": ["inverse(B + E)"],
     "logabsdet": ["logabsdet(B + E)"],
+    "standard_deviations": ["standard_deviations(B + E)"],
+    "correlations": ["correlations(B + E)"],
     **{n: [f"{n}(v, s, t)", f"{n}(w, v, s, t)", f"{n}(A, s, v)"] for n in _STATIONARY},
     **{n: [f"{n}(v, s, t, 1.5)", f"{n}(X, s, v, t)"] for n in ("rational_quadratic", "periodic")},
     "linear": ["linear(v, s)", "linear(X, A, v)"],

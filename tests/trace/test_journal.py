@@ -12,9 +12,11 @@ import pytest
 
 from exmc.errors import StoreError
 from exmc.trace import records
+from exmc.trace.description import FORMAT
 from exmc.trace.journal import Journal
 from exmc.trace.records import NO_RECORD, CommitRecord
 from exmc.trace.schema import GROUPS
+from exmc.trace.sealed import write_sealed
 from exmc.trace.store import RunStore
 from tests.trace.models import schema, segment
 from tests.trace.writer import contents, write_missing
@@ -198,15 +200,23 @@ def test_every_sampled_chunk_is_covered(journal: Journal) -> None:
         (None, "no run here"),
         (b"{", "damaged"),
         (b"[]", "damaged: it holds no object"),
-        (b'{"format": 1}', "damaged: KeyError: 'schema'"),
-        (b'{"format": 99}', "format 99"),
-        (b"{}", "format None"),
+        (b'{"format": 1}', "damaged: its checksum is wrong"),
+        (b"{}", "damaged: its checksum is wrong"),
+        ({"format": FORMAT}, "damaged: KeyError: 'schema'"),
+        ({"format": 99}, "format 99"),
+        ({}, "format None"),
     ],
 )
-def test_what_is_no_run_is_refused_with_a_remedy(tmp_path: Path, content: bytes | None, message: str) -> None:
+def test_what_is_no_run_is_refused_with_a_remedy(
+    tmp_path: Path, content: bytes | dict[str, int] | None, message: str
+) -> None:
+    path = tmp_path / "state" / "store.json"
     if content is not None:
-        (tmp_path / "state").mkdir()
-        (tmp_path / "state" / "store.json").write_bytes(content)
+        path.parent.mkdir()
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        write_sealed(path, content)
     with pytest.raises(StoreError, match=message) as caught:
         Journal.open(tmp_path)
     assert caught.value.remedy

@@ -106,9 +106,12 @@ def test_a_finished_store_is_plain_and_complete(tmp_path: Path) -> None:
     assert RunStore.open(tmp_path / "run").complete
     xr.testing.assert_identical(RunStore.open(tmp_path / "run").read(), tree.load())
     assert sorted(p.name for p in (tmp_path / "run" / "state").iterdir()) == [
+        ".finished.json.spare",
+        ".store.json.spare",
         "chain-00000",
         "chain-00001",
         "chain-00002",
+        "finished.json",
         "store.json",
     ]
 

@@ -15,6 +15,7 @@ MEMBERSHIP = {
     "positive": ((), [1e-300, 5], [0.0, -1.0]),
     "nonnegative": ((), [0.0, 5], [-1e-300]),
     "unit_interval": ((), [0.0, 0.5, 1.0], [-1e-9, 1.0 + 1e-9]),
+    "signed_unit_interval": ((), [0.0, -0.999, 1e-300], [-1.0, 1.0, 2.0]),
     "open_unit_interval": ((), [1e-9, 0.5], [0.0, 1.0]),
     "interval": ((-1.0, 2.0), [-1.0, 0.0, 2.0], [-1.1, 2.1]),
     "nonnegative_integer": ((), [0, 1, 7.0], [-1, 0.5]),
@@ -26,6 +27,12 @@ MEMBERSHIP = {
     "at_least": ((-1.0,), [-1.0, 0.0, 1e300], [-1.1]),
     "at_most": ((-1.0,), [-1.0, -5.0], [-0.9]),
     "integer_range": ((-2, 3), [-2, 0, 3.0], [-3, 4, 0.5]),
+    "counts": ((), [[1.0, 2.0, 0.0], [0.0, 0.0, 3.0]], [[4.0, -1.0, 0.0], [1.5, 1.5, 0.0]]),
+    "adjacency": (
+        (),
+        ([[0.0, 2.0], [2.0, 0.0]], [[0.0, 0.0], [0.0, 0.0]]),
+        ([[0.0, 1.0], [2.0, 0.0]], [[1.0, 1.0], [1.0, 0.0]], [[0.0, -1.0], [-1.0, 0.0]]),
+    ),
     "simplex": ((), [[0.25, 0.75], [0.0, 1.0]], [[0.5, 0.6], [-0.1, 1.1]]),
     "ordered": ((), [[-1.0, 2.0], [0.0, 0.0]], [[2.0, 1.0]]),
     "positive_ordered": ((), [[0.0, 2.0]], [[-1.0, 2.0], [2.0, 1.0]]),
@@ -65,3 +72,9 @@ def test_the_table_of_transforms_is_keyed_by_name_and_knows_its_supports():
     assert {name: transform.name for name, transform in TRANSFORMS.items()} == {name: name for name in TRANSFORMS}
     for transform in TRANSFORMS.values():
         assert all(SUPPORTS[support.name] is support for support in transform.supports)
+
+
+def test_counts_sum_to_their_total():
+    np.testing.assert_array_equal(
+        SUPPORTS["counts"].contains(np.array([[1, 2], [2, 2]]), np.array([3, 3])), [True, False]
+    )

@@ -1,0 +1,121 @@
+"""A run directory, made from a checked config where nothing was before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from exmc.compile.layout import layout_of
+from exmc.errors import StoreError
+from exmc.ir import serial
+from exmc.rewrite.run import report_text
+from exmc.trace.description import DESCRIPTION, STATE, ZARR
+from exmc.trace.schema import schema_of
+from exmc.trace.store import RunStore
+from pipelines.checking import Checked
+from pipelines.checkpoint import Checkpoint, text_digest, write_checkpoint
+from pipelines.config import Config, config_text, resolved
+from pipelines.places import LocatedError
+from pipelines.plan import CONFIG, EXPLANATION, MODEL, Plan, fingerprint, versions
+from pipelines.sizes import existing_parent
+
+
+def refuse_occupied(config: Config) -> None:
+    """Raise `LocatedError` if the run directory holds anything, or cannot be made."""
+    out, where = config.out, ("run", "out")
+    if (out / STATE / DESCRIPTION).exists() or (out / ZARR).exists():
+        remedy = f"Choose another with --out, or go on with that run: exmc resume {out}"
+        raise config.places.error(f"{out} holds another run{_state_of(out)}.", where, remedy)
+    if out.is_dir():
+        if any(out.iterdir()):
+            raise config.places.error(f"{out} is not empty.", where, "Choose another with --out.")
+    elif out.exists() or out.is_symlink():
+        raise config.places.error(f"{out} is a file.", where, "Choose another with --out.")
+    parent = existing_parent(out)
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+        raise config.places.error(f"{out} cannot be written: {parent} is no folder you may write to.", where)
+
+
+def _state_of(out: Path) -> str:
+    try:
+        store = RunStore.open(out)
+        begun = str(store.attributes["created_at"])[:16].replace("T", " ")
+        return f" ({'finished' if store.complete else 'unfinished'}, begun {begun} UTC)"
+    except (StoreError, KeyError):
+        return ""
+
+
+def create_run(checked: Checked) -> Plan:
+    """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
+    config, rewriting, options = checked.config, checked.rewriting, checked.options
+    built_with, digest = versions(), serial.digest(rewriting.source)
+    plan = _plan_of(checked, fingerprint(digest, options, config.sampler.engine, built_with))
+    layout, warmup = layout_of(rewriting.model), config.run.save_warmup
+    schema = schema_of(
+        rewriting.source, rewriting.model, layout, options.draws, options.warmup, options.chains, warmup
+    )  # fmt: skip
+    provenance = {
+        "name": config.name,
+        "model_digest": digest,
+        "fingerprint": plan.fingerprint,
+        "sampler": recorded_options(plan),
+        "versions": dict(built_with),
+        "data": {name: data.source for name, data in rewriting.source.data.items()},
+    }
+    text, explanation = config_text(resolved(config)), report_text(rewriting)
+    made = not plan.path.exists()
+    try:
+        RunStore.create(plan.path, schema, attributes=provenance)
+    except StoreError as error:
+        raise config.places.error(error.message, ("run", "out"), error.remedy) from None
+    except OSError as error:
+        raise _not_written(config, error) from None
+    try:
+        (plan.path / MODEL).write_text(serial.dumps(rewriting.source), encoding="utf-8")
+        (plan.path / CONFIG).write_text(text, encoding="utf-8")
+        (plan.path / EXPLANATION).write_text(explanation, encoding="utf-8")
+        write_checkpoint(Checkpoint(plan, config.cluster, text, str(config.folder), digest, text_digest(explanation)))
+    except OSError as error:
+        _discard(plan.path, made)
+        raise _not_written(config, error) from None
+    return plan
+
+
+def recorded_options(plan: Plan) -> dict[str, Any]:
+    """The options of the sampler as the root's attributes of a store have them."""
+    return asdict(plan.options) | {"engine": plan.engine}
+
+
+def _not_written(config: Config, error: OSError) -> LocatedError:
+    return config.places.error(f"{config.out} cannot be written: {error.strerror}.", ("run", "out"))
+
+
+def _discard(directory: Path, made: bool) -> None:
+    """Remove a run that could not be written as a whole; the folder too, if it was `made` for it."""
+    for name in (MODEL, CONFIG, EXPLANATION):
+        (directory / name).unlink(missing_ok=True)
+    for folder in (STATE, ZARR):
+        shutil.rmtree(directory / folder, ignore_errors=True)
+    if made:
+        directory.rmdir()
+
+
+def _plan_of(checked: Checked, decisive: str) -> Plan:
+    config, section = checked.config, checked.config.run
+    return Plan(
+        label=config.name,
+        directory=str(config.out.absolute()),
+        options=checked.options,
+        engine=config.sampler.engine,
+        watchdog=config.sampler.watchdog,
+        segment_seconds=section.segment_seconds,
+        retries=section.retries,
+        min_chains=config.min_chains,
+        fingerprint=decisive,
+        versions=versions(),
+        prior_draws=section.predictive.prior_draws,
+        posterior_predictive=section.predictive.posterior,
+    )
