@@ -9,6 +9,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
+from autograd.numpy.numpy_boxes import ArrayBox
 
 from exmc import covariances, hilbert, linalg, logspace, special
 from exmc.errors import ExpressionError, ModelError, suggest
@@ -101,13 +102,17 @@ def _hsgp(function: Callable[..., Any]) -> Operation:
     return Operation(_of_numbers(function), processes.scales(f"hsgp_{function.__name__}"), 3, 3, ("m",))
 
 
+# What brackets mean to autograd; it also takes a key that is traced of an array that is not.
+_taken = ArrayBox.__getitem__
+
+
 def _index_value(base: Any, *keys: Any) -> Any:
     if len(keys) == 1:
-        return base[keys[0]]
+        return _taken(base, keys[0])
     if all(isinstance(key, slice | int) for key in keys):
         return base[keys]
     # Keys that are traced may stand as arguments of a function, but not in a tuple.
-    return anp.reshape(base, (-1,))[positions(anp.shape(base), *keys)]
+    return _taken(anp.reshape(base, (-1,)), positions(anp.shape(base), *keys))
 
 
 def _never(_types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
