@@ -9,7 +9,10 @@ from typing import Literal, TypeAlias
 
 from exmc.sampling.progress import Receipt
 
-Kind: TypeAlias = Literal["started", "stage", "segment", "note", "worker_lost", "chain_failed", "stopped", "finished"]
+Kind: TypeAlias = Literal[
+    "started", "stage", "segment", "note", "worker_lost", "chain_failed", "paused", "resumed", "stopped", "finished",
+    "ended",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,9 @@ class Event:
     kind
         ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``segment``: see `receipt`.
         ``chain_failed``: chain `chain`, for the reason in `message`. ``note``: what the user should
-        know, in `message`. ``worker_lost``: which one, in `message`; its work is done again.
+        know, in `message`. ``worker_lost``: which one, in `message`; its work is done again. ``stopped``: it was
+        asked to stop. ``ended``: before it was finished, for the reason in `message`; in events.jsonl alone, callers
+        get the exception.
     """
 
     kind: Kind

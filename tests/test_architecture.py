@@ -68,7 +68,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "zarr": ("exmc.trace.store",),
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster", "pipelines.graph"),
-    "distributed": ("pipelines.cluster", "pipelines.graph"),
+    "distributed": ("pipelines.cluster", "pipelines.graph", "pipelines.fanout", "pipelines.entrust"),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands",),
     "rich": ("pipelines.",),
