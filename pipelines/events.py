@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from exmc.sampling.progress import Receipt
 
@@ -40,6 +40,16 @@ class Event:
     def to_json(self) -> str:
         """One line of JSON without the fields that say nothing."""
         return json.dumps({key: value for key, value in asdict(self).items() if value is not None and value != ""})
+
+    @classmethod
+    def from_json(cls, line: bytes) -> Event | None:
+        """What `to_json` wrote; None for a line that is torn, or of another version."""
+        try:
+            held: dict[str, Any] = json.loads(line)
+            receipt = held.pop("receipt", None)
+            return cls(**held, receipt=None if receipt is None else Receipt(**receipt))
+        except (ValueError, TypeError, AttributeError):
+            return None
 
 
 Listener: TypeAlias = Callable[[Event], None]

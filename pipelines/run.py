@@ -26,8 +26,9 @@ from pipelines.control import Control
 from pipelines.creation import create_run, recorded_options, refuse_occupied
 from pipelines.events import Event, Listener
 from pipelines.graph import follow
-from pipelines.plan import CONFIG, EVENTS, LOCK, STOP, Plan, check_versions
-from pipelines.sections import Cluster
+from pipelines.plan import CONFIG, EVENTS, LOCK, Plan, check_versions
+from pipelines.requests import Wish, request
+from pipelines.sections import Cluster, RemoteCluster
 from pipelines.sizes import amount
 from pipelines.stages import Diagnosed
 from pipelines.standing import reason
@@ -86,6 +87,18 @@ def start(checked: Checked, on_event: Listener, control: Control | None = None) 
             places = checked.config.places
             diagnosed = follow(client, plan, listener, began, lambda error: places.locate(error, "model"), control)
             return _result(plan, diagnosed, listener, began)
+
+
+def prepare(checked: Checked) -> None:
+    """Make the run directory of `checked`, for somebody else to draw in: `resume` begins there, too.
+
+    Raises `ClusterError` if it shall run on a scheduler that does not answer.
+    """
+    refuse_occupied(checked.config)
+    if isinstance(checked.config.cluster, RemoteCluster):
+        with _located(checked.config), connect(checked.config.cluster, checked.options.chains):
+            pass
+    create_run(checked)
 
 
 def resume(
@@ -175,7 +188,7 @@ def _go_on(
 
 
 def _revive(store: RunStore, plan: Plan) -> None:
-    """Make a run directory ready to be drawn in: as long as planned, without damage, failures and a request to stop."""
+    """Make a run directory ready to be drawn in: as long as planned, without damage and failures."""
     if plan.options.draws > store.schema.draws:
         store = store.reopen(plan.options.draws, {"sampler": recorded_options(plan)})
     else:
@@ -183,7 +196,6 @@ def _revive(store: RunStore, plan: Plan) -> None:
     store.repair()
     for chain in store.failures():
         store.journal.forgive(chain)
-    (plan.path / STOP).unlink(missing_ok=True)
 
 
 def _check_room(store: RunStore, draws: int) -> None:
@@ -224,6 +236,8 @@ def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
             raise StoreError(
                 "another process is running this run.", where=(plan.directory,), remedy="Wait for it, or stop it."
             ) from None
+        # Requests to the driver before; later ones, which see the lock, are for this one.
+        request(plan.path, Wish.GO)
 
         def write(event: Event) -> None:
             with contextlib.suppress(OSError):
@@ -250,10 +264,19 @@ def _note(message: str, began: float) -> Event:
     return Event(kind="note", seconds=time.perf_counter() - began, message=message)
 
 
+def result_of(directory: Path) -> RunResult:
+    """What the finished run in `directory` came to, judged again."""
+    store = RunStore.open(directory)
+    return RunResult(directory, stages.judge(store), _reasons(store))
+
+
 def _result(plan: Plan, diagnosed: Diagnosed, listener: Listener, began: float) -> RunResult:
     listener(Event(kind="finished", seconds=time.perf_counter() - began))
-    failed = {chain: reason(text) for chain, text in RunStore.open(plan.path).failures().items()}
-    return RunResult(plan.path, diagnosed, failed)
+    return RunResult(plan.path, diagnosed, _reasons(RunStore.open(plan.path)))
+
+
+def _reasons(store: RunStore) -> dict[int, str]:
+    return {chain: reason(text) for chain, text in store.failures().items()}
 
 
 def _ignore(event: Event) -> None:
