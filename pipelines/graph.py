@@ -24,8 +24,9 @@ from pipelines.plan import Plan
 from pipelines.processors import mixed_note, processors
 from pipelines.requests import Wish
 from pipelines.schedule import Schedule
-from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
+from pipelines.segments import Outcome, SegmentTask, outcome_of
 from pipelines.stages import Diagnosed
+from pipelines.worker import draw_segment
 
 # A remote scheduler would keep tasks for ever if no worker came.
 WORKER_SECONDS = 120.0
@@ -295,7 +296,7 @@ class _Following:
         again = f"-again{self.undone}" if self.undone else ""
         stage = f"{self.schedule.stage_of(task)}-c{task.chain}-s{task.number}{again}"
         compiled = self.futures["compile"]
-        future = self.submit(stage, run_segment, self.plan, compiled, task, priority=-task.number)
+        future = self.submit(stage, draw_segment, self.plan, compiled, task, priority=-task.number)
         waiting[str(future.key)] = task
         self.track(future)
 

@@ -27,11 +27,11 @@ from pipelines.creation import create_run, recorded_options, refuse_occupied
 from pipelines.events import Event, Listener
 from pipelines.graph import follow
 from pipelines.plan import CONFIG, EVENTS, LOCK, Plan, check_versions
+from pipelines.reasons import reason
 from pipelines.requests import Wish, request
 from pipelines.sections import Cluster, RemoteCluster
 from pipelines.sizes import amount
 from pipelines.stages import Diagnosed
-from pipelines.standing import reason
 
 
 @dataclass(frozen=True, slots=True)

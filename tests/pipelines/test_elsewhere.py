@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from pipelines.cli import main
 from pipelines.events import Event
 from pipelines.run import resume, run_config
 from pipelines.standing import being_run
-from tests.pipelines.running import SLOW, assert_same_store, await_records, begin, stopped_run, write_config
+from tests.pipelines.running import SLOW, assert_same_store, begin, stopped_run, write_config
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +29,12 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-def driver_of(directory: Path) -> psutil.Process:
-    """The process that `exmc run --detach` has left behind."""
-    (found,) = [p for p in psutil.process_iter(["cmdline"]) if str(directory) in (p.info["cmdline"] or [])]
-    return found
+def await_log(directory: Path, word: str) -> None:
+    """Wait until `word` stands in the run's log of events."""
+    deadline = time.monotonic() + 60
+    while word not in (directory / "events.jsonl").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def await_nobody(directory: Path) -> None:
@@ -109,13 +110,8 @@ def test_a_detached_run_is_paused_resumed_and_aborted(
 ) -> None:
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
     assert main(["run", str(config), "--out", str(out), "--detach", "--quiet"]) == 0
-    driver = driver_of(out)
-    assert driver.pid != os.getpid()
     assert main(["pause", str(out)]) == 0
-    deadline = time.monotonic() + 60
-    while "paused" not in (out / "events.jsonl").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    await_log(out, '"paused"')
     assert main(["watch", str(out), "--once"]) == 0
     shown, err = capfd.readouterr()
     assert "It is being run now" in shown
@@ -141,6 +137,7 @@ def test_a_driver_that_cannot_begin_is_one_message(tmp_path: Path, capfd: pytest
     assert "sampler.seed" in err
 
 
+@pytest.mark.slow
 def test_the_driver_lives_on_the_cluster(slow: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The scheduler has workers of one thread each, which the driver must not take up; one that dies is replaced."""
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
@@ -153,7 +150,7 @@ def test_the_driver_lives_on_the_cluster(slow: Path, tmp_path: Path, capfd: pyte
         said, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         assert f"is run on {cluster.scheduler_address}." in said
-        await_records(out, 1, subprocess.Popen(["sleep", "60"]))
+        await_log(out, '"segment"')
         (driver,) = [pid for pid in workers if holds_lock(pid, out)]
         os.kill(driver, signal.SIGKILL)
         assert main(["watch", str(out)]) in (0, 3)
