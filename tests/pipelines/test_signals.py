@@ -1,4 +1,4 @@
-"""Ctrl-C once lets segments end, twice does not wait; SIGTERM is as once. Either leaves a run that is finished later."""
+"""Ctrl-C once lets segments end, twice does not wait; SIGTERM is as once. Either leaves a run to be finished later."""
 
 from __future__ import annotations
 
