@@ -50,12 +50,22 @@ class RandomEntry(BaseModel):
 
     dist: str
     dims: Dims | None = None
-    shape: PositiveInt | str | list[PositiveInt | str] | None = None
+    shape: Count | str | list[Count | str] | None = None
     observed: Any = None
     weight: Any = None
     mask: Any = None
     transform: str | None = None
     centering: Centering | None = None
+
+
+class ObservationEntry(Section):
+    """Values seen of another variable of the model."""
+
+    target: str
+    observed: Any
+    weight: Any = None
+    mask: Any = None
+    dims: Dims | None = None
 
 
 class DeterministicEntry(Section):
@@ -115,11 +125,12 @@ class OdeEntry(Section):
     keep: bool = True
 
 
-Entry: TypeAlias = RandomEntry | DeterministicEntry | PotentialEntry | ScanEntry | OdeEntry
+Entry: TypeAlias = RandomEntry | ObservationEntry | DeterministicEntry | PotentialEntry | ScanEntry | OdeEntry
 """A variable of a model written in a config."""
 
 ENTRIES: dict[str, type[Entry]] = {
     "dist": RandomEntry,
+    "target": ObservationEntry,
     "expr": DeterministicEntry,
     "potential": PotentialEntry,
     "scan": ScanEntry,

@@ -27,6 +27,9 @@ Argument: TypeAlias = Any
 LengthLike: TypeAlias = int | str | Expression
 ShapeLike: TypeAlias = LengthLike | Sequence[LengthLike] | None
 
+_KEYS = frozenset({"dist", "dims", "shape", "observed", "weight", "mask", "transform", "centering"})
+"""What a variable is told beside the parameters of its distribution."""
+
 
 class Builder:
     """Collects variables, data and coordinates; `build` checks them and returns the `Model`.
@@ -87,6 +90,9 @@ class Builder:
         name = as_name(name, ("variables",))
         where = ("variables", name)
         call = self._call(where, distribution, parameters)
+        for key, _ in call.parameters:
+            if key in _KEYS:
+                raise ModelError(f"a parameter cannot be called {key!r}.", where=(*where, key), remedy="Rename it.")
         named = as_dims(dims, (*where, "dims"))
         lengths = as_shape(shape, (*where, "shape"))
         if observed is not None:
@@ -129,7 +135,8 @@ class Builder:
         """A named expression; stored with the posterior if `keep`."""
         name = as_name(name, ("variables",))
         named = as_dims(dims, ("variables", name, "dims"))
-        self._nodes.append(Deterministic(name, self._expression(("variables", name, "expr"), expression), named, keep))
+        made = self._expression(("variables", name, "expr"), expression)
+        self._nodes.append(Deterministic(name, made, named, bool(keep)))
         return self
 
     def potential(self, name: str, expression: Argument, *, dims: DimsLike = None, keep: bool = False) -> Builder:
@@ -140,7 +147,7 @@ class Builder:
         name = as_name(name, ("variables",))
         named = as_dims(dims, ("variables", name, "dims"))
         made = self._expression(("variables", name, "potential"), expression)
-        self._nodes.append(Deterministic(name, made, named, keep, potential=True))
+        self._nodes.append(Deterministic(name, made, named, bool(keep), potential=True))
         return self
 
     def scan(
@@ -221,7 +228,8 @@ class Builder:
         )
         where = ("variables", as_name(name, ("variables",)), "ode")
         ends = [self._expression((*where, key), value) for key, value in (("times", times), ("start", start))]
-        made = partial(make_ode, start_state, formulas, *ends, time=time, **control)
+        plain = {key: _plain(value, key.endswith("tolerance")) for key, value in control.items()}
+        made = partial(make_ode, start_state, formulas, *ends, time=time, **plain)
         return self._add_loop(name, "ode", made, dims, keep)
 
     def _formulas(self, name: str, kind: str, section: str, given: Mapping[str, Argument]) -> dict[str, Expression]:
@@ -236,7 +244,7 @@ class Builder:
             made = make()
         except ModelError as error:
             raise error.within("variables", name, kind) from None
-        self._nodes.append(Deterministic(name, made, as_dims(dims, ("variables", name, "dims")), keep))
+        self._nodes.append(Deterministic(name, made, as_dims(dims, ("variables", name, "dims")), bool(keep)))
         return self
 
     def build(self) -> Model:
@@ -283,6 +291,8 @@ class Builder:
         if name in self._data:
             raise ModelError(f"the name {name!r} is used twice.", where=("data", name))
         labelled = as_labelled(values, as_dims(dims, (*where, "dims")), where)
+        if np.size(labelled.values) == 0:
+            raise DataError("there are no values.", where=where)
         for dim, labels in labelled.coords.items():
             self._add_coords(dim, labels)
         try:
@@ -341,3 +351,9 @@ class Builder:
             return as_operand(plain)
         except ExpressionError as error:
             raise error.within(*where) from None
+
+
+def _plain(value: Any, to_float: bool) -> Any:
+    """A number as Python has it: of a tolerance, 1 is the same as 1.0."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return float(value) if to_float and isinstance(value, int) and not isinstance(value, bool) else value
