@@ -130,11 +130,11 @@ Entry: TypeAlias = RandomEntry | ObservationEntry | DeterministicEntry | Potenti
 
 ENTRIES: dict[str, type[Entry]] = {
     "dist": RandomEntry,
-    "target": ObservationEntry,
     "expr": DeterministicEntry,
     "potential": PotentialEntry,
     "scan": ScanEntry,
     "ode": OdeEntry,
+    "target": ObservationEntry,
 }
 """The kind of variable by the key that tells it from the others."""
 

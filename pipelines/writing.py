@@ -41,10 +41,13 @@ class Written:
 def written_model(model: Model, file: str = "", largest: int = 0) -> Written:
     """`model` as a section of a config; with `file`, data of more than `largest` values are left to that JSON file.
 
-    Raises `ModelError` for what only rewriting makes and no config says.
+    Raises `ModelError` for what no config says: variables that rewriting makes, data without a single value.
     """
     if not model.nodes:
         raise ModelError("a model without variables cannot be written.", remedy="Add one.")
+    for data in model.data.values():
+        if not data.values.size:
+            raise ModelError("a config holds no data without values.", where=("data", data.name))
     beside = {d.name: plain_values(d.values) for d in model.data.values() if file and d.values.size > largest}
     writer = _Writer(model, frozenset(_used_once(model) - beside.keys()))
     variables = {node.name: writer.entry(node) for node in model.nodes}

@@ -291,8 +291,6 @@ class Builder:
         if name in self._data:
             raise ModelError(f"the name {name!r} is used twice.", where=("data", name))
         labelled = as_labelled(values, as_dims(dims, (*where, "dims")), where)
-        if np.size(labelled.values) == 0:
-            raise DataError("there are no values.", where=where)
         for dim, labels in labelled.coords.items():
             self._add_coords(dim, labels)
         try:

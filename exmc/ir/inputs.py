@@ -84,8 +84,6 @@ def as_labels(dim: str, labels: Any) -> tuple[Label, ...]:
     array = _data_array(labels)
     values = np.asarray(labels) if array is not None or isinstance(labels, np.ndarray) else labels
     found = tuple(_label(value, where) for value in values)
-    if not found:
-        raise ModelError("there are no labels.", where=where, remedy="Give one label per element.")
     if len({isinstance(label, str) for label in found}) > 1:
         raise ModelError("texts stand among numbers.", where=where, remedy="Use labels of one kind.")
     return found

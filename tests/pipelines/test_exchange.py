@@ -179,6 +179,11 @@ def test_what_rewriting_made_is_refused(made: Callable[[], Builder]) -> None:
         model_yaml(model)
 
 
+def test_data_without_values_are_refused() -> None:
+    with pytest.raises(ModelError, match=r"data\.w: a config holds no data without values"):
+        model_yaml(Builder().data("w", np.ones((2, 0))).rv("x", "Normal"))
+
+
 def test_a_model_without_variables_is_refused() -> None:
     with pytest.raises(ModelError, match="without variables"):
         model_yaml(Builder())
