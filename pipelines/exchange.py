@@ -36,7 +36,8 @@ def load_model(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> M
 def model_yaml(model: Model | Builder, name: str = "model", sampler: Mapping[str, Any] | None = None) -> str:
     """`model` as the text of a config, all data in it; read back it has the same digest.
 
-    `sampler` is its section of that name. Raises `ModelError` for a model that rewriting made, or with data without values.
+    `sampler` is its section of that name. Raises `ModelError` for a model that rewriting made, and for one with data
+    without values.
     """
     return _text(written_model(_built(model)), name, sampler)
 
