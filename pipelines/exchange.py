@@ -49,12 +49,12 @@ def write_config(
     name: str | None = None,
     sampler: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write `model` as the config `path`, arrays of over `LARGEST_INLINE` values as a JSON file beside it.
+    """Write `model` as the config `path`, arrays of over `LARGEST_INLINE` values to ``<name of the file>.data.json``.
 
     The config's name is that of the file unless `name` is given. Raises `LocatedError` if it cannot be written.
     """
     target = Path(path)
-    beside = target.with_suffix(".json")
+    beside = target.with_name(f"{target.stem}.data.json")
     written = written_model(_built(model), beside.name, LARGEST_INLINE)
     text = _text(written, target.stem if name is None else name, sampler)
     try:

@@ -18,8 +18,7 @@ from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Data, Deterministic, Node
 from exmc.ir.parse import parse_expression
 from exmc.ir.text import expression_text
 from exmc.ir.types import Dims
-
-Path = tuple[str, ...]
+from pipelines.places import KeyPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,10 +145,10 @@ class _Writer:
         kept = {} if node.keep is not node.potential else {"keep": node.keep}
         return entry | _named(node) | kept
 
-    def _call(self, call: Call, path: Path) -> dict[str, Any]:
+    def _call(self, call: Call, path: KeyPath) -> dict[str, Any]:
         return {"dist": call.distribution} | {key: self._argument(a, (*path, key)) for key, a in call.parameters}
 
-    def _argument(self, argument: Argument, path: Path) -> Any:
+    def _argument(self, argument: Argument, path: KeyPath) -> Any:
         if isinstance(argument, Call):
             return self._call(argument, path)
         if isinstance(argument, tuple):
@@ -158,7 +157,7 @@ class _Writer:
             return int(argument) if argument.isdecimal() and argument == str(int(argument)) else argument
         return self._value(argument, path)
 
-    def _value(self, expression: Expression, path: Path, dims: Dims | None = None) -> Any:
+    def _value(self, expression: Expression, path: KeyPath, dims: Dims | None = None) -> Any:
         """What stands at `path` of a variable: a formula, or the values that reading it would give the same name."""
         if isinstance(expression, Reference) and expression.name == "_".join(path):
             data = self._model.data.get(expression.name)
@@ -186,7 +185,7 @@ class _Writer:
         return found | {key: v for key, v in given.items() if v != said.get(key, ())}
 
     @staticmethod
-    def _parts(node: Deterministic, body: ScanBody | OdeBody) -> Iterator[tuple[Path, Expression]]:
+    def _parts(node: Deterministic, body: ScanBody | OdeBody) -> Iterator[tuple[KeyPath, Expression]]:
         """The parts of a loop with their keys, without what starts where it would anyway."""
         assert isinstance(node.expression, Apply)
         for place, part in parts_of(node.expression, body):
@@ -198,7 +197,7 @@ def _named(node: Node) -> dict[str, Any]:
     return {} if node.dims is None else {"dims": list(node.dims)}
 
 
-def _formula(expression: Expression, path: Path) -> Any:
+def _formula(expression: Expression, path: KeyPath) -> Any:
     """A number, or the text that is read to `expression`."""
     if isinstance(expression, Constant) and not isinstance(expression.value, bool):
         return expression.value

@@ -16,7 +16,7 @@ from exmc.ir.check import DEEPEST
 from exmc.ir.model import Model
 from exmc.ir.serial import digest
 from exmc.rewrite.run import rewrite
-from pipelines.config import load_config
+from pipelines.config import config_text, load_config, resolved
 from pipelines.exchange import LARGEST_INLINE, load_model, model_yaml, write_config
 from pipelines.places import LocatedError
 from tests.conformance.agreement_models import subjects
@@ -139,10 +139,28 @@ def test_what_is_small_stands_in_the_config_and_what_is_large_beside_it(tmp_path
     write_config(model, path, name="many", sampler={"draws": 5, "seed": 1})
     text = path.read_text(encoding="utf-8")
     assert "few: {path" not in text
-    assert "b_observed: {path: of many.json, column: b_observed}" in text
-    assert json.loads((tmp_path / "of many.json").read_text(), parse_constant=pytest.fail).keys() == {"b_observed"}
+    assert "b_observed: {path: of many.data.json, column: b_observed}" in text
+    assert json.loads((tmp_path / "of many.data.json").read_text(), parse_constant=pytest.fail).keys() == {"b_observed"}
     config = load_config(path)
     assert (config.name, config.sampler.draws, config.seed) == ("many", 5, 1)
+    assert digest(load_model(path)) == digest(model)
+
+
+def test_a_config_is_not_written_over_its_own_data(tmp_path: Path) -> None:
+    (tmp_path / "y.json").write_text(json.dumps(list(range(LARGEST_INLINE + 1))))
+    path = tmp_path / "y.yaml"
+    path.write_text("model:\n  data: {y: {path: y.json}}\n  variables:\n    x: {dist: Normal, observed: y}\n")
+    model = load_model(path)
+    write_config(model, path)
+    assert json.loads((tmp_path / "y.json").read_text()) == list(range(LARGEST_INLINE + 1))
+    assert digest(load_model(path)) == digest(model)
+
+
+def test_the_config_that_a_run_records_is_of_the_same_model(tmp_path: Path) -> None:
+    model = edges().build()
+    path = tmp_path / "config.yaml"
+    write_config(model, path)
+    path.write_text(config_text(resolved(load_config(path))), encoding="utf-8")
     assert digest(load_model(path)) == digest(model)
 
 
