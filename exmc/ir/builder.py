@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -27,7 +27,7 @@ Argument: TypeAlias = Any
 LengthLike: TypeAlias = int | str | Expression
 ShapeLike: TypeAlias = LengthLike | Sequence[LengthLike] | None
 
-_KEYS = frozenset({"dist", "dims", "shape", "observed", "weight", "mask", "transform", "centering"})
+_KEYS = frozenset({"dims", "shape", "observed", "weight", "mask", "transform", "centering"})
 """What a variable is told beside the parameters of its distribution."""
 
 
@@ -90,9 +90,7 @@ class Builder:
         name = as_name(name, ("variables",))
         where = ("variables", name)
         call = self._call(where, distribution, parameters)
-        for key, _ in call.parameters:
-            if key in _KEYS:
-                raise ModelError(f"a parameter cannot be called {key!r}.", where=(*where, key), remedy="Rename it.")
+        _refuse_names([key for key, _ in call.parameters], _KEYS, where)
         named = as_dims(dims, (*where, "dims"))
         lengths = as_shape(shape, (*where, "shape"))
         if observed is not None:
@@ -318,6 +316,7 @@ class Builder:
         known = {p.name: p for p in row.parameters} if row is not None else {}
         defaults: dict[str, Argument] = {key: p.default for key, p in known.items() if p.default is not None}
         written = defaults | parameters
+        _refuse_names(parameters, frozenset({"dist"}), where)
         ranked = sorted(written, key=lambda k: list(known).index(k) if k in known else len(known))
         made = ((key, self._argument((*where, key), written[key], known.get(key))) for key in ranked)
         return Call(spelled, tuple(made))
@@ -349,6 +348,13 @@ class Builder:
             return as_operand(plain)
         except ExpressionError as error:
             raise error.within(*where) from None
+
+
+def _refuse_names(given: Iterable[str], keys: frozenset[str], where: tuple[str, ...]) -> None:
+    """Raise for parameters of one's own density that are called as a key of a config is."""
+    for name in given:
+        if name in keys:
+            raise ModelError(f"a parameter cannot be called {name!r}.", where=(*where, name), remedy="Rename it.")
 
 
 def _plain(value: Any, to_float: bool) -> Any:

@@ -268,3 +268,10 @@ def test_a_parameter_of_a_density_cannot_be_called_as_a_key_of_variables(key: st
     with pytest.raises(ModelError, match="cannot be called") as caught:
         Builder().rv("x", Given(Custom, (("function", "m:f"), (key, 1.0))))
     assert caught.value.where == ("variables", "x", key)
+
+
+def test_a_parameter_of_a_density_within_another_cannot_be_called_dist() -> None:
+    within = Given(Custom, (("function", "m:f"), ("shape", 1.0), ("dist", 1.0)))
+    with pytest.raises(ModelError, match="cannot be called 'dist'") as caught:
+        Builder().rv("x", Truncated(within, lower=0))
+    assert caught.value.where == ("variables", "x", "of", "dist")
