@@ -186,7 +186,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
 
     def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
-        from exmc.ir.missing import missing_notes
+        from exmc.ir.notes import model_notes
 
         checked = _checked(config, None, set_ or [])
         source, model = checked.rewriting.source, checked.rewriting.model
@@ -196,7 +196,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
             f"{config}: valid. {layout_of(model).dimension} free parameters in {len(source.free)} variables; observed: "
             f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
         )
-        for note in missing_notes(source):
+        for note in model_notes(source):
             say(str(checked.config.places.locate(note, "model")))
         return PASSED
 
