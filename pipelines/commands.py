@@ -7,7 +7,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -249,12 +248,13 @@ def predict(
     def action(scene: Scene) -> int:
         _require_run(directory)
         with stopped_at_once():
+            from exmc.trace.files import location
             from pipelines.predict import Request, predict_run
             from pipelines.terminal import working
         wanted = None if variables is None else tuple(part.strip() for part in variables.split(","))
         request = Request(data, out, name, seed, wanted, unfinished)
         with working("predicting", quiet or as_json) as on_part:
-            found = predict_run(Path(directory), request, on_part)
+            found = predict_run(location(directory), request, on_part)
         if as_json:
             say(json.dumps(found.document()))
         elif not quiet:
@@ -270,6 +270,7 @@ def _go_on(
     """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
     _require_run(directory)
     with stopped_at_once():
+        from exmc.trace.files import location
         from pipelines.checking import check_config
         from pipelines.checkpoint import read_checkpoint
         from pipelines.config import parse_cluster
@@ -282,8 +283,8 @@ def _go_on(
         print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
         with _listener(checked.config.name, checked.options, quiet or as_json) as on_event:
             return _conclude(start(checked, on_event), quiet, as_json)
-    scene.directory = Path(directory)
-    plan = read_checkpoint(Path(directory)).plan
+    scene.directory = location(directory)
+    plan = read_checkpoint(location(directory)).plan
     cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
     options = plan.options if draws is None else replace(plan.options, draws=draws)
     with _listener(plan.label, options, quiet or as_json) as on_event:
@@ -299,7 +300,9 @@ def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
 
 
 def _require_run(directory: str) -> None:
-    if not (Path(directory) / "state").is_dir():
+    from exmc.trace.files import location
+
+    if not (location(directory) / "state").is_dir():
         raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
 
 

@@ -20,7 +20,7 @@ from exmc.diagnostics.calibration import Uniformity, calibration_text, pit_value
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.sampling.options import SamplerOptions
-from exmc.trace.chunks import replace_file
+from exmc.trace.files import write_whole
 from exmc.trace.schema import label_array, schema_of
 from exmc.viz.calibration import save_calibration
 from pipelines.checking import Checked
@@ -94,7 +94,7 @@ def run_replication(work: Calibration, number: int) -> int:
     source = serial.loads((Path(work.directory) / MODEL).read_text(encoding="utf-8"))
     found = replicate(source, work.options, number, work.engine)
     document = asdict(found) | {"ranks": {name: ranks.tolist() for name, ranks in found.ranks.items()}}
-    replace_file(_file(Path(work.directory), number), json.dumps(document).encode())
+    write_whole(_file(Path(work.directory), number), json.dumps(document).encode())
     return number
 
 
@@ -124,7 +124,7 @@ def _prepare(checked: Checked, folder: Path) -> Path:
         (folder / MODEL).write_text(serial.dumps(source), encoding="utf-8")
         (folder / CONFIG).write_text(config_text(resolved(config)), encoding="utf-8")
         # Last: with it the directory is complete.
-        replace_file(folder / IDENTITY, json.dumps({"fingerprint": identity}).encode())
+        write_whole(folder / IDENTITY, json.dumps({"fingerprint": identity}).encode())
     except OSError as error:
         raise config.places.error(f"{config.out} cannot be written: {error.strerror}.", where) from None
     return folder

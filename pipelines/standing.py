@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-from pathlib import Path
-
 from exmc.trace.store import RunStore
-from pipelines.plan import LOCK
+from pipelines.locks import being_run
 
 
 def unfinished(store: RunStore) -> str:
@@ -43,15 +40,3 @@ def reason(traceback: str) -> str:
     lines = traceback.strip().splitlines()
     marked = [line for line in lines if line[:1].strip() and not line.startswith(("Traceback", "It is stuck"))]
     return marked[-1] if marked else ""
-
-
-def being_run(directory: Path) -> bool:
-    """Whether a process of this machine holds the lock of the run in `directory`."""
-    try:
-        with open(directory / LOCK) as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
