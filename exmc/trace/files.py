@@ -156,17 +156,17 @@ def remove(path: Location) -> None:
             shutil.rmtree(path)
         return
     (path / ROOT).unlink(missing_ok=True)
-    each(lambda p: p.unlink(missing_ok=True), list(path.rglob("*")), path)
-    path.unlink(missing_ok=True)
+    path.remove_all()
 
 
 def folders(path: Location) -> dict[str, list[Location]]:
     """The files in each folder below `path`, by its name from there, but for hidden ones; in order of names."""
     found: dict[str, list[Location]] = {}
-    below = sorted(p for p in path.rglob("*") if p.is_file()) if isinstance(path, Path) else path.rglob("*")
-    for file in below:
-        if not file.name.startswith("."):
-            found.setdefault(relative(file.parent, path), []).append(file)
+    for below in path.rglob("*"):
+        if isinstance(below, Path) and below.is_dir():
+            found.setdefault(relative(below, path), [])
+        elif not below.name.startswith("."):
+            found.setdefault(relative(below.parent, path), []).append(below)
     found.pop(".", None)
     return {folder: sorted(found[folder], key=lambda p: p.name) for folder in sorted(found)}
 

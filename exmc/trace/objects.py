@@ -26,9 +26,9 @@ _CREATING = threading.Lock()
 class ObjectPath:
     """A place on a file system of fsspec, such as ``s3://bucket/runs/x``, with those methods of `Path` that runs need.
 
-    An object appears whole or not at all, and can be put only if nothing is there (`create`): atomically on S3, Google
-    Cloud Storage and wherever fsspec's ``mode="create"`` is; elsewhere the file system looks first and puts then.
-    Credentials are those of the file system's own configuration.
+    An object appears whole or not at all, and can be put only if nothing is there (`create`): by one request on S3,
+    Google Cloud Storage and Azure; elsewhere the file system looks first and puts then. Credentials are those of
+    the file system's own configuration.
 
     All methods raise `OSError` where the storage failed and may be asked again, and `StoreError` where the user must do
     something: install a package, or give credentials.
@@ -106,7 +106,7 @@ class ObjectPath:
 
     def write_bytes(self, content: bytes) -> None:
         """Put `content` here, whatever was here before."""
-        self._ask(lambda fs, key: fs.pipe_file(key, bytes(content)))
+        self._put(content, "overwrite")
 
     def write_text(self, text: str, encoding: str = "utf-8") -> None:
         """Put `text` here."""
@@ -114,9 +114,9 @@ class ObjectPath:
 
     def create(self, content: bytes) -> bool:
         """Put `content` here unless something is; whether it was put."""
-        with _CREATING if not _creates(self._file_system()) else contextlib.nullcontext():
+        with contextlib.nullcontext() if self._file_system().async_impl else _CREATING:
             try:
-                self._ask(lambda fs, key: fs.pipe_file(key, bytes(content), mode="create"))
+                self._put(content, "create")
             except FileExistsError:
                 return False
         return True
@@ -127,8 +127,8 @@ class ObjectPath:
 
     def copy(self, target: ObjectPath) -> None:
         """Copy the object to `target`, within the storage; raises `FileNotFoundError` if there is none."""
-        there = target._key()
-        self._ask(lambda fs, key: fs.cp_file(key, there))
+        source = self._key()
+        target._into_folder(lambda fs, key: fs.cp_file(source, key))
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the object."""
@@ -182,6 +182,11 @@ class ObjectPath:
             if name != own and fnmatch.fnmatchcase(below.name, pattern):
                 yield below
 
+    def remove_all(self) -> None:
+        """Delete every object below, if there are any."""
+        with contextlib.suppress(FileNotFoundError):
+            self._ask(lambda fs, key: fs.rm(key, recursive=True))
+
     # The file system
 
     def require(self) -> None:
@@ -202,10 +207,25 @@ class ObjectPath:
             if self.protocol in known_implementations:
                 raise StoreError(f"{error}.", where=(self.url,)) from None
             message = f"there is no file system for {self.protocol}://."
-            remedy = suggest(self.protocol, known_implementations)
+            near = suggest(self.protocol, known_implementations)
+            remedy = near if near.startswith("Did") else "There are s3://, gs://, az:// and all others of fsspec."
             raise StoreError(message, where=(self.url,), remedy=remedy) from None
         except Exception as error:
             raise self._refused(error) from error
+
+    def _put(self, content: bytes, mode: str) -> None:
+        self._into_folder(lambda fs, key: fs.pipe_file(key, bytes(content), mode=mode))
+
+    def _into_folder(self, call: Callable[[Any, str], Any]) -> None:
+        """Do what makes an object here, the folder first where that must be."""
+        try:
+            self._ask(call)
+        except FileNotFoundError:
+            # Those of object stores are asynchronous and have no folders; theirs would make a bucket.
+            if self._file_system().async_impl:
+                raise
+            self._ask(lambda fs, key: fs.makedirs(fs._parent(key), exist_ok=True))
+            self._ask(call)
 
     def _key(self) -> str:
         return str(self._file_system()._strip_protocol(self.url))
@@ -232,8 +252,3 @@ class ObjectPath:
             remedy=f"Give credentials as fsspec's file system for {self.protocol}:// takes them: in its environment "
             "variables, or in ~/.config/fsspec/.",
         )
-
-
-def _creates(fs: Any) -> bool:
-    """Whether the file system itself sees to it that of two that create an object one gets it."""
-    return bool(fs.async_impl)
