@@ -29,7 +29,7 @@ from tests.pipelines.running import QUICK, SLOW, begin, write_config
 __all__ = ["s3"]
 
 
-@pytest.fixture(params=["memory", "s3"])
+@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.slow)])
 def out(request: pytest.FixtureRequest) -> ObjectPath:
     found = folder_of(request.param, request)
     assert isinstance(found, ObjectPath)
