@@ -1,4 +1,4 @@
-"""Object stores to test on: fsspec's own, and a server that speaks S3, on loopback, for as long as a test module runs."""
+"""Object stores to test on: fsspec's own, and a server that speaks S3, on loopback, while a test module runs."""
 
 from __future__ import annotations
 

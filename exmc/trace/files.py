@@ -204,6 +204,18 @@ def open_log(path: Location) -> Log:
     return open(path, "ab", buffering=0) if isinstance(path, Path) else _Parts(path)
 
 
+def read_log(path: Location, offset: int) -> bytes:
+    """What the log at `path` holds from `offset` on, nothing if it is not there."""
+    if isinstance(path, ObjectPath):
+        return b"".join(each(ObjectPath.read_bytes, list(path.iterdir()), path))[offset:]
+    try:
+        with open(path, "rb") as log:
+            log.seek(offset)
+            return log.read()
+    except FileNotFoundError:
+        return b""
+
+
 class _Parts:
     """Lines kept until some seconds have passed since the last part was put; only one may write at a time."""
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exmc.errors import ConfigError
-from pipelines import sizes
+from exmc.trace import files
 from pipelines.checking import build, check_config
 from pipelines.config import load_config, with_out
 from pipelines.creation import create_run
