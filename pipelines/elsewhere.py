@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from exmc.errors import StoreError
+from exmc.errors import ConfigError, StoreError
 from exmc.trace.files import Location
+from exmc.trace.objects import ObjectPath
 from exmc.trace.store import RunStore
 from pipelines.checkpoint import read_checkpoint
 from pipelines.cli import FAILED, PASSED
@@ -70,6 +71,12 @@ def hand_over(directory: Location, draws: int | None, scheduler: str | None, qui
     if isinstance(cluster, RemoteCluster):
         begun = entrust(cluster, checkpoint.plan, draws)
         where = f"on {cluster.address}{'' if begun else ' once a worker is free'}"
+    elif isinstance(directory, ObjectPath):
+        raise ConfigError(
+            f"{directory} is no folder that a process of this machine could write its messages to.",
+            where=("--detach",),
+            remedy="Hand the run to a cluster: --scheduler ADDRESS.",
+        )
     else:
         longer = [] if draws is None else ["--draws", str(draws)]
         process = detach(directory, ["resume" if draws is None else "extend", str(directory), *longer])

@@ -259,7 +259,7 @@ def _note(message: str, began: float) -> Event:
     return Event(kind="note", seconds=time.perf_counter() - began, message=message)
 
 
-def result_of(directory: Path) -> RunResult:
+def result_of(directory: Location) -> RunResult:
     """What the finished run in `directory` came to, judged again."""
     store = RunStore.open(directory)
     return RunResult(directory, stages.judge(store), _reasons(store))

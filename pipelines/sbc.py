@@ -21,6 +21,7 @@ from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import write_whole
+from exmc.trace.objects import ObjectPath
 from exmc.trace.schema import label_array, schema_of
 from exmc.viz.calibration import save_calibration
 from pipelines.checking import Checked
@@ -76,6 +77,9 @@ def calibrate(checked: Checked, replications: int, on_done: Callable[[int], None
         check_calibratable(checked.rewriting.source, checked.options)
     except ExmcError as error:
         raise config.places.locate(error, "model") from None
+    if isinstance(config.out, ObjectPath):
+        message = f"{config.out} is no local directory; calibrations need one."
+        raise config.places.error(message, ("run", "out"), "Choose one with --out.")
     work = Calibration(str(config.out.absolute()), checked.options, config.sampler.engine)
     folder = _prepare(checked, Path(work.directory))
     missing = [number for number in range(replications) if not _file(folder, number).exists()]
