@@ -13,8 +13,8 @@ from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.rewrite.run import report_text, rewrite
 from exmc.sampling.options import SamplerOptions
-from exmc.trace.chunks import replace_file
 from exmc.trace.description import DESCRIPTION, STATE, read_description, write_description
+from exmc.trace.files import Location, write_whole
 from exmc.trace.journal import Journal
 from exmc.trace.sealed import intact, read_sealed, write_sealed
 from exmc.trace.store import RunStore
@@ -68,7 +68,7 @@ def write_checkpoint(checkpoint: Checkpoint) -> None:
     write_sealed(checkpoint.plan.path / PLAN, document)
 
 
-def read_checkpoint(directory: Path) -> Checkpoint:
+def read_checkpoint(directory: Location) -> Checkpoint:
     """The checkpoint of the run in `directory`, wherever that has been moved to.
 
     Raises `StoreError` if there is none, or if it and its spare are damaged.
@@ -160,12 +160,12 @@ def mend(checkpoint: Checkpoint, files: Collection[str]) -> None:
     if f"{STATE}/{DESCRIPTION}" in files:
         write_description(directory, read_description(directory))
     if CONFIG in files:
-        replace_file(directory / CONFIG, checkpoint.config.encode())
+        write_whole(directory / CONFIG, checkpoint.config.encode())
     if MODEL in files:
-        replace_file(directory / MODEL, serial.dumps(_rebuilt(checkpoint)).encode())
+        write_whole(directory / MODEL, serial.dumps(_rebuilt(checkpoint)).encode())
     if EXPLANATION in files:
         model = serial.loads((directory / MODEL).read_text(encoding="utf-8"))
-        replace_file(directory / EXPLANATION, report_text(rewrite(model)).encode())
+        write_whole(directory / EXPLANATION, report_text(rewrite(model)).encode())
 
 
 def text_digest(text: str) -> str:

@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +16,7 @@ from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
 if TYPE_CHECKING:
+    from exmc.trace.files import Location
     from pipelines.checking import Checked
 
 # The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take
@@ -323,12 +323,13 @@ def predict(
     def action(scene: Scene) -> int:
         _run_in(directory)
         with stopped_at_once():
+            from exmc.trace.files import location
             from pipelines.predict import Request, predict_run
             from pipelines.terminal import working
         wanted = None if variables is None else tuple(part.strip() for part in variables.split(","))
         request = Request(data, out, name, seed, wanted, unfinished)
         with working("predicting", quiet or as_json) as on_part:
-            found = predict_run(Path(directory), request, on_part)
+            found = predict_run(location(directory), request, on_part)
         if as_json:
             say(json.dumps(found.document()))
         elif not quiet:
@@ -344,6 +345,7 @@ def _go_on(
     """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
     _run_in(directory)
     with stopped_at_once():
+        from exmc.trace.files import location
         from pipelines.checking import check_config
         from pipelines.checkpoint import read_checkpoint
         from pipelines.config import parse_cluster
@@ -357,8 +359,8 @@ def _go_on(
         print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
         with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
             return conclude(start(checked, on_event), quiet, as_json)
-    scene.directory = Path(directory)
-    plan = read_checkpoint(Path(directory)).plan
+    scene.directory = location(directory)
+    plan = read_checkpoint(location(directory)).plan
     cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
     options = plan.options if draws is None else replace(plan.options, draws=draws)
     with progress_of(plan.label, options, quiet or as_json) as on_event:
@@ -377,8 +379,10 @@ def _scheduler_override(address: str | None) -> list[str]:
     return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
 
 
-def _run_in(directory: str) -> Path:
+def _run_in(directory: str) -> Location:
     """`directory`, if it holds a run."""
-    if not (Path(directory) / "state").is_dir():
+    from exmc.trace.files import location
+
+    if not (location(directory) / "state").is_dir():
         raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
-    return Path(directory)
+    return location(directory)

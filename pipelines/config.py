@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from exmc.errors import suggest
+from exmc.trace.files import Location, location
+from exmc.trace.objects import ObjectPath
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel, parse_model
 from pipelines.places import KeyPath, LocatedError, Places
 from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RunSection, SamplerSection
@@ -44,9 +46,9 @@ class Config:
         return self.sampler.seed
 
     @property
-    def out(self) -> Path:
-        """The run directory, as given (relative to the working directory)."""
-        return Path(self.run.out if self.run.out is not None else f"runs/{self.name}").expanduser()
+    def out(self) -> Location:
+        """The run directory, as given: a URL, or a path (relative to the working directory)."""
+        return location(os.path.expanduser(self.run.out if self.run.out is not None else f"runs/{self.name}"))
 
     @property
     def min_chains(self) -> int:
@@ -54,7 +56,9 @@ class Config:
         return min(2, self.sampler.chains) if self.run.min_chains is None else self.run.min_chains
 
 
-def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = (), folder: Path | None = None) -> Config:
+def load_config(
+    path: str | os.PathLike[str] | Location, overrides: Sequence[str] = (), folder: Path | None = None
+) -> Config:
     """Read, type and complete the configuration in the YAML file `path`.
 
     Parameters
@@ -72,12 +76,17 @@ def load_config(path: str | os.PathLike[str], overrides: Sequence[str] = (), fol
     values, places = read_document(path)
     for override in overrides:
         values, places = _override(values, places, override)
-    return parse_config(values, places, folder or Path(path).resolve().parent)
+    return parse_config(values, places, folder or _folder_of(location(path)))
 
 
-def read_document(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Places]:
+def _folder_of(path: Location) -> Path:
+    """Where a config's own paths are looked for: beside it; those of one at a URL in the working directory."""
+    return path.resolve().parent if isinstance(path, Path) else Path.cwd()
+
+
+def read_document(path: str | os.PathLike[str] | Location) -> tuple[dict[str, Any], Places]:
     """The mapping in the YAML file `path`, with the place of each key; raises `LocatedError`."""
-    source = os.fspath(path)
+    source = str(path)
     document = read_yaml(_read(source), source)
     places = Places(source, {key: f"{source}:{line}" for key, line in document.lines.items()})
     if document.values is None:
@@ -108,12 +117,12 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
     return Config(name, model, sampler, cluster, run, places, folder)
 
 
-def with_out(config: Config, out: str | os.PathLike[str] | None) -> Config:
+def with_out(config: Config, out: str | os.PathLike[str] | Location | None) -> Config:
     """`config` with another run directory, if `out` is given."""
     if out is None:
         return config
-    places = Places(config.places.source, {**config.places.by_path, ("run", "out"): f"--out {os.fspath(out)}"})
-    return replace(config, run=config.run.model_copy(update={"out": os.fspath(out)}), places=places)
+    places = Places(config.places.source, {**config.places.by_path, ("run", "out"): f"--out {out}"})
+    return replace(config, run=config.run.model_copy(update={"out": str(out)}), places=places)
 
 
 def resolved(config: Config) -> dict[str, Any]:
@@ -155,8 +164,11 @@ def _model_values(model: ModelSource) -> dict[str, Any]:
 
 
 def _read(source: str) -> bytes:
+    place = location(source)
     try:
-        with open(source, "rb") as file:
+        if isinstance(place, ObjectPath):
+            return place.read_bytes()
+        with open(place, "rb") as file:
             return file.read(LARGEST + 1)
     except FileNotFoundError:
         folder = Path(source).parent

@@ -7,11 +7,11 @@ import queue
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from exmc.errors import ExmcError
+from exmc.trace.files import Location
 from pipelines.requests import Wish, request, requested
 
 # How often a driver that holds looks whether another process has asked it to go on.
@@ -33,7 +33,7 @@ class Control:
         self.wish = Wish.GO
         # Its `put` may be called while another call of it is interrupted by a signal.
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._directory: Path | None = None
+        self._directory: Location | None = None
 
     @property
     def ending(self) -> bool:
@@ -57,7 +57,7 @@ class Control:
                 raise
         self._inbox.put(None)
 
-    def attach(self, directory: Path) -> None:
+    def attach(self, directory: Location) -> None:
         """From now on the run lies in `directory`."""
         self._directory = directory
         if self.wish is not Wish.GO:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from exmc.compile.layout import layout_of
 from exmc.errors import StoreError
 from exmc.ir import serial
 from exmc.rewrite.run import report_text
+from exmc.trace import files
 from exmc.trace.description import DESCRIPTION, STATE, ZARR
+from exmc.trace.files import Location
 from exmc.trace.schema import schema_of
 from exmc.trace.store import RunStore
 from pipelines.checking import Checked
@@ -20,7 +19,7 @@ from pipelines.checkpoint import Checkpoint, text_digest, write_checkpoint
 from pipelines.config import Config, config_text, resolved
 from pipelines.places import LocatedError
 from pipelines.plan import CONFIG, EXPLANATION, MODEL, Plan, fingerprint, versions
-from pipelines.sizes import existing_parent
+from pipelines.sizes import unwritable
 
 
 def refuse_occupied(config: Config) -> None:
@@ -34,12 +33,11 @@ def refuse_occupied(config: Config) -> None:
             raise config.places.error(f"{out} is not empty.", where, "Choose another with --out.")
     elif out.exists() or out.is_symlink():
         raise config.places.error(f"{out} is a file.", where, "Choose another with --out.")
-    parent = existing_parent(out)
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-        raise config.places.error(f"{out} cannot be written: {parent} is no folder you may write to.", where)
+    if why := unwritable(out):
+        raise config.places.error(f"{out} cannot be written: {why}.", where)
 
 
-def _state_of(out: Path) -> str:
+def _state_of(out: Location) -> str:
     try:
         store = RunStore.open(out)
         begun = str(store.attributes["created_at"])[:16].replace("T", " ")
@@ -90,17 +88,17 @@ def recorded_options(plan: Plan) -> dict[str, Any]:
 
 
 def _not_written(config: Config, error: OSError) -> LocatedError:
-    return config.places.error(f"{config.out} cannot be written: {error.strerror}.", ("run", "out"))
+    return config.places.error(f"{config.out} cannot be written: {error.strerror or error}.", ("run", "out"))
 
 
-def _discard(directory: Path, made: bool) -> None:
+def _discard(directory: Location, made: bool) -> None:
     """Remove a run that could not be written as a whole; the folder too, if it was `made` for it."""
     for name in (MODEL, CONFIG, EXPLANATION):
         (directory / name).unlink(missing_ok=True)
     for folder in (STATE, ZARR):
-        shutil.rmtree(directory / folder, ignore_errors=True)
+        files.remove(directory / folder)
     if made:
-        directory.rmdir()
+        files.remove(directory)
 
 
 def _plan_of(checked: Checked, decisive: str) -> Plan:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exmc.errors import ExmcError
 from pipelines.cli import DOUBTFUL, PASSED
-from pipelines.standing import being_run
+from pipelines.locks import being_run
 
 LOG = "driver.log"
 _EXMC = "import sys; from pipelines.cli import main; sys.exit(main())"

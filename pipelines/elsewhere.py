@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-from exmc.errors import StoreError
+from exmc.errors import ConfigError, StoreError
+from exmc.trace.files import Location
+from exmc.trace.objects import ObjectPath
 from exmc.trace.store import RunStore
 from pipelines.checkpoint import read_checkpoint
 from pipelines.cli import FAILED, PASSED
@@ -13,16 +14,17 @@ from pipelines.config import parse_cluster
 from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
 from pipelines.guard import say, shown_path
+from pipelines.locks import being_run
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request, requested
 from pipelines.run import result_of
 from pipelines.sections import RemoteCluster
-from pipelines.standing import being_run, unfinished
+from pipelines.standing import unfinished
 from pipelines.watching import events_of
 
 
-def ask(directory: Path, wish: Wish, remedy: str) -> int:
+def ask(directory: Location, wish: Wish, remedy: str) -> int:
     """Ask the run in `directory` for `wish`; an error if nobody runs it."""
     if not being_run(directory):
         raise StoreError("nobody runs this run.", where=(str(directory),), remedy=f"See: exmc summary {directory}")
@@ -31,7 +33,7 @@ def ask(directory: Path, wish: Wish, remedy: str) -> int:
     return PASSED
 
 
-def let_go_on(directory: Path) -> bool:
+def let_go_on(directory: Location) -> bool:
     """Let the run in `directory` go on if its driver holds it; whether it did."""
     if requested(directory) is not Wish.PAUSE or not being_run(directory):
         return False
@@ -40,7 +42,7 @@ def let_go_on(directory: Path) -> bool:
     return True
 
 
-def watch(directory: Path, once: bool, quiet: bool, as_json: bool) -> int:
+def watch(directory: Location, once: bool, quiet: bool, as_json: bool) -> int:
     """Show the events of the run in `directory`, then what it came to.
 
     The status is that of ``exmc run``; 1 for a run that ended unfinished.
@@ -60,7 +62,7 @@ def watch(directory: Path, once: bool, quiet: bool, as_json: bool) -> int:
     return PASSED if being_run(directory) else FAILED
 
 
-def hand_over(directory: Path, draws: int | None, scheduler: str | None, quiet: bool) -> int:
+def hand_over(directory: Location, draws: int | None, scheduler: str | None, quiet: bool) -> int:
     """Have the run in `directory` finished, or extended to `draws`, without this process; say how to follow it."""
     checkpoint = read_checkpoint(directory)
     cluster = checkpoint.cluster
@@ -69,6 +71,12 @@ def hand_over(directory: Path, draws: int | None, scheduler: str | None, quiet: 
     if isinstance(cluster, RemoteCluster):
         begun = entrust(cluster, checkpoint.plan, draws)
         where = f"on {cluster.address}{'' if begun else ' once a worker is free'}"
+    elif isinstance(directory, ObjectPath):
+        raise ConfigError(
+            f"{directory} is no folder that a process of this machine could write its messages to.",
+            where=("--detach",),
+            remedy="Hand the run to a cluster: --scheduler ADDRESS.",
+        )
     else:
         longer = [] if draws is None else ["--draws", str(draws)]
         process = detach(directory, ["resume" if draws is None else "extend", str(directory), *longer])

@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from pathlib import Path
 
 from distributed import fire_and_forget, get_worker, secede
 
 from pipelines import run
 from pipelines.cluster import connect
 from pipelines.events import Event
+from pipelines.locks import being_run
 from pipelines.plan import Plan
 from pipelines.sections import RemoteCluster
-from pipelines.standing import being_run
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 # Longer than a worker takes to import what it needs; a cluster without workers is not waited for.
@@ -53,9 +52,9 @@ def _drive(directory: str | os.PathLike[str], draws: int | None, timeout: float)
     cluster = RemoteCluster(address=str(get_worker().scheduler.address), timeout_seconds=timeout)
     secede()  # type: ignore[no-untyped-call]
     if draws is None:
-        run.resume(Path(directory), _ignore, cluster)
+        run.resume(directory, _ignore, cluster)
     else:
-        run.extend(Path(directory), draws, _ignore, cluster)
+        run.extend(directory, draws, _ignore, cluster)
 
 
 def _ignore(event: Event) -> None:

@@ -8,16 +8,20 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError
 from pipelines.cli import FAILED, INTERRUPTED, MISUSED, PASSED, discard_output
+
+if TYPE_CHECKING:
+    from exmc.trace.files import Location
 
 
 @dataclass(slots=True)
 class Scene:
     """What a command has found out so far about where it acts."""
 
-    directory: Path | None = None
+    directory: Location | None = None
 
 
 def say(text: str, end: str = "\n") -> None:
@@ -31,8 +35,10 @@ def say(text: str, end: str = "\n") -> None:
         raise ExmcError(f"the output cannot be written: {error.strerror or error}.") from error
 
 
-def shown_path(path: Path) -> str:
-    """`path` from the working directory, if it lies under that."""
+def shown_path(path: Location) -> str:
+    """`path` from the working directory, if it lies under that; a URL as it is."""
+    if not isinstance(path, Path):
+        return str(path)
     relative = os.path.relpath(path)
     return str(path) if relative.startswith("..") else relative
 
@@ -80,7 +86,7 @@ def _status_of(error: ExmcError) -> int:
     return MISUSED if isinstance(error, ConfigError | ModelError) else FAILED
 
 
-def _how_to_go_on(folder: Path | None) -> str:
+def _how_to_go_on(folder: Location | None) -> str:
     """How to resume the run in `folder`, as a sentence, if it has come to hold one."""
     # Imported here, as in the commands: it takes long, and few are stopped.
     from pipelines.plan import PLAN
@@ -88,7 +94,7 @@ def _how_to_go_on(folder: Path | None) -> str:
     return f" Go on with: exmc resume {folder}" if folder is not None and (folder / PLAN).is_file() else ""
 
 
-def _keep_traceback(folder: Path | None) -> str:
+def _keep_traceback(folder: Location | None) -> str:
     """Write the traceback into the run directory, if there is one; where it is, as a sentence."""
     if folder is None or not (folder / "state").is_dir():
         return ""

@@ -6,13 +6,13 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
 import xarray as xr
 
 from exmc.sampling.options import SamplerOptions
+from exmc.trace.files import Location, location
 from exmc.trace.store import RunStore
 from pipelines import run
 from pipelines.checking import check_config
@@ -65,7 +65,7 @@ class RunHandle:
     """
 
     def __init__(
-        self, directory: Path, options: SamplerOptions, on_event: Listener | None,
+        self, directory: Location, options: SamplerOptions, on_event: Listener | None,
         drive: Callable[[Listener, Control], run.RunResult],
     ) -> None:  # fmt: skip
         self.directory = directory
@@ -230,7 +230,7 @@ def resume(
 
     Raises `StoreError` if there is no run; what else is amiss is raised by `RunHandle.wait`.
     """
-    path = Path(directory)
+    path = location(directory)
     options = read_checkpoint(path).plan.options
 
     def drive(listener: Listener, control: Control) -> run.RunResult:

@@ -9,11 +9,11 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 from exmc.compile.kernel import Engine
 from exmc.errors import StoreError
 from exmc.sampling.options import SamplerOptions
+from exmc.trace.files import Location, location
 
 MODEL = "ir.json"
 CONFIG = "config.yaml"
@@ -48,9 +48,9 @@ class Plan:
     watchdog: float | None = None
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Location:
         """The run directory."""
-        return Path(self.directory)
+        return location(self.directory)
 
 
 @functools.cache

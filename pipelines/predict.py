@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
 import re
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.prediction import Prediction, prepare, seed_of
 from exmc.trace.dataset import coordinates
+from exmc.trace.files import Location, free_bytes, location
 from exmc.trace.predictions import PredictionStore, refuse_existing
 from exmc.trace.schema import Variable
 from exmc.trace.store import RunStore
@@ -54,7 +55,7 @@ class Request:
 class Predicted:
     """Where predictions lie, and what they come to: the first of their `entries` as rows, and the score, if any."""
 
-    store: Path
+    store: Location
     rows: list[dict[str, Any]]
     entries: int
     score: Score | None
@@ -86,7 +87,7 @@ def _finite(number: float) -> float | None:
 Watch = Callable[[int, int], None]
 
 
-def predict_run(directory: Path, request: Request, on_part: Watch = lambda done, total: None) -> Predicted:
+def predict_run(directory: Location, request: Request, on_part: Watch = lambda done, total: None) -> Predicted:
     """Predict as `request` says from the run in `directory`; `on_part` is told how many parts of how many are done.
 
     Raises
@@ -117,7 +118,7 @@ def predict_run(directory: Path, request: Request, on_part: Watch = lambda done,
         try:
             tally = _written(prediction, path, attributes, on_part)
         except OSError as error:
-            raise StoreError(f"it cannot be written: {error.strerror}.", where=(str(path),)) from error
+            raise StoreError(f"it cannot be written: {error.strerror or error}.", where=(str(path),)) from error
         except ModelError as error:
             # Parameters outside their supports, most often, for which the new data are to blame.
             raise new.places.locate(error) from error
@@ -125,11 +126,11 @@ def predict_run(directory: Path, request: Request, on_part: Watch = lambda done,
     return Predicted(path, tally.rows(), entries, tally.score(), tuple(attributes["notes"]))
 
 
-def _path_of(directory: Path, request: Request) -> Path:
+def _path_of(directory: Location, request: Request) -> Location:
     if request.out is not None and request.name is not None:
         raise ConfigError("--out and --name exclude each other.", remedy="Keep one of them.")
     if request.out is not None:
-        return Path(request.out).expanduser()
+        return location(os.path.expanduser(request.out))
     name = request.name if request.name is not None else "predictions"
     if not _NAME.match(name):
         message = f"{name!r} is not a name."
@@ -146,7 +147,7 @@ def _standing(store: RunStore, request: Request) -> list[str]:
     return [standing] if standing else []
 
 
-def _model(directory: Path, store: RunStore) -> Model:
+def _model(directory: Location, store: RunStore) -> Model:
     """The model of the run as its user wrote it."""
     try:
         model = serial.loads((directory / MODEL).read_text(encoding="utf-8"))
@@ -158,7 +159,7 @@ def _model(directory: Path, store: RunStore) -> Model:
     return model
 
 
-def _prepared(store: RunStore, model: Model, directory: Path, request: Request) -> tuple[Prediction, NewData]:
+def _prepared(store: RunStore, model: Model, directory: Location, request: Request) -> tuple[Prediction, NewData]:
     attributes = store.attributes
     new = read_new_data(request.data, model, _recorded(directory))
     loops = partial(loop_values, engine=attributes.get("sampler", {}).get("engine", "native"))
@@ -170,25 +171,25 @@ def _prepared(store: RunStore, model: Model, directory: Path, request: Request) 
         raise new.places.locate(error) from error
 
 
-def _recorded(directory: Path) -> dict[str, Mapping[str, Any]]:
+def _recorded(directory: Location) -> dict[str, Mapping[str, Any]]:
     """The entries of the run's data; none if its model was imported."""
     values, _ = read_document(directory / CONFIG)
     found = (values.get("model") or {}).get("data") or {}
     return {name: entry for name, entry in found.items() if isinstance(entry, dict)}
 
 
-def _require_space(prediction: Prediction, path: Path) -> None:
+def _require_space(prediction: Prediction, path: Location) -> None:
     schema = prediction.schema
     drawn = [v for group in ("predictions", "log_likelihood") for v in schema.groups.get(group, ())]
     total = schema.chains * schema.draws * sum(v.bytes_per_draw for v in drawn)
     folder = existing_parent(path)
-    free = shutil.disk_usage(folder).free
-    if total > free:
+    free = free_bytes(folder)
+    if free is not None and total > free:
         message = f"the predictions take {amount(total)}; {amount(free)} are free in {folder}."
         raise ConfigError(message, remedy="Predict fewer --vars, or choose another disk with --out.")
 
 
-def _written(prediction: Prediction, path: Path, attributes: Mapping[str, Any], on_part: Watch) -> Tally:
+def _written(prediction: Prediction, path: Location, attributes: Mapping[str, Any], on_part: Watch) -> Tally:
     step, schema = prediction.draws_at_once, prediction.schema
     total = schema.chains * -(-schema.draws // step)
     store = PredictionStore.create(path, schema, step, prediction.chains, attributes)

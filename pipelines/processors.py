@@ -5,10 +5,9 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 
 from exmc.machine_code import host_target
-from exmc.trace.chunks import publish_file
+from exmc.trace.files import Location, create_new
 
 PROCESSORS = "state/processors"
 
@@ -21,15 +20,15 @@ def processor() -> str:
     return f"{target.cpu} ({target.triple.split('-')[0]}, features {digest})"
 
 
-def record_processor(directory: Path) -> None:
+def record_processor(directory: Location) -> None:
     """Note in the run directory that this type of processor drew a part of the run."""
     content = processor().encode()
     path = directory / PROCESSORS / _name_of(content)
     if not path.exists():
-        publish_file(path, content)
+        create_new(path, content)
 
 
-def processors(directory: Path) -> tuple[str, ...]:
+def processors(directory: Location) -> tuple[str, ...]:
     """The types of processor that drew the run so far; a damaged note says nothing."""
     found = ((path.name, path.read_bytes()) for path in (directory / PROCESSORS).glob("[0-9a-f]*"))
     return tuple(sorted(content.decode() for name, content in found if name == _name_of(content)))

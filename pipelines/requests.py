@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 
-from exmc.trace.chunks import replace_file
+from exmc.trace.files import Location, write_whole
 from pipelines.plan import STOP
 
 
@@ -18,18 +17,19 @@ class Wish(StrEnum):
     CANCEL = "cancel"
 
 
-def request(directory: Path, wish: Wish) -> None:
+def request(directory: Location, wish: Wish) -> None:
     """Ask the run in `directory`, whoever drives it, wherever that is; raises `OSError` if that cannot be written.
 
-    Its chains look for the file between draws, five times a second; its driver reads what it says.
+    Its chains look for the file between draws, five times a second, every two seconds on an object store; its driver
+    reads what it says.
     """
     if wish is Wish.GO:
         (directory / STOP).unlink(missing_ok=True)
     else:
-        replace_file(directory / STOP, wish.value.encode())
+        write_whole(directory / STOP, wish.value.encode())
 
 
-def requested(directory: Path) -> Wish:
+def requested(directory: Location) -> Wish:
     """What was asked of the run in `directory` last; a file that says something else asks it to stop."""
     try:
         return Wish.PAUSE if (directory / STOP).read_bytes() == Wish.PAUSE.value.encode() else Wish.STOP

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import itertools
 import os
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from pathlib import Path
 import xarray as xr
 
 from exmc.errors import ClusterError, ExmcError, StoreError
+from exmc.trace.files import Location, free_bytes, location, open_log
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
@@ -26,7 +25,8 @@ from pipelines.control import Control
 from pipelines.creation import create_run, recorded_options, refuse_occupied
 from pipelines.events import Event, Listener
 from pipelines.graph import follow
-from pipelines.plan import CONFIG, EVENTS, LOCK, Plan, check_versions
+from pipelines.locks import driving
+from pipelines.plan import CONFIG, EVENTS, Plan, check_versions
 from pipelines.reasons import reason
 from pipelines.requests import Wish, request
 from pipelines.sections import Cluster, RemoteCluster
@@ -38,7 +38,7 @@ from pipelines.stages import Diagnosed
 class RunResult:
     """A run that has finished: where it lies, how its draws were judged, which chains failed and why."""
 
-    directory: Path
+    directory: Location
     diagnosed: Diagnosed
     failed: dict[int, str]
 
@@ -102,7 +102,7 @@ def prepare(checked: Checked) -> None:
 
 
 def resume(
-    directory: str | os.PathLike[str],
+    directory: str | os.PathLike[str] | Location,
     on_event: Listener,
     cluster: Cluster | None = None,
     control: Control | None = None,
@@ -117,11 +117,11 @@ def resume(
         If there is no run, if another process is at it, if its config, model or draws are not those that its
         checkpoint speaks of, or if this machine's libraries would draw other numbers.
     """
-    return _go_on(read_checkpoint(Path(directory)), None, on_event, cluster, control)
+    return _go_on(read_checkpoint(location(directory)), None, on_event, cluster, control)
 
 
 def extend(
-    directory: str | os.PathLike[str],
+    directory: str | os.PathLike[str] | Location,
     draws: int,
     on_event: Listener | None = None,
     cluster: Cluster | None = None,
@@ -137,7 +137,7 @@ def extend(
     StoreError
         As `resume` does, and if the run has more draws than that already, or the disk has no room for them.
     """
-    checkpoint = read_checkpoint(Path(directory))
+    checkpoint = read_checkpoint(location(directory))
     planned = checkpoint.plan.options.draws
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
@@ -145,19 +145,19 @@ def extend(
     return _go_on(checkpoint, draws, on_event or _ignore, cluster, control)
 
 
-def restarted(directory: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
+def restarted(directory: str | os.PathLike[str] | Location, overrides: Sequence[str] = ()) -> Config:
     """The config in the run directory, to be begun again beside it, in a directory that does not exist yet.
 
     Raises `LocatedError` if that cannot be read.
     """
-    source = Path(directory).resolve()
+    source = location(directory).resolve()
     try:
-        folder = Path(read_checkpoint(source).folder)
+        folder: Path | None = Path(read_checkpoint(source).folder)
     except StoreError:
-        folder = source
+        folder = source if isinstance(source, Path) else None
     config = load_config(source / CONFIG, overrides, folder)
     beside = (source.with_name(f"{source.name}-restart-{number}") for number in itertools.count(1))
-    return with_out(config, next(path for path in beside if not os.path.lexists(path)))
+    return with_out(config, next(path for path in beside if not (path.exists() or path.is_symlink())))
 
 
 def _go_on(
@@ -202,8 +202,8 @@ def _check_room(store: RunStore, draws: int) -> None:
     """Raise `StoreError` if the disk has no room for what `store` lacks of `draws` draws in each chain."""
     schema, folder = store.schema, store.journal.directory
     total = (draws - store.draws_done()) * schema.chains * schema.bytes_per_draw
-    free = shutil.disk_usage(folder).free
-    if total > free:
+    free = free_bytes(folder)
+    if free is not None and total > free:
         raise StoreError(
             f"{draws} draws in each of {schema.chains} chains take {amount(total)} more; {amount(free)} are free.",
             where=(str(folder),),
@@ -224,18 +224,12 @@ def _located(config: Config) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
-    """Hold the directory's lock (the kernel lets go of it when this process dies), and log each event in it.
+    """Be the one driver of the run (`pipelines.locks`), and log each event in its directory.
 
     The log is for people, and for `pipelines.watching`; a disk that has no room for it ends no run.
     """
     began = time.perf_counter()
-    with open(plan.path / LOCK, "a") as lock, open(plan.path / EVENTS, "ab", buffering=0) as log:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise StoreError(
-                "another process is running this run.", where=(plan.directory,), remedy="Wait for it, or stop it."
-            ) from None
+    with driving(plan.path) as check, contextlib.closing(open_log(plan.path / EVENTS)) as log:
         # Requests to the driver before; later ones, which see the lock, are for this one.
         request(plan.path, Wish.GO)
 
@@ -244,6 +238,7 @@ def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
                 log.write(f"{event.to_json()}\n".encode())
 
         def listener(event: Event) -> None:
+            check()
             write(event)
             on_event(event)
 
@@ -264,7 +259,7 @@ def _note(message: str, began: float) -> Event:
     return Event(kind="note", seconds=time.perf_counter() - began, message=message)
 
 
-def result_of(directory: Path) -> RunResult:
+def result_of(directory: Location) -> RunResult:
     """What the finished run in `directory` came to, judged again."""
     store = RunStore.open(directory)
     return RunResult(directory, stages.judge(store), _reasons(store))

@@ -20,7 +20,8 @@ from exmc.diagnostics.calibration import Uniformity, calibration_text, pit_value
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.sampling.options import SamplerOptions
-from exmc.trace.chunks import replace_file
+from exmc.trace.files import write_whole
+from exmc.trace.objects import ObjectPath
 from exmc.trace.schema import label_array, schema_of
 from exmc.viz.calibration import save_calibration
 from pipelines.checking import Checked
@@ -76,6 +77,9 @@ def calibrate(checked: Checked, replications: int, on_done: Callable[[int], None
         check_calibratable(checked.rewriting.source, checked.options)
     except ExmcError as error:
         raise config.places.locate(error, "model") from None
+    if isinstance(config.out, ObjectPath):
+        message = f"{config.out} is no local directory; calibrations need one."
+        raise config.places.error(message, ("run", "out"), "Choose one with --out.")
     work = Calibration(str(config.out.absolute()), checked.options, config.sampler.engine)
     folder = _prepare(checked, Path(work.directory))
     missing = [number for number in range(replications) if not _file(folder, number).exists()]
@@ -94,7 +98,7 @@ def run_replication(work: Calibration, number: int) -> int:
     source = serial.loads((Path(work.directory) / MODEL).read_text(encoding="utf-8"))
     found = replicate(source, work.options, number, work.engine)
     document = asdict(found) | {"ranks": {name: ranks.tolist() for name, ranks in found.ranks.items()}}
-    replace_file(_file(Path(work.directory), number), json.dumps(document).encode())
+    write_whole(_file(Path(work.directory), number), json.dumps(document).encode())
     return number
 
 
@@ -124,7 +128,7 @@ def _prepare(checked: Checked, folder: Path) -> Path:
         (folder / MODEL).write_text(serial.dumps(source), encoding="utf-8")
         (folder / CONFIG).write_text(config_text(resolved(config)), encoding="utf-8")
         # Last: with it the directory is complete.
-        replace_file(folder / IDENTITY, json.dumps({"fingerprint": identity}).encode())
+        write_whole(folder / IDENTITY, json.dumps({"fingerprint": identity}).encode())
     except OSError as error:
         raise config.places.error(f"{config.out} cannot be written: {error.strerror}.", where) from None
     return folder

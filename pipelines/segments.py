@@ -24,6 +24,7 @@ from exmc.sampling.progress import Receipt
 from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.trace.journal import Journal
+from exmc.trace.objects import ObjectPath
 from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.patience import patiently
 from pipelines.plan import STOP, Plan, check_versions
@@ -32,6 +33,8 @@ from pipelines.reasons import reason
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
+# A request to an object store takes time, and costs money.
+_SECONDS_BETWEEN_REQUESTS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +214,13 @@ def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:
 def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:
     """Whether the chain was given up, or the file that asks all chains to stop is there, looked for now and then."""
     path = plan.path / STOP
+    pause = _SECONDS_BETWEEN_REQUESTS if isinstance(path, ObjectPath) else _SECONDS_BETWEEN_LOOKS
     looked, answer = -float("inf"), False
 
     def stopped() -> bool:
         nonlocal looked, answer
         now = time.monotonic()
-        if now - looked >= _SECONDS_BETWEEN_LOOKS:
+        if now - looked >= pause:
             looked = now
             # Storage that does not answer asks nobody to stop.
             with contextlib.suppress(OSError):

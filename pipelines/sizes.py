@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,8 @@ from exmc.ir.nodes import Deterministic
 from exmc.sampling.options import SamplerOptions
 from exmc.sampling.statistics import STATISTICS
 from exmc.trace.chunks import FEWEST
+from exmc.trace.files import Location, free_bytes
+from exmc.trace.objects import ObjectPath
 from pipelines.config import Config
 from pipelines.sections import LocalCluster
 
@@ -38,8 +39,8 @@ def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
             "Check the shapes of the variables; this is the largest.",
         )
     total, folder = options.chains * rows * per_draw, existing_parent(config.out)
-    free = shutil.disk_usage(folder).free
-    if total > free:
+    free = free_bytes(folder)
+    if free is not None and total > free:
         raise config.places.error(
             f"{options.chains} chains of {rows} draws, {amount(per_draw)} each, take {amount(total)}; "
             f"{amount(free)} are free in {folder}.",
@@ -66,9 +67,20 @@ def total_memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def existing_parent(path: Path) -> Path:
-    """`path`, or the nearest folder above it that is there."""
+def existing_parent(path: Location) -> Location:
+    """`path`, or the nearest folder above it that is there; object stores have no folders that must be there."""
+    if isinstance(path, ObjectPath):
+        path.require()
+        return path
     return next((p for p in (path, *path.absolute().parents) if p.exists()), Path("/"))
+
+
+def unwritable(path: Location) -> str:
+    """Why nothing can be made at `path`, where nothing is, if that can be known before; of objects it cannot."""
+    parent = existing_parent(path)
+    if isinstance(parent, ObjectPath) or (parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)):
+        return ""
+    return f"{parent} is no folder you may write to"
 
 
 def amount(count: int) -> str:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
-from pathlib import Path
-
 from exmc.trace.store import RunStore
-from pipelines.plan import LOCK
+from pipelines.locks import being_run
 from pipelines.reasons import reason
 
 
@@ -37,15 +34,3 @@ def failed_chains(store: RunStore) -> str:
         directory = store.journal.directory
         lines.append(f"Tracebacks: {directory}/state/chain-*/failed.json. To try again: exmc resume {directory}")
     return "\n".join(lines)
-
-
-def being_run(directory: Path) -> bool:
-    """Whether a process of this machine holds the lock of the run in `directory`."""
-    try:
-        with open(directory / LOCK) as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import google_crc32c
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import StoreError
+from exmc.trace.files import Location
 from exmc.trace.schema import Schema
 
 CRC_BYTES = 4
@@ -18,7 +17,6 @@ _TARGET_BYTES = 4 << 20
 FEWEST = 100
 """Draws per chunk at least."""
 _MOST = 500
-_PARTIAL = ".partial"
 
 
 def chunk_draws_for(schema: Schema) -> int:
@@ -35,7 +33,7 @@ def fill_value(dtype: np.dtype[Any]) -> Any:
     return {"f": np.nan, "i": -1, "b": False}[dtype.kind]
 
 
-def chunk_path(array: Path, *position: int) -> Path:
+def chunk_path(array: Location, *position: int) -> Location:
     """The file of the chunk at `position` of the Zarr v3 array in the folder `array`.
 
     The parts of its name are joined by dots: nested folders, which are Zarr's default, would be one a chunk.
@@ -78,7 +76,7 @@ def stored_checksum(encoded: bytes) -> int:
     return int.from_bytes(encoded[-CRC_BYTES:], "little")
 
 
-def fault_of(path: Path, length: int, crc: int) -> str | None:
+def fault_of(path: Location, length: int, crc: int) -> str | None:
     """What is wrong with the chunk file at `path`, which should have `length` bytes and checksum `crc`; or None."""
     try:
         encoded = path.read_bytes()
@@ -97,60 +95,10 @@ def fault_in(encoded: bytes, length: int) -> str | None:
     return None if checksum(encoded[:-CRC_BYTES]) == stored_checksum(encoded) else "has flipped bits"
 
 
-def is_whole(path: Path) -> bool:
+def is_whole(path: Location) -> bool:
     """Whether the chunk file at `path` agrees with the checksum it ends with."""
     encoded = path.read_bytes()
     return checksum(encoded[:-CRC_BYTES]) == stored_checksum(encoded)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` at once: readers see the old file or the new one, never a part.
-
-    A failure of the file system is raised as `OSError`, so that callers can retry it.
-    """
-    folder, name = os.path.split(path)
-    partial = _partial(folder, name)
-    try:
-        _write(partial, content)
-    except FileNotFoundError:
-        os.makedirs(folder, exist_ok=True)
-        _write(partial, content)
-    os.replace(partial, path)
-
-
-def _partial(folder: str, name: str) -> str:
-    """A name that no other writer uses, in the same folder."""
-    return f"{folder}/.{name}.{os.getpid()}-{os.urandom(4).hex()}{_PARTIAL}"
-
-
-def _write(path: str, content: bytes) -> None:
-    with open(path, "wb", buffering=0) as file:
-        view = memoryview(content)
-        while view:
-            # A single write takes at most 2 GiB.
-            view = view[file.write(view) or 0 :]
-
-
-def publish_file(path: Path, content: bytes) -> bool:
-    """Put `content` at `path` at once unless something is there; whether it was put."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = _partial(*os.path.split(path))
-    _write(partial, content)
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        return False
-    finally:
-        os.unlink(partial)
-    return True
-
-
-def sweep(directory: Path) -> int:
-    """Remove what killed writers left half-written under `directory`; only while nobody writes."""
-    left = [p for p in directory.rglob(f".*{_PARTIAL}") if p.is_file()]
-    for path in left:
-        path.unlink(missing_ok=True)
-    return len(left)
 
 
 def check_rows(first: int, count: int, total: int, chunk: int, where: tuple[str, ...]) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from exmc.errors import StoreError
+from exmc.trace.files import Location
 from exmc.trace.schema import Schema, from_document, to_document
 from exmc.trace.sealed import read_sealed, write_sealed
 
@@ -26,7 +26,7 @@ class Description(NamedTuple):
     attributes: Mapping[str, Any]
 
 
-def write_description(directory: Path, description: Description) -> None:
+def write_description(directory: Location, description: Description) -> None:
     """Write the description of the run in `directory`, at once, and a spare of it."""
     document = {
         "format": FORMAT,
@@ -37,7 +37,7 @@ def write_description(directory: Path, description: Description) -> None:
     write_sealed(directory / STATE / DESCRIPTION, document)
 
 
-def read_description(directory: Path) -> Description:
+def read_description(directory: Location) -> Description:
     """The description of the run in `directory`; raises `StoreError` if it is missing, damaged or too new or old."""
     try:
         document = read_sealed(directory / STATE / DESCRIPTION)
@@ -60,7 +60,7 @@ def read_description(directory: Path) -> Description:
         raise _damaged(directory, f"{type(error).__name__}: {error}") from None
 
 
-def _no_run(directory: Path) -> StoreError:
+def _no_run(directory: Location) -> StoreError:
     state, where = directory / STATE, (str(directory),)
     # Only what creating a run leaves when it is killed: nobody is told to delete a folder with other files in it.
     if state.is_dir() and all(p.name == BUILDING or p.name.startswith(".") for p in state.iterdir()):
@@ -70,6 +70,6 @@ def _no_run(directory: Path) -> StoreError:
     return StoreError("there is no run here.", where=where, remedy=remedy)
 
 
-def _damaged(directory: Path, reason: str) -> StoreError:
+def _damaged(directory: Location, reason: str) -> StoreError:
     remedy = "So is its spare: restore it from a copy, or begin again with --force-restart."
     return StoreError(f"{STATE}/{DESCRIPTION} is damaged: {reason}.", where=(str(directory),), remedy=remedy)

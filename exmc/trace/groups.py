@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import StoreError, suggest
-from exmc.trace import arrays, metadata
+from exmc.trace import arrays, files, metadata
 from exmc.trace.dataset import coordinates, group_attributes
+from exmc.trace.files import Location
 from exmc.trace.schema import GROUPS, Schema, Variable
 
 
 def create(
-    path: Path,
+    path: Location,
     schema: Schema,
     groups: Iterable[str],
     chunk_draws: int,
     attributes: Mapping[str, Any],
     chains: Sequence[int],
 ) -> None:
-    """A store at `path`, where nothing may be, with the arrays of `groups`: empty, but with coordinates."""
-    path.mkdir()
-    metadata.write(path, metadata.group_document(attributes))
-    for group in groups:
-        _create_group(path, schema, group, schema.groups[group], schema.sample_shape(group), chunk_draws, chains)
+    """The arrays of `groups`, empty but with coordinates, of a store at `path` the root of which has `attributes`.
+
+    The root itself is left to the caller: what is at `path` is a store only with it.
+    """
+    found = ((group, schema.groups[group], schema.sample_shape(group)) for group in groups)
+    _create_groups(path, schema, found, chunk_draws, attributes, chains)
 
 
 def add(
-    path: Path,
+    path: Location,
     schema: Schema,
     group: str,
     given: Mapping[str, ArrayLike],
     chunk_draws: int,
+    attributes: Mapping[str, Any],
     chains: Sequence[int],
 ) -> None:
-    """Add `group`, with the arrays `given`, to the store at `path`.
+    """Add `group`, with the arrays `given`, to the store at `path` the root of which has `attributes`.
 
     Raises `StoreError` for a variable that is not in the schema, or of another shape.
     """
@@ -52,7 +54,7 @@ def add(
     if GROUPS[group] == "prior":
         # How many draws of the prior there are is not in the schema.
         sample_shape = next((a.shape[:2] for a in values.values()), sample_shape)
-    _create_group(path, schema, group, variables, sample_shape, chunk_draws, chains)
+    _create_groups(path, schema, [(group, variables, sample_shape)], chunk_draws, attributes, chains)
     for variable in variables:
         found, wanted = values[variable.name], (*sample_shape, *variable.shape)
         if found.shape != wanted:
@@ -63,23 +65,28 @@ def add(
             arrays.write_whole(path / group / variable.name, found)
 
 
-def _create_group(
-    path: Path,
+def _create_groups(
+    path: Location,
     schema: Schema,
-    group: str,
-    variables: Sequence[Variable],
-    sample_shape: tuple[int, ...],
+    groups: Iterable[tuple[str, Sequence[Variable], tuple[int, ...]]],
     chunk_draws: int,
+    attributes: Mapping[str, Any],
     chains: Sequence[int],
 ) -> None:
-    standard = metadata.read_metadata(path / "zarr.json")["attributes"]
-    metadata.write(path / group, metadata.group_document(group_attributes(group, standard)))
-    for variable in variables:
-        chunk = (1, chunk_draws, *variable.shape) if sample_shape else variable.shape
-        shape, dims = (*sample_shape, *variable.shape), schema.dims(group, variable)
-        metadata.write(path / group / variable.name, metadata.array_document(variable.dtype, shape, chunk, dims))
-    for dim, labels in coordinates(schema, group, variables, sample_shape, chains).items():
-        dtype = "string" if labels.dtype.kind == "O" else labels.dtype.name
-        metadata.write(path / group / dim, metadata.array_document(dtype, labels.shape, labels.shape, (dim,)))
-        if len(labels):
-            arrays.write_whole(path / group / dim, labels)
+    """Metadata and coordinates of groups: the name, variables and sample shape of each."""
+    documents: list[tuple[Location, dict[str, Any]]] = []
+    labelled: list[tuple[Location, NDArray[Any]]] = []
+    for group, variables, sample_shape in groups:
+        folder = path / group
+        documents.append((folder, metadata.group_document(group_attributes(group, attributes))))
+        for variable in variables:
+            chunk = (1, chunk_draws, *variable.shape) if sample_shape else variable.shape
+            shape, dims = (*sample_shape, *variable.shape), schema.dims(group, variable)
+            documents.append((folder / variable.name, metadata.array_document(variable.dtype, shape, chunk, dims)))
+        for dim, labels in coordinates(schema, group, variables, sample_shape, chains).items():
+            dtype = "string" if labels.dtype.kind == "O" else labels.dtype.name
+            documents.append((folder / dim, metadata.array_document(dtype, labels.shape, labels.shape, (dim,))))
+            if len(labels):
+                labelled.append((folder / dim, labels))
+    files.each(lambda item: metadata.write(*item), documents, path)
+    files.each(lambda item: arrays.write_whole(*item), labelled, path)

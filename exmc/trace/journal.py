@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import StoreError
-from exmc.trace import chunks, records
+from exmc.trace import chunks, files, records
 from exmc.trace.description import STATE, WORKING, ZARR, read_description
+from exmc.trace.files import Location, location
 from exmc.trace.records import NO_RECORD, CommitRecord, Written
 from exmc.trace.schema import GROUPS, Schema, Variable
 
@@ -38,22 +37,22 @@ class Journal:
     platter: the promise is about killed processes, not about power loss.
     """
 
-    directory: Path
+    directory: Location
     schema: Schema
     chunk_draws: int
 
     @classmethod
-    def open(cls, directory: str | os.PathLike[str]) -> Journal:
+    def open(cls, directory: str | os.PathLike[str] | Location) -> Journal:
         """The journal in `directory`; raises `StoreError` if it is missing, foreign or of another version."""
-        path = Path(directory)
+        path = location(directory)
         described = read_description(path)
         return cls(path, described.schema, described.chunk_draws)
 
     @property
-    def arrays(self) -> Path:
+    def arrays(self) -> Location:
         """Where the chunks are written: ``run.zarr``, or the copy kept when a finished run left chains out."""
         working = self.directory / STATE / WORKING
-        return working if working.is_dir() else self.directory / ZARR
+        return working if files.is_store(working) else self.directory / ZARR
 
     # Writing
 
@@ -75,15 +74,17 @@ class Journal:
                 where=(str(self.directory),),
                 remedy=f"Its schema has {sorted(wanted)}.",
             )
-        written, arrays = {}, self.arrays
+        arrays = self.arrays
+        given: list[tuple[str, Location, NDArray[Any]]] = []
         for group, variables in wanted.items():
             for variable in variables:
                 values = self._fitting(group, variable, groups)
                 total, where = self.schema.sample_shape(group)[1], (str(self.directory), group, variable.name)
                 chunks.check_rows(first, len(values), total, self.chunk_draws, where)
                 folder = arrays / group / variable.name
-                written[f"{group}/{variable.name}"] = self._write(folder, chain, first, values)
-        return written
+                given.append((f"{group}/{variable.name}", folder, values))
+        written = files.each(lambda item: self._write(item[1], chain, first, item[2]), given, arrays)
+        return {name: what for (name, *_), what in zip(given, written, strict=True)}
 
     def _fitting(
         self, group: str, variable: Variable, groups: Mapping[str, Mapping[str, NDArray[Any]]]
@@ -98,12 +99,12 @@ class Journal:
             raise StoreError(f"the draws are {values.dtype}, not {variable.dtype}.", where=where)
         return values.astype(variable.dtype, copy=False)
 
-    def _write(self, folder: Path, chain: int, first: int, values: NDArray[Any]) -> Written:
+    def _write(self, folder: Location, chain: int, first: int, values: NDArray[Any]) -> Written:
         crcs, length, event = [], 0, (0,) * (values.ndim - 1)
         for start in range(0, len(values), self.chunk_draws):
             encoded = chunks.encode(values[start : start + self.chunk_draws], self.chunk_draws)
             number = (first + start) // self.chunk_draws
-            chunks.replace_file(chunks.chunk_path(folder, chain, number, *event), encoded)
+            files.write_whole(chunks.chunk_path(folder, chain, number, *event), encoded)
             crcs.append(chunks.stored_checksum(encoded))
             length = len(encoded)
         return Written(length, tuple(crcs))
@@ -125,7 +126,7 @@ class Journal:
             raise StoreError("the segment before it is not committed.", where=where)
         if fault := _misfit(record, before):
             raise StoreError(fault, where=where)
-        if chunks.publish_file(self._record_file(record.chain, record.segment), records.encode(record)):
+        if files.create_new(self._record_file(record.chain, record.segment), records.encode(record)):
             return
         present = self.record(record.chain, record.segment)
         if present is None or present.digest != record.digest:
@@ -178,7 +179,7 @@ class Journal:
             found.append(record)
 
     def _damage(self, chain: int, segment: int, fault: str) -> Damage:
-        return Damage(chain, segment, str(self._record_file(chain, segment).relative_to(self.directory)), fault)
+        return Damage(chain, segment, files.relative(self._record_file(chain, segment), self.directory), fault)
 
     # Failures
 
@@ -186,7 +187,7 @@ class Journal:
         """Record that `chain` failed for good, with the text of its traceback."""
         self._check_chain(chain)
         content = json.dumps({"chain": chain, "traceback": traceback})
-        chunks.replace_file(self._failure_file(chain), content.encode())
+        files.write_whole(self._failure_file(chain), content.encode())
 
     def failure(self, chain: int) -> str | None:
         """The traceback of `chain` if it failed."""
@@ -226,7 +227,7 @@ class Journal:
         Only while nobody writes. Also sweeps what killed writers left behind. Returns the damage found.
         """
         for root in (self.directory / STATE, self.arrays):
-            chunks.sweep(root)
+            files.sweep(root)
         found = self.damage()
         first: dict[int, int] = {}
         for damage in found:
@@ -243,23 +244,25 @@ class Journal:
                 attempt = 0
                 while (aside := path.with_suffix(f".set-aside-{attempt}")).exists():
                     attempt += 1
-                os.rename(path, aside)
+                files.rename(path, aside)
 
     def _chunk_faults(self, record: CommitRecord, ranks: Mapping[str, int]) -> Iterator[Damage]:
-        for array, written in record.chunks.items():
+        arrays, written = self.arrays, []
+        for array, what in record.chunks.items():
             event = (0,) * ranks[array]
-            for i, crc in enumerate(written.checksums):
-                number = record.first // self.chunk_draws + i
-                path = chunks.chunk_path(self.arrays / array, record.chain, number, *event)
-                if fault := chunks.fault_of(path, written.length, crc):
-                    yield Damage(record.chain, record.segment, str(path.relative_to(self.directory)), fault)
+            for number, crc in enumerate(what.checksums, record.first // self.chunk_draws):
+                written.append((chunks.chunk_path(arrays / array, record.chain, number, *event), what.length, crc))
+        faults = files.each(lambda item: chunks.fault_of(*item), written, arrays)
+        for (path, *_), fault in zip(written, faults, strict=True):
+            if fault:
+                yield Damage(record.chain, record.segment, files.relative(path, self.directory), fault)
 
     # Places
 
-    def _record_file(self, chain: int, segment: int) -> Path:
+    def _record_file(self, chain: int, segment: int) -> Location:
         return self.directory / STATE / f"chain-{chain:05d}" / f"segment-{segment:06d}.json"
 
-    def _failure_file(self, chain: int) -> Path:
+    def _failure_file(self, chain: int) -> Location:
         return self.directory / STATE / f"chain-{chain:05d}" / "failed.json"
 
     def _numbers(self, chain: int) -> list[int]:
@@ -274,12 +277,6 @@ class Journal:
             raise StoreError(
                 f"there is no chain {chain} in a run of {self.schema.chains}.", where=(str(self.directory),)
             )
-
-
-def remove(path: Path) -> None:
-    """Remove the folder `path`, if it is there."""
-    if path.is_dir():
-        shutil.rmtree(path)
 
 
 def _misfit(record: CommitRecord, before: CommitRecord | None) -> str | None:

@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 
 from exmc.errors import StoreError
-from exmc.trace import chunks
+from exmc.trace import chunks, files
 from exmc.trace.description import STATE
+from exmc.trace.files import ROOT, Location
 from exmc.trace.sealed import intact, read_sealed, write_sealed
 
 MANIFEST = "finished.json"
-_METADATA = "zarr.json"
 
 
-def write_manifest(directory: Path, store: Path) -> None:
-    """Record every file of the finished `store`, which is about to become that of the run in `directory`."""
-    folders = {folder: _digest(store / folder, thorough=False) for folder in _folders(store)}
-    write_sealed(directory / STATE / MANIFEST, {"root": _root(store), "folders": folders})
+def write_manifest(directory: Location, store: Location, root: bytes) -> None:
+    """Record every file of `store`, which with the root `root` becomes the finished one of the run in `directory`."""
+    document = {"root": hashlib.sha256(root).hexdigest(), "folders": _folders(store, thorough=False)}
+    write_sealed(directory / STATE / MANIFEST, document)
 
 
-def is_as_finished(directory: Path, store: Path) -> bool:
+def is_as_finished(directory: Location, store: Location) -> bool:
     """Whether each file of `store` is there and as the manifest in `directory` says; reads every byte."""
     path = directory / STATE / MANIFEST
     if not intact(path):
         return False
-    recorded = read_sealed(path)
-    found = {folder: _digest(store / folder, thorough=True) for folder in _folders(store)}
-    return recorded == {"root": _root(store), "folders": found}
+    return read_sealed(path) == {"root": _root(store), "folders": _folders(store, thorough=True)}
 
 
-def check_root(directory: Path, store: Path) -> None:
+def check_root(directory: Location, store: Location) -> None:
     """Raise `StoreError` unless the metadata in the root of the finished `store` are those of the manifest.
 
     All that xarray needs to find and read arrays is gathered there; the chunks of these have their own checksums.
@@ -43,34 +39,32 @@ def check_root(directory: Path, store: Path) -> None:
     if expected != _root(store):
         raise StoreError(
             "the metadata of the store are not as they were written.",
-            where=(str(store / _METADATA),),
+            where=(str(store / ROOT),),
             remedy="Resume the run: it repairs this.",
         )
 
 
-def _folders(store: Path) -> Iterator[str]:
-    return (p.relative_to(store).as_posix() for p in sorted(store.rglob("*")) if p.is_dir())
+def _root(store: Location) -> str:
+    return hashlib.sha256((store / ROOT).read_bytes()).hexdigest()
 
 
-def _root(store: Path) -> str:
-    return hashlib.sha256((store / _METADATA).read_bytes()).hexdigest()
+def _folders(store: Location, thorough: bool) -> dict[str, str]:
+    """SHA-256 of the names and checksums of the files in each folder; chunks are read as a whole only if `thorough`."""
+    found = files.folders(store)
+    everything = [path for paths in found.values() for path in paths]
+    lines = iter(files.each(lambda path: _line(path, thorough), everything, store))
+    return {
+        folder: hashlib.sha256("".join(next(lines) for _ in paths).encode()).hexdigest()
+        for folder, paths in found.items()
+    }
 
 
-def _digest(folder: Path, thorough: bool) -> str:
-    """SHA-256 of the names and checksums of the files in `folder`; chunks are read as a whole only if `thorough`."""
-    lines = []
-    for path in sorted(folder.iterdir()):
-        if path.is_dir() or path.name.startswith("."):
-            continue
-        if path.name == _METADATA:
-            found = f"{chunks.checksum(path.read_bytes()):08x}"
-        else:
-            found = _chunk_checksum(path) if not thorough or chunks.is_whole(path) else "damaged"
-        lines.append(f"{path.name} {found}\n")
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _chunk_checksum(path: Path) -> str:
-    with open(path, "rb") as file:
-        file.seek(max(path.stat().st_size - chunks.CRC_BYTES, 0))
-        return f"{path.stat().st_size} {file.read().hex()}"
+def _line(path: Location, thorough: bool) -> str:
+    if path.name == ROOT:
+        found = f"{chunks.checksum(path.read_bytes()):08x}"
+    elif not thorough or chunks.is_whole(path):
+        size, crc = files.tail(path, chunks.CRC_BYTES)
+        found = f"{size} {crc.hex()}"
+    else:
+        found = "damaged"
+    return f"{path.name} {found}\n"

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from exmc.errors import StoreError
 from exmc.trace import chunks
+from exmc.trace.files import ROOT, Location, each, folders, write_whole
 
 
-def consolidate(path: Path, order: Iterable[str]) -> None:
-    """Gather the metadata of the whole store at `path` in its root, as Zarr does, the nodes of `order` first.
+def consolidated(path: Location, order: Iterable[str], attributes: Mapping[str, Any]) -> bytes:
+    """The root of the store at `path` with the metadata of all of it, as Zarr gathers them, the nodes of `order` first.
 
     Zarr takes the order of directory entries, which differs between two runs with the same results, and readers see
     the variables in that order.
@@ -29,12 +29,10 @@ def consolidate(path: Path, order: Iterable[str]) -> None:
         group = node.split("/")[0]
         return ranked.get(group, len(ranked)), -1 if node == group else ranked.get(node, len(ranked)), node
 
-    present = (p.parent.relative_to(path).as_posix() for p in path.rglob("zarr.json") if p.parent != path)
-    nodes = sorted(present, key=rank)
-    metadata = {node: read_metadata(path / node / "zarr.json") for node in nodes}
-    root = read_metadata(path / "zarr.json")
-    root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": metadata}
-    write(path, root)
+    nodes = sorted((node for node, files in folders(path).items() if any(f.name == ROOT for f in files)), key=rank)
+    metadata = each(lambda node: read_metadata(path / node / ROOT), nodes, path)
+    gathered = {"kind": "inline", "must_understand": False, "metadata": dict(zip(nodes, metadata, strict=True))}
+    return encode(group_document(attributes) | {"consolidated_metadata": gathered})
 
 
 def group_document(attributes: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,12 +63,17 @@ def array_document(dtype: str, shape: Sequence[int], chunk_shape: Sequence[int],
     }
 
 
-def write(folder: Path, document: Mapping[str, Any]) -> None:
+def write(folder: Location, document: Mapping[str, Any]) -> None:
     """Write the metadata of the group or array in `folder`."""
-    chunks.replace_file(folder / "zarr.json", json.dumps(document, indent=2).encode())
+    write_whole(folder / ROOT, encode(document))
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
+def encode(document: Mapping[str, Any]) -> bytes:
+    """Metadata as their file holds them."""
+    return json.dumps(document, indent=2).encode()
+
+
+def read_metadata(path: Location) -> dict[str, Any]:
     """The JSON object in the file `path`; raises `StoreError` if it cannot be read."""
     try:
         found = json.loads(path.read_bytes())

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import StoreError
-from exmc.trace import chunks, groups
+from exmc.trace import chunks, files, groups, metadata
 from exmc.trace.dataset import standard_attributes
-from exmc.trace.journal import remove
-from exmc.trace.metadata import consolidate
+from exmc.trace.files import ROOT, Location
 from exmc.trace.schema import GROUPS, Schema
 
 
@@ -25,24 +23,25 @@ class PredictionStore:
     Its chunks hold `chunk_draws` draws of one chain each; `chains` are the chains' labels.
     """
 
-    path: Path
-    building: Path
+    path: Location
+    building: Location
     schema: Schema
     chunk_draws: int
     chains: tuple[int, ...]
+    attributes: Mapping[str, Any]
 
     @classmethod
     def create(
-        cls, path: Path, schema: Schema, chunk_draws: int, chains: Sequence[int], attributes: Mapping[str, Any]
+        cls, path: Location, schema: Schema, chunk_draws: int, chains: Sequence[int], attributes: Mapping[str, Any]
     ) -> PredictionStore:
         """An empty store for `path`; raises `StoreError` if something is there already."""
         refuse_existing(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         building = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.building")
         drawn = [group for group in schema.groups if GROUPS[group] != "data"]
-        store = cls(path, building, schema, chunk_draws, tuple(chains))
+        root = standard_attributes() | dict(attributes)
+        store = cls(path, building, schema, chunk_draws, tuple(chains), root)
         try:
-            groups.create(building, schema, drawn, chunk_draws, standard_attributes() | dict(attributes), chains)
+            groups.create(building, schema, drawn, chunk_draws, root, chains)
         except OSError:
             store.discard()
             raise
@@ -56,22 +55,23 @@ class PredictionStore:
                 event = (0,) * (values.ndim - 1)
                 target = chunks.chunk_path(self.building / group / name, chain, first // self.chunk_draws, *event)
                 block = values.astype(known[name].dtype, copy=False)
-                chunks.replace_file(target, chunks.encode(block, self.chunk_draws))
+                files.write_whole(target, chunks.encode(block, self.chunk_draws))
 
     def finish(self, data: Mapping[str, Mapping[str, ArrayLike]]) -> None:
         """Add the groups of `data` and put the store in its place, at once; `StoreError` if another is there now."""
         for group, given in data.items():
-            groups.add(self.building, self.schema, group, given, self.chunk_draws, self.chains)
-        consolidate(self.building, self.schema.paths())
+            groups.add(self.building, self.schema, group, given, self.chunk_draws, self.attributes, self.chains)
+        root = metadata.consolidated(self.building, self.schema.paths(), self.attributes)
+        files.write_whole(self.building / ROOT, root)
         refuse_existing(self.path)
-        os.rename(self.building, self.path)
+        files.move_store(self.building, self.path)
 
     def discard(self) -> None:
         """Remove what was written, unless it is in its place."""
-        remove(self.building)
+        files.remove(self.building)
 
 
-def refuse_existing(path: Path) -> None:
+def refuse_existing(path: Location) -> None:
     """Raise `StoreError` if there is anything at `path`."""
     if path.exists() or path.is_symlink():
         message = "something is there already."

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from exmc.errors import StoreError
-from exmc.trace.chunks import checksum, replace_file
+from exmc.trace.chunks import checksum
+from exmc.trace.files import Location, write_whole
 
 CHECKSUM = "crc32c"
 
 
-def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
+def write_sealed(path: Location, document: Mapping[str, Any]) -> None:
     """Write the JSON object `document` at `path`, and its spare; each appears at once."""
     # Keys that are no strings come back as strings, which the checksum has to be that of.
     plain = json.loads(json.dumps(dict(document)))
     content = json.dumps({CHECKSUM: _seal(plain)} | plain, indent=1, ensure_ascii=False).encode()
     for place in (spare_of(path), path):
-        replace_file(place, content)
+        write_whole(place, content)
 
 
-def read_sealed(path: Path) -> dict[str, Any]:
+def read_sealed(path: Location) -> dict[str, Any]:
     """The object that `write_sealed` wrote at `path`, from the spare if the file itself is missing or damaged.
 
     Raises `FileNotFoundError` if neither is there, and `StoreError` if what is there is damaged.
@@ -40,7 +40,7 @@ def read_sealed(path: Path) -> dict[str, Any]:
     raise StoreError(f"{path.name} is damaged: {faults[0]}.", where=(str(path.parent),))
 
 
-def intact(path: Path) -> bool:
+def intact(path: Location) -> bool:
     """Whether the file at `path` and its spare are both as they were written, and agree."""
     try:
         return _unsealed(path) == _unsealed(spare_of(path))
@@ -48,12 +48,12 @@ def intact(path: Path) -> bool:
         return False
 
 
-def spare_of(path: Path) -> Path:
+def spare_of(path: Location) -> Location:
     """Where the spare of `path` lies."""
     return path.with_name(f".{path.name}.spare")
 
 
-def _unsealed(place: Path) -> dict[str, Any]:
+def _unsealed(place: Location) -> dict[str, Any]:
     found = json.loads(place.read_bytes())
     if not isinstance(found, dict):
         raise ValueError("it holds no object")

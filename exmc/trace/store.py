@@ -13,12 +13,14 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import StoreError
-from exmc.trace import arrays, chunks, groups
+from exmc.trace import arrays, chunks, files, groups, metadata
 from exmc.trace.dataset import build_datatree, standard_attributes
 from exmc.trace.description import BUILDING, STATE, WORKING, ZARR, Description, read_description, write_description
-from exmc.trace.journal import Damage, Journal, remove
+from exmc.trace.files import ROOT, Location, location
+from exmc.trace.journal import Damage, Journal
 from exmc.trace.manifest import check_root, is_as_finished, write_manifest
-from exmc.trace.metadata import consolidate, read_metadata
+from exmc.trace.metadata import read_metadata
+from exmc.trace.objects import OPTIONS
 from exmc.trace.records import CommitRecord, Written
 from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema
 
@@ -39,7 +41,7 @@ class RunStore:
     @classmethod
     def create(
         cls,
-        directory: str | os.PathLike[str],
+        directory: str | os.PathLike[str] | Location,
         schema: Schema,
         chunk_draws: int | None = None,
         attributes: Mapping[str, Any] | None = None,
@@ -48,13 +50,12 @@ class RunStore:
 
         An `OSError` of the disk leaves nothing behind.
         """
-        path = Path(directory)
+        path = location(directory)
         made = not path.exists()
         try:
-            path.mkdir(parents=True, exist_ok=True)
             if (path / ZARR).exists():
                 raise FileExistsError
-            (path / STATE).mkdir()
+            files.create_folder(path / STATE)
         except (FileExistsError, NotADirectoryError):
             raise StoreError(
                 "something is there already.",
@@ -63,20 +64,22 @@ class RunStore:
             ) from None
         journal = Journal(path, schema, chunk_draws or chunks.chunk_draws_for(schema))
         root = standard_attributes((attributes or {}).get("created_at")) | dict(attributes or {})
-        building = path / STATE / BUILDING
+        building = path / STATE / BUILDING if isinstance(path, Path) else path / ZARR
         try:
             _build_live(building, journal, root)
-            os.rename(building, path / ZARR)
+            metadata.write(building, metadata.group_document(root))
+            if isinstance(path, Path):
+                files.move_store(building, path / ZARR)
             write_description(path, Description(schema, journal.chunk_draws, root))
         except OSError:
             # A full disk, most often: nothing is left that a second attempt would find in its way.
             for part in (path if made else path / STATE, path / ZARR):
-                remove(part)
+                files.remove(part)
             raise
         return cls(journal)
 
     @classmethod
-    def open(cls, directory: str | os.PathLike[str]) -> RunStore:
+    def open(cls, directory: str | os.PathLike[str] | Location) -> RunStore:
         """The run in `directory`; raises `StoreError` if it is missing, foreign, damaged or of another version."""
         return cls(Journal.open(directory))
 
@@ -86,14 +89,14 @@ class RunStore:
         return self.journal.schema
 
     @property
-    def zarr_path(self) -> Path:
+    def zarr_path(self) -> Location:
         """Where readers find the Zarr store."""
         return self.journal.directory / ZARR
 
     @property
     def attributes(self) -> dict[str, Any]:
         """The root's attributes."""
-        return dict(read_metadata(self._readable() / "zarr.json").get("attributes", {}))
+        return dict(read_metadata(self._readable() / ROOT).get("attributes", {}))
 
     @property
     def complete(self) -> bool:
@@ -192,9 +195,9 @@ class RunStore:
         }
         return build_datatree(self.schema, found, attributes, chains=labels)
 
-    def _finished_rows(self, root: Path) -> dict[str, int]:
+    def _finished_rows(self, root: Location) -> dict[str, int]:
         """Draws, and draws of warm-up, in the finished store at `root`."""
-        nodes = read_metadata(root / "zarr.json")["consolidated_metadata"]["metadata"]
+        nodes = read_metadata(root / ROOT)["consolidated_metadata"]["metadata"]
         return {GROUPS[g]: int(nodes[f"{g}/{v[0].name}"]["shape"][1]) for g, v in self.schema.sampled()}
 
     def _done(self) -> dict[str, int]:
@@ -247,17 +250,16 @@ class RunStore:
         root = self._original_attributes() | dict(attributes or {}) | {"complete": True, "failed_chains": failed}
         warmup = min(self.journal.draws_done(c, warmup=True) for c in kept)
         schema = replace(self.schema, chains=len(kept), draws=done, warmup=min(warmup, self.schema.warmup))
-        chunks.sweep(self.journal.directory / STATE)
-        building = self.journal.directory / STATE / BUILDING
-        remove(building)
-        chunk_draws = self.journal.chunk_draws
+        whole = len(kept) == self.schema.chains and done == self.schema.draws
+        building, chunk_draws = self._draft(in_place=whole), self.journal.chunk_draws
         groups.create(building, schema, dict(schema.sampled()), chunk_draws, root, kept)
         self._link_arrays(building, schema, kept)
         for group, given in (derived or {}).items():
-            groups.add(building, schema, group, given, chunk_draws, kept)
-        consolidate(building, schema.paths())
-        write_manifest(self.journal.directory, building)
-        self._swap(building, retire=len(kept) == self.schema.chains and done == self.schema.draws)
+            groups.add(building, schema, group, given, chunk_draws, root, kept)
+        gathered = metadata.consolidated(building, schema.paths(), root)
+        write_manifest(self.journal.directory, building, gathered)
+        files.write_whole(building / ROOT, gathered)
+        self._swap(building, retire=whole)
 
     def reopen(self, draws: int | None = None, attributes: Mapping[str, Any] | None = None) -> RunStore:
         """The same run, live again, with room for `draws` draws in all: to resume a finished run, or to extend it.
@@ -272,7 +274,6 @@ class RunStore:
                 f"a run of {self.schema.draws} draws cannot be shortened to {total}.",
                 where=(str(self.journal.directory),),
             )
-        chunks.sweep(self.journal.directory / STATE)
         longer = replace(self.journal, schema=replace(self.schema, draws=total))
         root = self._original_attributes() | dict(attributes or {})
         for chain in range(self.schema.chains):
@@ -281,16 +282,19 @@ class RunStore:
                 if not record.warmup and end % self.journal.chunk_draws and end != total:
                     self.journal.set_aside(chain, record.segment)
                     break
-        building = self.journal.directory / STATE / BUILDING
-        remove(building)
+        live = metadata.group_document(root)
+        building = self._draft(in_place=True, live=live)
         _build_live(building, longer, root)
         self._link_arrays(building, self.schema, range(self.schema.chains))
+        metadata.write(building, live)
         self._swap(building, retire=True)
         write_description(self.journal.directory, Description(longer.schema, longer.chunk_draws, root))
         return RunStore(longer)
 
-    def _link_arrays(self, target: Path, schema: Schema, chains: Sequence[int]) -> None:
+    def _link_arrays(self, target: Location, schema: Schema, chains: Sequence[int]) -> None:
         """Give the store at `target` the draws of `chains`, as many as `schema` says."""
+        if target == self.journal.arrays:
+            return
         for group, variables in schema.sampled():
             rows = schema.sample_shape(group)[1]
             for variable in variables:
@@ -301,37 +305,69 @@ class RunStore:
         """The root's attributes as at creation."""
         return dict(read_description(self.journal.directory).attributes)
 
-    def _readable(self) -> Path:
+    def _readable(self) -> Location:
         # Between the two renames of a swap (or killed there) the readable store is the one being retired.
-        return self.zarr_path if self.zarr_path.is_dir() else self.journal.arrays
+        return self.zarr_path if files.is_store(self.zarr_path) else self.journal.arrays
 
-    def _swap(self, building: Path, retire: bool) -> None:
+    def _draft(self, in_place: bool, live: Mapping[str, Any] | None = None) -> Location:
+        """Where the next ``run.zarr`` is built, without a root so far.
+
+        On a disk that is aside. Objects cannot be renamed: there it is built in its own place, where nothing is but
+        the draws (`in_place`: those may stay, under the root that is there, or under `live`, put at once), or nothing
+        at all, for the draws are in ``state/`` or are moved there. Its root, put last, makes it the store.
+        """
+        directory = self.journal.directory
+        if isinstance(directory, Path):
+            files.sweep(directory / STATE)
+            files.remove(directory / STATE / BUILDING)
+            return directory / STATE / BUILDING
+        working = directory / STATE / WORKING
+        if in_place and not files.is_store(working):
+            if live is not None:
+                metadata.write(self.zarr_path, live)
+            sampled = dict(self.schema.sampled())
+            for group in self.zarr_path.iterdir():
+                if group.name not in (ROOT, *sampled):
+                    files.remove(group)
+            return self.zarr_path
+        if not files.is_store(working):
+            files.move_store(self.zarr_path, working)
+        files.remove(self.zarr_path)
+        return self.zarr_path
+
+    def _swap(self, building: Location, retire: bool) -> None:
         """Put `building` in the place of ``run.zarr``; keep the arrays drawn unless they may `retire`."""
         state = self.journal.directory / STATE
         working, retired = state / WORKING, state / _RETIRED
-        remove(retired)
-        if self.zarr_path.is_dir():
-            os.rename(self.zarr_path, retired if working.is_dir() else working)
-        os.rename(building, self.zarr_path)
-        remove(retired)
-        if retire and working.is_dir():
-            os.rename(working, retired)
-            remove(retired)
+        if building != self.zarr_path:
+            files.remove(retired)
+            if files.is_store(self.zarr_path):
+                files.move_store(self.zarr_path, retired if files.is_store(working) else working)
+            files.move_store(building, self.zarr_path)
+            files.remove(retired)
+            if retire and files.is_store(working):
+                files.move_store(working, retired)
+                files.remove(retired)
+        elif retire:
+            files.remove(working)
 
 
-def _build_live(path: Path, journal: Journal, attributes: Mapping[str, Any]) -> None:
+def _build_live(path: Location, journal: Journal, attributes: Mapping[str, Any]) -> None:
     sampled = [group for group, _ in journal.schema.sampled()]
     groups.create(path, journal.schema, sampled, journal.chunk_draws, attributes, range(journal.schema.chains))
 
 
-def _open_tree(path: Path, consolidated: bool, loaded: bool) -> xr.DataTree:
+def _open_tree(path: Location, consolidated: bool, loaded: bool) -> xr.DataTree:
     with _reading(path):
-        tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
+        if isinstance(path, Path):
+            tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
+        else:
+            tree = xr.open_datatree(str(path), engine="zarr", consolidated=consolidated, storage_options=OPTIONS)
         return tree.load() if loaded else tree
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(path: Location) -> Iterator[None]:
     """Whatever xarray and Zarr raise about the store at `path` becomes a `StoreError`."""
     try:
         yield

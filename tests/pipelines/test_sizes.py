@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exmc.errors import ConfigError
-from pipelines import sizes
+from exmc.trace import files
 from pipelines.checking import build, check_config
 from pipelines.config import load_config, with_out
 from pipelines.creation import create_run
@@ -35,9 +35,9 @@ def test_the_estimate_is_what_the_store_takes(tmp_path: Path) -> None:
 def test_a_run_that_just_fits_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = with_out(load_config(write_config(tmp_path)), tmp_path / "run")
     needed = 3 * 1200 * bytes_per_draw(build(config))
-    monkeypatch.setattr(sizes.shutil, "disk_usage", lambda _: Usage(0, 0, needed))
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: Usage(0, 0, needed))
     check_config(config)
-    monkeypatch.setattr(sizes.shutil, "disk_usage", lambda _: Usage(0, 0, needed - 1))
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: Usage(0, 0, needed - 1))
     with pytest.raises(ConfigError, match=f"take {needed} bytes.*{needed - 1} bytes are free".replace("(", "\\(")):
         check_config(config)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,37 +65,6 @@ def test_every_fault_of_a_chunk_is_found(tmp_path: Path) -> None:
         assert chunks.fault_of(path, *expected) == "has flipped bits"
     path.write_bytes(chunks.encode(np.zeros((4, 2)), 4))
     assert chunks.fault_of(path, *expected) == "holds the draws of another segment"
-
-
-def test_a_file_is_published_once(tmp_path: Path) -> None:
-    path = tmp_path / "new" / "record"
-    assert chunks.publish_file(path, b"first")
-    assert not chunks.publish_file(path, b"second")
-    assert path.read_bytes() == b"first"
-    assert [p.name for p in path.parent.iterdir()] == ["record"]
-    chunks.replace_file(path, b"third")
-    assert path.read_bytes() == b"third"
-
-
-def _publish(path: Path, content: bytes) -> bool:
-    return chunks.publish_file(path, content)
-
-
-def test_of_many_processes_one_publishes(tmp_path: Path) -> None:
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        for attempt in range(20):
-            path = tmp_path / str(attempt)
-            won = pool.starmap(_publish, [(path, bytes([i])) for i in range(8)], chunksize=1)
-            assert sum(won) == 1
-            assert path.read_bytes() == bytes([won.index(True)])
-
-
-def test_sweep_takes_what_killed_writers_left(tmp_path: Path) -> None:
-    (tmp_path / "c" / "0").mkdir(parents=True)
-    (tmp_path / "c" / "0" / ".1.99-abcd.partial").write_bytes(b"half")
-    (tmp_path / "c" / "0" / "1").write_bytes(b"whole")
-    assert chunks.sweep(tmp_path) == 1
-    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["1"]
 
 
 @pytest.mark.parametrize(("first", "count"), [(5, 10), (0, 7), (20, 10), (-10, 10), (0, 0), (0, 30)])

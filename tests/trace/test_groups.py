@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BytesCodec, Crc32cCodec
 
 from exmc.errors import StoreError
-from exmc.trace import groups
+from exmc.trace import groups, metadata
 from exmc.trace.schema import Schema, Variable
 
 VALUES: dict[str, NDArray[np.generic]] = {
@@ -72,13 +72,15 @@ def by_zarr(path: Path) -> None:
 
 def test_every_byte_is_zarrs(tmp_path: Path) -> None:
     by_zarr(tmp_path / "theirs")
-    groups.create(tmp_path / "ours", schema(), [], 10, {"created_at": "then", "é": [1, None]}, [0, 3])
-    groups.add(tmp_path / "ours", schema(), "constant_data", VALUES, 10, [0, 3])
+    root = {"created_at": "then", "é": [1, None]}
+    groups.create(tmp_path / "ours", schema(), [], 10, root, [0, 3])
+    metadata.write(tmp_path / "ours", metadata.group_document(root))
+    groups.add(tmp_path / "ours", schema(), "constant_data", VALUES, 10, root, [0, 3])
     draws = {n: np.broadcast_to(v, (2, 25, *v.shape)) for n, v in VALUES.items()}
-    groups.add(tmp_path / "ours", schema(), "log_prior", draws, 10, [0, 3])
+    groups.add(tmp_path / "ours", schema(), "log_prior", draws, 10, root, [0, 3])
     ours, theirs = (
-        {p.relative_to(root).as_posix(): p.read_bytes() for p in root.rglob("*") if p.is_file()}
-        for root in (tmp_path / "ours", tmp_path / "theirs")
+        {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        for folder in (tmp_path / "ours", tmp_path / "theirs")
     )
     assert sorted(ours) == sorted(theirs)
     for name, content in theirs.items():
@@ -88,6 +90,6 @@ def test_every_byte_is_zarrs(tmp_path: Path) -> None:
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     groups.create(tmp_path / "a", schema(), [], 10, {}, [0, 1])
     with pytest.raises(StoreError, match="Did you mean 'number'"):
-        groups.add(tmp_path / "a", schema(), "constant_data", {"numbr": np.array(1.0)}, 10, [0, 1])
+        groups.add(tmp_path / "a", schema(), "constant_data", {"numbr": np.array(1.0)}, 10, {}, [0, 1])
     with pytest.raises(StoreError, match=r"constant_data\.flag.*shape \(3,\)"):
-        groups.add(tmp_path / "a", schema(), "constant_data", {"flag": np.ones(3, bool)}, 10, [0, 1])
+        groups.add(tmp_path / "a", schema(), "constant_data", {"flag": np.ones(3, bool)}, 10, {}, [0, 1])

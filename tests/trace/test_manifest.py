@@ -11,6 +11,7 @@ import pytest
 
 from exmc.errors import StoreError
 from exmc.trace import chunks
+from exmc.trace.files import write_whole
 from exmc.trace.manifest import check_root, is_as_finished, write_manifest
 
 
@@ -22,8 +23,8 @@ def store(tmp_path: Path) -> Path:
     for folder in (path, path / "posterior", path / "posterior" / "mu"):
         (folder / "zarr.json").write_text("{}")
     for number in (0, 1):
-        chunks.replace_file(path / "posterior" / "mu" / f"c.{number}", chunks.encode(np.full(3, float(number)), 3))
-    write_manifest(tmp_path, path)
+        write_whole(path / "posterior" / "mu" / f"c.{number}", chunks.encode(np.full(3, float(number)), 3))
+    write_manifest(tmp_path, path, (path / "zarr.json").read_bytes())
     return path
 
 
