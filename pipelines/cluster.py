@@ -128,7 +128,10 @@ def _security(section: SecuritySection) -> Security:
                 f"{path} cannot be read.", where=("cluster", "security", key), remedy="Name a PEM file of yours."
             )
     return Security(
-        require_encryption=True, tls_ca_file=paths["ca_file"], tls_client_cert=paths["cert"], tls_client_key=paths["key"]
+        require_encryption=True,
+        tls_ca_file=paths["ca_file"],
+        tls_client_cert=paths["cert"],
+        tls_client_key=paths["key"],
     )  # type: ignore[no-untyped-call]
 
 
@@ -169,22 +172,28 @@ def _client(target: Any, timeout: float, security: Security | None = None) -> It
 @contextlib.contextmanager
 def _from_factory(section: FactoryCluster) -> Iterator[Any]:
     module, _, name = section.factory.rpartition(".")
+    with _starting(section):
+        cluster = getattr(importlib.import_module(module), name)(**section.kwargs)
     try:
-        factory = getattr(importlib.import_module(module), name)
-        cluster = factory(**section.kwargs)
+        _refuse_to_listen_openly(section, cluster.scheduler_address)
+        with _starting(section):
+            cluster.scale(section.workers)
+        yield cluster
+    finally:
+        with contextlib.suppress(Exception):
+            cluster.close()
+
+
+@contextlib.contextmanager
+def _starting(section: FactoryCluster) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         raise ClusterError(
             f"{section.factory} could not be started: {type(error).__name__}: {error}.",
             where=("cluster", "factory"),
             remedy="Check that its package is installed and that kwargs are its arguments.",
         ) from error
-    try:
-        _refuse_to_listen_openly(section, cluster.scheduler_address)
-        cluster.scale(section.workers)
-        yield cluster
-    finally:
-        with contextlib.suppress(Exception):
-            cluster.close()
 
 
 def _await_workers(client: Client, section: FactoryCluster) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from exmc.errors import suggest
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel, parse_model
 from pipelines.places import KeyPath, LocatedError, Places
-from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RunSection, SamplerSection
+from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RemoteCluster, RunSection, SamplerSection
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 from pipelines.yaml_lines import LARGEST, read_yaml, write_yaml
 

@@ -42,8 +42,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 class HandCluster:
     """One `dask scheduler` and some `dask worker`, each a process of its own, as a user starts them by hand.
 
-    `scheduler_options`, `worker_options` are added to the commands, `extra` to the environment of both. Use it as a
-    context: on leaving, whatever still lives is killed.
+    `scheduler_options`, `worker_options` are added to the commands, `extra` to the environment of both; `prefix` stands
+    before the scheduler's command, `worker_prefixes` in turn before those of the workers. Use it as a context: on
+    leaving, whatever still lives is killed.
     """
 
     folder: Path
@@ -52,7 +53,7 @@ class HandCluster:
     worker_options: Sequence[str] = ()
     extra: dict[str, str] = field(default_factory=dict)
     prefix: Sequence[str] = ()
-    worker_prefix: Sequence[str] = ()
+    worker_prefixes: Sequence[Sequence[str]] = ((),)
     address: str = ""
     scheduler: subprocess.Popen[bytes] | None = None
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -82,7 +83,8 @@ class HandCluster:
         """One more worker, which is nobody's to replace."""
         log, scratch = self.folder / f"worker-{self.started}.log", str(self.folder / "scratch")
         options = ("--no-nanny", "--nthreads", "1", "--memory-limit", "0", "--local-directory", scratch)
-        return self._dask(log, self.worker_prefix, "worker", self.address, *options, *self.worker_options)
+        prefix = self.worker_prefixes[len(self.workers) % len(self.worker_prefixes)]
+        return self._dask(log, prefix, "worker", self.address, *options, *self.worker_options)
 
     def _dask(self, log: Path, prefix: Sequence[str], kind: str, *arguments: str) -> subprocess.Popen[bytes]:
         self.started += 1
@@ -106,6 +108,7 @@ class Driver:
     config: Path
     out: Path
     arguments: Sequence[str] = ()
+    prefix: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
     attempts: int = 0
 
@@ -119,7 +122,7 @@ class Driver:
         self.attempts += 1
         with open(self._log(), "wb") as log:
             self.process = subprocess.Popen(
-                [*EXMC, *arguments, *self.arguments, "--quiet"], stdout=log, stderr=log, env=environment()
+                [*self.prefix, *EXMC, *arguments, *self.arguments, "--quiet"], stdout=log, stderr=log, env=environment()
             )
 
     def finished(self) -> bool:
