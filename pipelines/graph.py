@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any
 
-from distributed import CancelledError, Client, Future, as_completed
+from distributed import CancelledError, Client, Future, KilledWorker, as_completed
 from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
@@ -39,6 +39,10 @@ class StoppedError(ExmcError):
     """A run that was stopped on request; it can be resumed."""
 
 
+class _GivenUpError(ClusterError):
+    """A task whose workers died again and again, so that the scheduler does not give it to another."""
+
+
 def _unlocated(error: ExmcError) -> ExmcError:
     return error
 
@@ -54,7 +58,8 @@ def follow(
 
     Every completion is pushed here by the scheduler; the chain's next segment is then submitted. Ctrl-C while chains
     draw asks them to stop, waits until what they have drawn is committed and raises `StoppedError`; a second one, or
-    one in another stage, does not wait.
+    one in another stage, does not wait. Where the scheduler gives a task up because its workers died, the run begins
+    again from what is committed, unless it did so ``plan.retries`` times without a segment more.
 
     Raises
     ------
@@ -69,9 +74,7 @@ def follow(
     try:
         with _stopped_by_interrupt(run):
             run.watch_workers()
-            run.prepare()
-            run.sample()
-            return run.diagnose()
+            return run.to_the_end()
     except KeyboardInterrupt:
         raise run.stopped() from None
     except _CONNECTION_LOST as error:
@@ -96,6 +99,8 @@ class _Following:
     # Filled by the client's own thread.
     lost_workers: deque[str] = field(default_factory=deque)
     drawing: bool = False
+    # Segments that were told of, by chain and number: a run that begins again meets them again.
+    reported: set[tuple[int, int]] = field(default_factory=set)
     # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
     token: str = field(default_factory=lambda: secrets.token_hex(2))
 
@@ -103,6 +108,31 @@ class _Following:
         options = self.plan.options
         self.schedule = Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains)
         self.stage_began = time.perf_counter()
+
+    def to_the_end(self) -> Diagnosed:
+        """Every stage of the run; again from what is committed, when workers died until a task was given up."""
+        fruitless = 0
+        while True:
+            before = len(self.reported)
+            try:
+                self.prepare()
+                self.sample()
+                return self.diagnose()
+            except _GivenUpError as error:
+                fruitless = fruitless + 1 if len(self.reported) == before else 0
+                if fruitless > self.plan.retries:
+                    raise
+                message = f"{error.message} Going on from what is committed"
+                self.tell(Event(kind="note", seconds=self.elapsed(), message=message))
+                self.begin_again()
+
+    def begin_again(self) -> None:
+        """Let go of every task, and look anew where the chains stand."""
+        self.client.cancel(list(self.futures.values()), force=True)  # type: ignore[no-untyped-call]
+        self.futures.clear()
+        stopping, self.token = self.schedule.stopping, secrets.token_hex(2)
+        self.__post_init__()
+        self.schedule.stopping, self.drawing = stopping, False
 
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
         """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
@@ -182,7 +212,7 @@ class _Following:
         journal = Journal.open(self.plan.path)
         for chain in range(self.plan.options.chains):
             self.submit_segment(self.replay(journal, chain), completions, waiting)
-        warm = self.everyone_warm()
+        warm = self.schedule.everyone_warm
         while waiting:
             future = next(completions)
             self.tell_stopping()
@@ -193,7 +223,7 @@ class _Following:
             self.report(outcome)
             self.submit_segment(following, completions, waiting)
             self.release(task)
-            if not warm and self.everyone_warm():
+            if not warm and self.schedule.everyone_warm:
                 warm = True
                 self.stage_done("warmup")
         self.drawing = False
@@ -213,9 +243,6 @@ class _Following:
             following = self.schedule.after(outcome)
             self.report(outcome)
         return following
-
-    def everyone_warm(self) -> bool:
-        return len(self.schedule.warm | set(self.schedule.failed)) == self.schedule.chains
 
     def submit_segment(self, task: SegmentTask | None, completions: Any, waiting: dict[str, SegmentTask]) -> None:
         if task is None:
@@ -256,16 +283,14 @@ class _Following:
                 raise ClusterError(message, remedy=self.how_to_resume()) from error
             if isinstance(error, ExmcError):
                 raise error
-            kind = type(error).__name__
-            if type(error).__module__.startswith("distributed"):
-                raise ClusterError(
-                    f"the task {future.key} was given up: {kind}: {error}.", remedy=self.how_to_resume()
-                ) from error
+            what = f"{type(error).__name__}: {error}."
+            if isinstance(error, KilledWorker):
+                message = f"the task {future.key} was given up: {what}"
+                raise _GivenUpError(message, remedy=self.how_to_resume()) from error
             # Packages that a worker lacks are the infrastructure's too.
-            if isinstance(error, ImportError):
-                raise ClusterError(
-                    f"the task {future.key} failed for good: {kind}: {error}.", remedy=self.how_to_resume()
-                ) from error
+            if isinstance(error, ImportError) or type(error).__module__.startswith("distributed"):
+                message = f"the task {future.key} failed for good: {what}"
+                raise ClusterError(message, remedy=self.how_to_resume()) from error
             raise error
         raise self.lost()
 
@@ -276,6 +301,10 @@ class _Following:
         return f"What was drawn is kept: exmc resume {self.plan.directory}"
 
     def report(self, outcome: Outcome) -> None:
+        segment = (outcome.task.chain, outcome.task.number)
+        if segment in self.reported:
+            return
+        self.reported.add(segment)
         if outcome.failure:
             self.tell(
                 Event(kind="chain_failed", seconds=self.elapsed(), chain=outcome.task.chain, message=outcome.failure)

@@ -46,7 +46,7 @@ def drive(driver: Driver, disturb: threading.Thread | None = None, longest: floa
         if disturb is not None:
             disturb.start()
         while not driver.finished():
-            assert driver.attempts == 1, driver.said()
+            assert driver.attempts == 1, driver.out.with_name(f"{driver.out.name}-1.log").read_text()
             assert time.monotonic() < deadline, driver.said()
             time.sleep(0.05)
     finally:
