@@ -55,12 +55,12 @@ def sampling(folder: Path, size: int, seconds: float, draws: int, rounds: int) -
     checked = check_config(with_out(load_config(folder / f"{size}.yaml"), folder / f"run-{size}"))
     plan = create_run(checked)
     compiled = stages.compile_rewritten(stages.rewrite_model(stages.load_recorded(plan)), plan)
-    without, committed = [], []
-    state = begin(compiled.density, plan.options, 0)
+    density, without, committed = compiled.density(), [], []
+    state = begin(density, plan.options, 0)
     task = SegmentTask(0, 0)
     for _ in range(rounds):
         started = time.perf_counter()
-        state, _ = advance(compiled.density, plan.options, state, draws, lambda: False)
+        state, _ = advance(density, plan.options, state, draws, lambda: False)
         without.append((time.perf_counter() - started) / draws)
         done, started = 0, time.perf_counter()
         while done < draws:
