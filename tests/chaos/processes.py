@@ -103,7 +103,10 @@ class HandCluster:
 
 @dataclass(slots=True)
 class Driver:
-    """The commands that bring one run to its end: `exmc run`, then `exmc resume` as often as it takes."""
+    """The commands that bring one run to its end: `exmc run`, then `exmc resume` as often as it takes.
+
+    What they print goes beside the config: the run itself may lie on a disk that is full.
+    """
 
     config: Path
     out: Path
@@ -142,7 +145,7 @@ class Driver:
         return self._log().read_text() if self._log().exists() else ""
 
     def _log(self) -> Path:
-        return self.out.with_name(f"{self.out.name}-{self.attempts}.log")
+        return self.config.with_name(f"{self.out.name}-{self.attempts}.log")
 
     def close(self) -> None:
         """Kill what still runs."""
