@@ -22,8 +22,8 @@ from exmc.derive import Groups, derived_groups
 from exmc.errors import ModelError, SamplingError, brief
 from exmc.ir import serial
 from exmc.ir.builder import Builder
-from exmc.ir.missing import missing_notes
 from exmc.ir.model import Model
+from exmc.ir.notes import model_notes
 from exmc.ir.proper import check_proper
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
@@ -106,7 +106,7 @@ def sample_model(
     tree = build_datatree(schema, groups, attributes)
     prior_draws = 500 if predictive else 0
     derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
-    notes = [str(note) for note in (*missing_notes(source), *compiled.notes, *derived.notes)]
+    notes = [str(note) for note in (*model_notes(source), *compiled.notes, *derived.notes)]
     attributes |= {"skipped_groups": derived.skipped, "notes": notes}
     return build_datatree(schema, groups | derived.groups, attributes)
 

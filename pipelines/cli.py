@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from types import FrameType
 
-PASSED, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+PASSED, FAILED, MISUSED, DOUBTFUL, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

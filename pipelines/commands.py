@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import exmc
 from exmc.errors import ConfigError, StoreError
-from pipelines.cli import PASSED, stopped_at_once
+from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
 if TYPE_CHECKING:
     from pipelines.checking import Checked
-    from pipelines.run import RunResult
 
 # The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take
 # seconds to import, which `exmc --help` and an error in a config must not cost.
-
-DOUBTFUL = 3
 
 app = typer.Typer(
     name="exmc",
@@ -63,13 +59,16 @@ Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable sum
 ForceRestart = Annotated[
     bool, typer.Option("--force-restart", help="Begin the run again from DIR's config, in a new directory beside DIR.")
 ]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Go on without the terminal; on a Dask cluster the driver lives there.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
 @app.command()
 def run(
-    config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, quiet: Quiet = False,
-    as_json: Json = False, debug: Debug = False,
+    config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, detach: Detach = False,
+    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
@@ -77,33 +76,108 @@ def run(
         checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
         scene.directory = checked.config.out
         with stopped_at_once():
-            from pipelines.run import start
-        listener = _listener(checked.config.name, checked.options, quiet or as_json)
-        with listener as on_event:
+            from pipelines.elsewhere import hand_over
+            from pipelines.reporting import conclude, progress_of
+            from pipelines.run import prepare, start
+        if detach:
+            prepare(checked)
+            return hand_over(checked.config.out, None, None, quiet)
+        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
             result = start(checked, on_event)
-        return _conclude(result, quiet, as_json)
+        return conclude(result, quiet, as_json)
 
     return guarded(action, debug)
 
 
 @app.command()
 def resume(
-    directory: Directory, scheduler: Scheduler = None, force_restart: ForceRestart = False, quiet: Quiet = False,
-    as_json: Json = False, debug: Debug = False,
+    directory: Directory, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
+    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
-    """Finish the run in DIR: what was drawn is kept, failed chains are tried again."""
-    return guarded(lambda scene: _go_on(scene, directory, None, scheduler, force_restart, quiet, as_json), debug)
+    """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on."""
+
+    def action(scene: Scene) -> int:
+        where = _run_in(directory)
+        with stopped_at_once():
+            from pipelines.elsewhere import hand_over, let_go_on
+        if let_go_on(where):
+            return PASSED
+        if detach and not force_restart:
+            return hand_over(where, None, scheduler, quiet)
+        return _go_on(scene, directory, None, scheduler, force_restart, quiet, as_json)
+
+    return guarded(action, debug)
 
 
 @app.command()
 def extend(
     directory: Directory,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Draws of each chain, those there are included.")],
-    scheduler: Scheduler = None, force_restart: ForceRestart = False, quiet: Quiet = False, as_json: Json = False,
-    debug: Debug = False,
+    scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False, quiet: Quiet = False,
+    as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Draw on in DIR until each chain has N draws: the run that had N from the start."""
-    return guarded(lambda scene: _go_on(scene, directory, draws, scheduler, force_restart, quiet, as_json), debug)
+
+    def action(scene: Scene) -> int:
+        where = _run_in(directory)
+        if detach and not force_restart:
+            with stopped_at_once():
+                from pipelines.elsewhere import hand_over
+            return hand_over(where, draws, scheduler, quiet)
+        return _go_on(scene, directory, draws, scheduler, force_restart, quiet, as_json)
+
+    return guarded(action, debug)
+
+
+@app.command()
+def watch(
+    directory: Directory,
+    once: Annotated[bool, typer.Option("--once", help="Show where the run stands, and do not wait.")] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> int:
+    """Show the run in DIR as `exmc run` does, whoever runs it, until it ends. Ctrl-C ends the watching alone."""
+
+    def action(scene: Scene) -> int:
+        where = _run_in(directory)
+        with stopped_at_once():
+            from pipelines.elsewhere import watch as follow
+        try:
+            return follow(where, once, quiet, as_json)
+        except KeyboardInterrupt:
+            print(f"exmc: no longer watching. To stop the run: exmc abort {directory}", file=sys.stderr)
+            return INTERRUPTED
+
+    return guarded(action, debug)
+
+
+@app.command()
+def pause(directory: Directory, debug: Debug = False) -> int:
+    """Have the run in DIR hold, its cluster kept, once its segments are done; `exmc resume DIR` lets it go on."""
+
+    def action(scene: Scene) -> int:
+        where = _run_in(directory)
+        with stopped_at_once():
+            from pipelines.elsewhere import ask
+            from pipelines.requests import Wish
+        return ask(where, Wish.PAUSE, f"To go on: exmc resume {directory}")
+
+    return guarded(action, debug)
+
+
+@app.command()
+def abort(directory: Directory, debug: Debug = False) -> int:
+    """Stop the run in DIR, wherever its driver is, once its segments are done; `exmc resume DIR` finishes it."""
+
+    def action(scene: Scene) -> int:
+        where = _run_in(directory)
+        with stopped_at_once():
+            from pipelines.elsewhere import ask
+            from pipelines.requests import Wish
+        return ask(where, Wish.STOP, f"To finish it: exmc resume {directory}")
+
+    return guarded(action, debug)
 
 
 @app.command()
@@ -112,7 +186,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
 
     def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
-        from exmc.ir.missing import missing_notes
+        from exmc.ir.notes import model_notes
 
         checked = _checked(config, None, set_ or [])
         source, model = checked.rewriting.source, checked.rewriting.model
@@ -122,7 +196,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
             f"{config}: valid. {layout_of(model).dimension} free parameters in {len(source.free)} variables; observed: "
             f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
         )
-        for note in missing_notes(source):
+        for note in model_notes(source):
             say(str(checked.config.places.locate(note, "model")))
         return PASSED
 
@@ -154,7 +228,7 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
     """Summarise the draws in DIR and judge them; those of an unfinished run are shown, and never pass."""
 
     def action(scene: Scene) -> int:
-        _require_run(directory)
+        _run_in(directory)
         with stopped_at_once():
             from exmc.trace.store import RunStore
             from pipelines.stages import judge
@@ -176,7 +250,7 @@ def compare(
 
     def action(scene: Scene) -> int:
         for directory in directories:
-            _require_run(directory)
+            _run_in(directory)
         with stopped_at_once():
             from exmc.diagnostics.compare import compare as rank
             from exmc.diagnostics.text import comparison_document, comparison_text
@@ -247,7 +321,7 @@ def predict(
     """Predict from the run in DIR for new data: other rows, another number of them, new groups."""
 
     def action(scene: Scene) -> int:
-        _require_run(directory)
+        _run_in(directory)
         with stopped_at_once():
             from pipelines.predict import Request, predict_run
             from pipelines.terminal import working
@@ -268,27 +342,28 @@ def _go_on(
     scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, quiet: bool, as_json: bool
 ) -> int:
     """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
-    _require_run(directory)
+    _run_in(directory)
     with stopped_at_once():
         from pipelines.checking import check_config
         from pipelines.checkpoint import read_checkpoint
         from pipelines.config import parse_cluster
         from pipelines.places import Places
+        from pipelines.reporting import conclude, progress_of
         from pipelines.run import extend, restarted, resume, start
     if restart:
         overrides = [] if draws is None else [f"sampler.draws={draws}"]
         checked = check_config(restarted(directory, [*overrides, *_scheduler_override(scheduler)]))
         scene.directory = checked.config.out
         print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
-        with _listener(checked.config.name, checked.options, quiet or as_json) as on_event:
-            return _conclude(start(checked, on_event), quiet, as_json)
+        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
+            return conclude(start(checked, on_event), quiet, as_json)
     scene.directory = Path(directory)
     plan = read_checkpoint(Path(directory)).plan
     cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
     options = plan.options if draws is None else replace(plan.options, draws=draws)
-    with _listener(plan.label, options, quiet or as_json) as on_event:
+    with progress_of(plan.label, options, quiet or as_json) as on_event:
         result = resume(directory, on_event, cluster) if draws is None else extend(directory, draws, on_event, cluster)
-    return _conclude(result, quiet, as_json)
+    return conclude(result, quiet, as_json)
 
 
 def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
@@ -298,37 +373,12 @@ def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
     return check_config(with_out(load_config(config, overrides), out))
 
 
-def _require_run(directory: str) -> None:
-    if not (Path(directory) / "state").is_dir():
-        raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
-
-
 def _scheduler_override(address: str | None) -> list[str]:
     return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
 
 
-def _listener(name: str, options: Any, silent: bool) -> contextlib.AbstractContextManager[Any]:
-    from pipelines.terminal import Progress
-
-    return contextlib.nullcontext(lambda _: None) if silent else Progress(name, options)
-
-
-def _conclude(result: RunResult, quiet: bool, as_json: bool) -> int:
-    """Print what a finished run came to; its exit status."""
-    from pipelines.terminal import opening_lines
-
-    diagnosed, directory = result.diagnosed, shown_path(result.directory)
-    zarr = f"{directory}/run.zarr"
-    if as_json:
-        values = dict(diagnosed.values) | {
-            "directory": directory, "store": zarr, "passed": diagnosed.passed,
-            "failed_chains": {str(chain): why for chain, why in result.failed.items()},
-        }  # fmt: skip
-        say(json.dumps(values))
-    elif not quiet or not diagnosed.passed:
-        say(diagnosed.text.rstrip())
-    if not (quiet or as_json):
-        for group, why in diagnosed.skipped.items():
-            say(f"Without {group}: {why}")
-        say(f"\nThe draws are in {zarr}. In Python:\n\n{opening_lines(zarr)}")
-    return PASSED if diagnosed.passed and not result.failed else DOUBTFUL
+def _run_in(directory: str) -> Path:
+    """`directory`, if it holds a run."""
+    if not (Path(directory) / "state").is_dir():
+        raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
+    return Path(directory)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,10 +17,12 @@ from exmc.ir.nodes import as_data_array
 from exmc.ir.types import Dims
 from pipelines.data_files import Column, DataFiles, Labels, as_label_list
 from pipelines.places import KeyPath, Places
-from pipelines.sections import FileEntry, ValuesEntry
-from pipelines.validation import parse_section, shown, unknown_key
+from pipelines.sections import FileEntry, ValuesEntry, WholeFileEntry
+from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 
 _PATH: KeyPath = ("model", "data")
+WHOLE = "*"
+"""The name of the entry that stands for a whole file."""
 
 Coords: TypeAlias = Mapping[str, tuple[Label, ...]]
 Entry: TypeAlias = ValuesEntry | FileEntry
@@ -63,10 +67,12 @@ def parse_data(
 ) -> tuple[dict[str, LoadedData], dict[str, tuple[Label, ...]]]:
     """The data of the config, and its coordinates with the levels of factors added.
 
-    Levels in `known`, by dim, come first: those of data that were coded before. Raises `LocatedError` for an entry
-    that cannot be read.
+    Levels in `known`, by dim, come first: those of data that were coded before. The entry ``"*"`` stands for the
+    columns of a file that have no entry of their own. Raises `LocatedError` for an entry that cannot be read.
     """
-    found = {name: _parse_entry(name, entry, places, files) for name, entry in raw.items()}
+    whole = _whole_file(raw[WHOLE], raw, places, files) if WHOLE in raw else {}
+    written = {name: entry for name, entry in raw.items() if name != WHOLE}
+    found = whole | {name: _parse_entry(name, entry, places, files) for name, entry in written.items()}
     levels = dict(coords)
     for dim in dict.fromkeys(f.dim for f in found.values() if isinstance(f, _Factor)):
         if dim not in levels:
@@ -76,6 +82,25 @@ def parse_data(
         for name, entry in found.items()
     }
     return data, levels
+
+
+def _whole_file(raw: Any, others: Container[str], places: Places, files: DataFiles) -> dict[str, LoadedData | _Factor]:
+    """Each column of a file that holds numbers and whose name can stand in an expression; not those in `others`."""
+    where = (*_PATH, WHOLE)
+    require_mapping(raw, places, where)
+    entry = parse_section(WholeFileEntry, raw, places, where)
+    try:
+        names = [n for n in files.columns(entry.path) if n not in others and n.isidentifier() and not iskeyword(n)]
+        found: dict[str, LoadedData | _Factor] = {}
+        for name in names:
+            column = FileEntry(path=entry.path, column=name, sha256=entry.sha256)
+            with suppress(DataError):  # texts, ragged lists, missing values: an entry of its own says what is wrong
+                loaded = _from_file(column, places, where, files)
+                if not (isinstance(loaded, LoadedData) and np.isnan(loaded.values).any()):
+                    found[name] = loaded
+    except DataError as error:
+        raise places.locate(error, *where) from None
+    return found
 
 
 def require_numbers(values: Any, index: tuple[int, ...] = ()) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from exmc.sampling.progress import Receipt
 
-Kind: TypeAlias = Literal["started", "stage", "segment", "note", "worker_lost", "chain_failed", "stopped", "finished"]
+Kind: TypeAlias = Literal[
+    "started", "stage", "segment", "note", "worker_lost", "chain_failed", "paused", "resumed", "stopped", "finished",
+    "ended",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +24,9 @@ class Event:
     kind
         ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``segment``: see `receipt`.
         ``chain_failed``: chain `chain`, for the reason in `message`. ``note``: what the user should
-        know, in `message`. ``worker_lost``: which one, in `message`; its work is done again.
+        know, in `message`. ``worker_lost``: which one, in `message`; its work is done again. ``stopped``: it was
+        asked to stop. ``ended``: before it was finished, for the reason in `message`; in events.jsonl alone, callers
+        get the exception.
     """
 
     kind: Kind
@@ -35,6 +40,16 @@ class Event:
     def to_json(self) -> str:
         """One line of JSON without the fields that say nothing."""
         return json.dumps({key: value for key, value in asdict(self).items() if value is not None and value != ""})
+
+    @classmethod
+    def from_json(cls, line: bytes) -> Event | None:
+        """What `to_json` wrote; None for a line that is torn, or of another version."""
+        try:
+            held: dict[str, Any] = json.loads(line)
+            receipt = held.pop("receipt", None)
+            return cls(**held, receipt=None if receipt is None else Receipt(**receipt))
+        except (ValueError, TypeError, AttributeError):
+            return None
 
 
 Listener: TypeAlias = Callable[[Event], None]

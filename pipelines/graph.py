@@ -4,43 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import signal
-import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import FrameType
 from typing import Any
 
-from distributed import CancelledError, Client, Future, KilledWorker, as_completed
+from distributed import CancelledError, Client, Future
 from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
 from pipelines import stages
+from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, signals_ask
 from pipelines.events import Event, Listener
 from pipelines.patience import patiently
-from pipelines.plan import STOP, Plan
+from pipelines.plan import Plan
 from pipelines.processors import mixed_note, processors
+from pipelines.requests import Wish
 from pipelines.schedule import Schedule
-from pipelines.segments import Outcome, SegmentTask, outcome_of, run_segment
+from pipelines.segments import Outcome, SegmentTask, outcome_of
 from pipelines.stages import Diagnosed
+from pipelines.task_errors import GivenUpError, meaning
+from pipelines.worker import draw_segment
 
 # A remote scheduler would keep tasks for ever if no worker came.
 WORKER_SECONDS = 120.0
+_SECONDS_BETWEEN_COUNTS = 0.1
 
 # What the client raises, depending on what it was doing just then.
-_CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
+CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
 
 
 class StoppedError(ExmcError):
     """A run that was stopped on request; it can be resumed."""
-
-
-class _GivenUpError(ClusterError):
-    """A task whose workers died again and again, so that the scheduler does not give it to another."""
 
 
 def _unlocated(error: ExmcError) -> ExmcError:
@@ -53,13 +51,15 @@ def follow(
     on_event: Listener,
     started: float,
     locate: Callable[[ExmcError], ExmcError] = _unlocated,
+    control: Control | None = None,
 ) -> Diagnosed:
     """Run `plan`, whose run directory exists, to its end; `locate` says where in the config a note belongs.
 
-    Every completion is pushed here by the scheduler; the chain's next segment is then submitted. Ctrl-C while chains
-    draw asks them to stop, waits until what they have drawn is committed and raises `StoppedError`; a second one, or
-    one in another stage, does not wait. Where the scheduler gives a task up because its workers died, the run begins
-    again from what is committed, unless it did so ``plan.retries`` times without a segment more.
+    Every completion is pushed here by the scheduler; the chain's next segment is then submitted. By `control` the run
+    is paused, and stopped: while chains draw, what they have drawn is then committed first; in another stage, or
+    cancelled, it ends at once. Ctrl-C and SIGTERM stop it, a second one cancels it. Where the scheduler gives a task up
+    because its workers died, the run begins again from what is committed, unless it did so ``plan.retries`` times
+    without a segment more.
 
     Raises
     ------
@@ -70,14 +70,17 @@ def follow(
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    run = _Following(client, plan, on_event, started, locate)
+    run = _Following(client, plan, on_event, started, locate, control or Control())
     try:
-        with _stopped_by_interrupt(run):
+        with signals_ask(run.control, lambda: run.drawing):
+            run.control.attach(plan.path)
             run.watch_workers()
-            return run.to_the_end()
+            diagnosed = run.to_the_end()
+            run.control.clear()
+            return diagnosed
     except KeyboardInterrupt:
         raise run.stopped() from None
-    except _CONNECTION_LOST as error:
+    except CONNECTION_LOST as error:
         raise run.lost() from error
     finally:
         run.forget()
@@ -92,10 +95,15 @@ class _Following:
     on_event: Listener
     started: float
     locate: Callable[[ExmcError], ExmcError]
+    control: Control
     futures: dict[str, Future[Any]] = field(default_factory=dict)
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
     told: bool = False
+    # Segments that wait for a pause to end, and how many were given back undone: keys are not used twice.
+    held: list[SegmentTask] = field(default_factory=list)
+    undone: int = 0
+    holding: bool = False
     # Filled by the client's own thread.
     lost_workers: deque[str] = field(default_factory=deque)
     drawing: bool = False
@@ -109,6 +117,11 @@ class _Following:
         self.schedule = Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains)
         self.stage_began = time.perf_counter()
 
+    @property
+    def prefix(self) -> str:
+        """What the keys of this run's tasks begin with."""
+        return f"exmc-{self.plan.label}-{self.token}-"
+
     def to_the_end(self) -> Diagnosed:
         """Every stage of the run; again from what is committed, when workers died until a task was given up."""
         fruitless = 0
@@ -118,7 +131,7 @@ class _Following:
                 self.prepare()
                 self.sample()
                 return self.diagnose()
-            except _GivenUpError as error:
+            except GivenUpError as error:
                 fruitless = fruitless + 1 if len(self.reported) == before else 0
                 if fruitless > self.plan.retries:
                     raise
@@ -130,9 +143,9 @@ class _Following:
         """Let go of every task, and look anew where the chains stand."""
         self.client.cancel(list(self.futures.values()), force=True)  # type: ignore[no-untyped-call]
         self.futures.clear()
-        stopping, self.token = self.schedule.stopping, secrets.token_hex(2)
+        self.held.clear()
+        self.token, self.drawing = secrets.token_hex(2), False
         self.__post_init__()
-        self.schedule.stopping, self.drawing = stopping, False
 
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
         """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
@@ -141,16 +154,35 @@ class _Following:
             self.plan.retries,
             function,
             *arguments,
-            key=f"exmc-{self.plan.label}-{self.token}-{stage}",
+            key=f"{self.prefix}{stage}",
             pure=False,
             priority=priority,
         )
         self.futures[stage] = future
         return future
 
-    def completions(self, *futures: Future[Any]) -> Any:
-        """Iterates over futures in the order in which they finish, as the scheduler says so; more can be added."""
-        return as_completed(list(futures), loop=self.client.loop)  # type: ignore[no-untyped-call]
+    def track(self, *futures: Future[Any]) -> None:
+        """Have `futures` put before this driver when they are done."""
+        for future in futures:
+            future.add_done_callback(self.control.put)  # type: ignore[no-untyped-call]
+
+    def arrival(self, patience: float | None = None) -> Future[Any] | None:
+        """The next task that is done; None if there may be something else to look at, or it was let go of before."""
+        future = self.control.get(patience)
+        return future if future is not None and str(future.key).startswith(self.prefix) else None
+
+    def completions(self, *futures: Future[Any]) -> Iterator[Future[Any]]:
+        """The `futures` in the order in which they finish; ends the run if that is asked for meanwhile."""
+        self.track(*futures)
+        for _ in futures:
+            while (future := self.arrival()) is None:
+                self.heed()
+            yield future
+
+    def heed(self) -> None:
+        """End the run, by `StoppedError`, if it was asked to end and has no draws to wait for."""
+        if self.control.wish is Wish.CANCEL or (self.control.wish is Wish.STOP and not self.drawing):
+            raise self.stopped()
 
     def watch_workers(self) -> None:
         """Note each worker that goes without having been asked to."""
@@ -177,6 +209,7 @@ class _Following:
 
     def prepare(self) -> None:
         """Build, rewrite, compile: each a task, the results of which stay on the workers."""
+        self.heed()
         built = self.submit("build", stages.load_recorded, self.plan)
         rewritten = self.submit("rewrite", stages.rewrite_model, built)
         compiled = self.submit("compile", stages.compile_rewritten, rewritten, self.plan)
@@ -196,33 +229,33 @@ class _Following:
             return
         waiting = f"the cluster has no worker yet; waiting {WORKER_SECONDS:g} s for one"
         self.tell(Event(kind="note", seconds=self.elapsed(), message=waiting))
-        try:
-            self.client.wait_for_workers(1, timeout=WORKER_SECONDS)
-        except TimeoutError as error:
-            raise ClusterError(
-                f"no worker of the cluster came within {WORKER_SECONDS:g} s.",
-                remedy=f"Start one (dask worker ADDRESS). {self.how_to_resume()}",
-            ) from error
+        deadline = time.monotonic() + WORKER_SECONDS
+        while not self.client.nthreads():  # type: ignore[no-untyped-call]
+            if time.monotonic() > deadline:
+                raise ClusterError(
+                    f"no worker of the cluster came within {WORKER_SECONDS:g} s.",
+                    remedy=f"Start one (dask worker ADDRESS). {self.how_to_resume()}",
+                )
+            self.heed()
+            time.sleep(_SECONDS_BETWEEN_COUNTS)
 
     def sample(self) -> None:
         """Warm up and sample every chain, segment by segment."""
         self.drawing = True
-        completions = self.completions()
         waiting: dict[str, SegmentTask] = {}
         journal = Journal.open(self.plan.path)
         for chain in range(self.plan.options.chains):
-            self.submit_segment(self.replay(journal, chain), completions, waiting)
+            self.submit_segment(self.replay(journal, chain), waiting)
         warm = self.schedule.everyone_warm
-        while waiting:
-            future = next(completions)
-            self.tell_stopping()
+        while self.obey(waiting):
+            future = self.arrival(SECONDS_BETWEEN_LOOKS if self.held else None)
             self.tell_lost_workers()
+            if future is None:
+                continue
             task = waiting.pop(str(future.key))
-            outcome: Outcome = self.result(future)
-            following = self.schedule.after(outcome)
-            self.report(outcome)
-            self.submit_segment(following, completions, waiting)
-            self.release(task)
+            self.go_on_after(task, self.result(future), waiting)
+            # Its record, not its future, is what the next segment goes on from.
+            self.futures.pop(str(future.key).removeprefix(self.prefix), None)
             if not warm and self.schedule.everyone_warm:
                 warm = True
                 self.stage_done("warmup")
@@ -234,6 +267,48 @@ class _Following:
         if len(drawn_on) > 1:
             self.tell(Event(kind="note", seconds=self.elapsed(), message=mixed_note(drawn_on)))
 
+    def obey(self, waiting: dict[str, SegmentTask]) -> bool:
+        """End at once, let chains end, hold, or let those that were held go on, as asked; whether any is left."""
+        if self.held:
+            self.control.look()
+        self.heed()
+        if self.control.wish is Wish.STOP:
+            self.schedule.stopping = True
+            self.schedule.stopped.update(task.chain for task in self.held)
+            self.held.clear()
+            if not self.told:
+                self.told = True
+                self.tell(Event(kind="stopped", seconds=self.elapsed(), message="stopping; Ctrl-C again: do not wait"))
+        elif self.control.wish is Wish.PAUSE and not waiting and not self.holding:
+            self.holding = True
+            message = f"paused; to go on: exmc resume {self.plan.directory}"
+            self.tell(Event(kind="paused", seconds=self.elapsed(), message=message))
+        elif self.control.wish is Wish.GO and self.held:
+            held, self.held = self.held, []
+            for task in held:
+                self.submit_segment(task, waiting)
+            if self.holding:
+                self.holding = False
+                self.tell(Event(kind="resumed", seconds=self.elapsed(), message="goes on"))
+        return bool(waiting or self.held)
+
+    def go_on_after(self, task: SegmentTask, outcome: Outcome, waiting: dict[str, SegmentTask]) -> None:
+        """Submit what follows `outcome`, unless the run is asked to hold or to end."""
+        if not outcome.failure and outcome.receipt is None:
+            # The chain found a request, perhaps of another process, before it had a chunk.
+            self.control.look()
+            if not self.control.ending:
+                self.undone += 1
+                self.held.append(task)
+                return
+            self.schedule.stopping = True
+        following = self.schedule.after(outcome)
+        self.report(outcome)
+        if following is not None and self.control.wish is Wish.PAUSE:
+            self.held.append(following)
+        else:
+            self.submit_segment(following, waiting)
+
     def replay(self, journal: Journal, chain: int) -> SegmentTask | None:
         """The first segment of `chain` that is not committed, or None if all are; a new run has none committed."""
         following: SegmentTask | None = self.schedule.first(chain)
@@ -244,23 +319,16 @@ class _Following:
             self.report(outcome)
         return following
 
-    def submit_segment(self, task: SegmentTask | None, completions: Any, waiting: dict[str, SegmentTask]) -> None:
+    def submit_segment(self, task: SegmentTask | None, waiting: dict[str, SegmentTask]) -> None:
         if task is None:
             return
         # Chains that are behind go first, so that all make equal progress.
-        future = self.submit(
-            self.stage_label(task), run_segment, self.plan, self.futures["compile"], task, priority=-task.number
-        )
+        again = f"-again{self.undone}" if self.undone else ""
+        stage = f"{self.schedule.stage_of(task)}-c{task.chain}-s{task.number}{again}"
+        compiled = self.futures["compile"]
+        future = self.submit(stage, draw_segment, self.plan, compiled, task, priority=-task.number)
         waiting[str(future.key)] = task
-        completions.add(future)
-
-    def stage_label(self, task: SegmentTask) -> str:
-        return f"{self.schedule.stage_of(task)}-c{task.chain}-s{task.number}"
-
-    def release(self, task: SegmentTask) -> None:
-        """Let go of a segment that is done: its record, not its future, is what the next one goes on from."""
-        for stage in (f"warmup-c{task.chain}-s{task.number}", f"sample-c{task.chain}-s{task.number}"):
-            self.futures.pop(stage, None)
+        self.track(future)
 
     def diagnose(self) -> Diagnosed:
         """Derive the remaining groups, finalise the store and judge the draws."""
@@ -278,20 +346,8 @@ class _Following:
             return future.result()
         if future.status == "error":
             error = future.exception()  # type: ignore[no-untyped-call]
-            if isinstance(error, ClusterError):
-                message = f"the task {future.key} failed for good: {error.message}"
-                raise ClusterError(message, remedy=self.how_to_resume()) from error
-            if isinstance(error, ExmcError):
-                raise error
-            what = f"{type(error).__name__}: {error}."
-            if isinstance(error, KilledWorker):
-                message = f"the task {future.key} was given up: {what}"
-                raise _GivenUpError(message, remedy=self.how_to_resume()) from error
-            # Packages that a worker lacks are the infrastructure's too.
-            if isinstance(error, ImportError) or type(error).__module__.startswith("distributed"):
-                message = f"the task {future.key} failed for good: {what}"
-                raise ClusterError(message, remedy=self.how_to_resume()) from error
-            raise error
+            meant = meaning(error, str(future.key), self.how_to_resume())
+            raise meant from (None if meant is error else error)
         raise self.lost()
 
     def lost(self) -> ClusterError:
@@ -329,18 +385,6 @@ class _Following:
     def elapsed(self) -> float:
         return time.perf_counter() - self.started
 
-    def ask_to_stop(self) -> None:
-        """Every chain stops when it looks next. This is called by a signal handler, so it prints nothing."""
-        self.schedule.stopping = True
-        # On a full disk chains are not asked; those under way end with their segments, and no others begin.
-        with contextlib.suppress(OSError):
-            (self.plan.path / STOP).touch()
-
-    def tell_stopping(self) -> None:
-        if self.schedule.stopping and not self.told:
-            self.told = True
-            self.tell(Event(kind="stopped", seconds=self.elapsed(), message="stopping; Ctrl-C again: do not wait"))
-
     def stopped(self) -> StoppedError:
         return StoppedError("the run was stopped.", remedy=f"Go on with: exmc resume {self.plan.directory}")
 
@@ -354,47 +398,3 @@ class _Following:
                 remedy=f"Tracebacks: {self.plan.directory}/state/chain-*/failed.json",
             )
         return self.stopped()
-
-
-def for_each(
-    client: Client, label: str, function: Callable[..., Any], shared: Any, items: Iterable[Any], retries: int
-) -> Iterator[Any]:
-    """What ``function(shared, item)`` returns for each of `items`, a task each, in the order in which they finish.
-
-    Raises what a task raised, and `ClusterError` if the cluster is lost.
-    """
-    token = secrets.token_hex(2)
-    sent = client.scatter(shared, hash=False)  # type: ignore[no-untyped-call]
-    futures = [
-        client.submit(patiently, retries, function, sent, item, key=f"exmc-{label}-{token}-{item}", pure=False)
-        for item in items
-    ]
-    try:
-        for future in as_completed(futures, loop=client.loop):  # type: ignore[no-untyped-call]
-            yield future.result()
-    except _CONNECTION_LOST as error:
-        raise ClusterError("the connection to the scheduler was lost.", remedy="What is done is kept.") from error
-    finally:
-        with contextlib.suppress(Exception):
-            client.cancel(futures, force=True)  # type: ignore[no-untyped-call]
-
-
-@contextlib.contextmanager
-def _stopped_by_interrupt(run: _Following) -> Iterator[None]:
-    """Ctrl-C asks the run to stop, instead of raising wherever this process happens to be; a second one raises."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handler(number: int, frame: FrameType | None) -> None:
-        if run.schedule.stopping or not run.drawing:
-            raise KeyboardInterrupt
-        run.ask_to_stop()
-
-    # Batch systems send SIGTERM some time before they kill.
-    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, former in before.items():
-            signal.signal(number, former)

@@ -15,21 +15,23 @@ from pathlib import Path
 
 import xarray as xr
 
-from exmc.errors import ClusterError, StoreError
+from exmc.errors import ClusterError, ExmcError, StoreError
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
 from pipelines.checkpoint import Checkpoint, check_agreement, mend, read_checkpoint, write_checkpoint
 from pipelines.cluster import connect
 from pipelines.config import Config, load_config, with_out
+from pipelines.control import Control
 from pipelines.creation import create_run, recorded_options, refuse_occupied
 from pipelines.events import Event, Listener
 from pipelines.graph import follow
-from pipelines.plan import CONFIG, EVENTS, LOCK, STOP, Plan, check_versions
-from pipelines.sections import Cluster
+from pipelines.plan import CONFIG, EVENTS, LOCK, Plan, check_versions
+from pipelines.reasons import reason
+from pipelines.requests import Wish, request
+from pipelines.sections import Cluster, RemoteCluster
 from pipelines.sizes import amount
 from pipelines.stages import Diagnosed
-from pipelines.standing import reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ def run_config(
     return start(check_config(config), on_event or _ignore).tree()
 
 
-def start(checked: Checked, on_event: Listener) -> RunResult:
-    """Run `checked` in a new directory."""
+def start(checked: Checked, on_event: Listener, control: Control | None = None) -> RunResult:
+    """Run `checked` in a new directory; by `control` it is paused and stopped."""
     began = time.perf_counter()
     refuse_occupied(checked.config)
     with _located(checked.config), connect(checked.config.cluster, checked.options.chains) as client:
@@ -83,11 +85,28 @@ def start(checked: Checked, on_event: Listener) -> RunResult:
         with _driving(plan, on_event) as listener:
             listener(_begun(plan, began))
             places = checked.config.places
-            diagnosed = follow(client, plan, listener, began, lambda error: places.locate(error, "model"))
+            diagnosed = follow(client, plan, listener, began, lambda error: places.locate(error, "model"), control)
             return _result(plan, diagnosed, listener, began)
 
 
-def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Cluster | None = None) -> RunResult:
+def prepare(checked: Checked) -> None:
+    """Make the run directory of `checked`, for somebody else to draw in: `resume` begins there, too.
+
+    Raises `ClusterError` if it shall run on a scheduler that does not answer.
+    """
+    refuse_occupied(checked.config)
+    if isinstance(checked.config.cluster, RemoteCluster):
+        with _located(checked.config), connect(checked.config.cluster, checked.options.chains):
+            pass
+    create_run(checked)
+
+
+def resume(
+    directory: str | os.PathLike[str],
+    on_event: Listener,
+    cluster: Cluster | None = None,
+    control: Control | None = None,
+) -> RunResult:
     """Finish the run in `directory`: failed chains are tried again, damaged draws drawn again.
 
     A run that is finished and whole is only judged again, and a note says so.
@@ -98,11 +117,15 @@ def resume(directory: str | os.PathLike[str], on_event: Listener, cluster: Clust
         If there is no run, if another process is at it, if its config, model or draws are not those that its
         checkpoint speaks of, or if this machine's libraries would draw other numbers.
     """
-    return _go_on(read_checkpoint(Path(directory)), None, on_event, cluster)
+    return _go_on(read_checkpoint(Path(directory)), None, on_event, cluster, control)
 
 
 def extend(
-    directory: str | os.PathLike[str], draws: int, on_event: Listener | None = None, cluster: Cluster | None = None
+    directory: str | os.PathLike[str],
+    draws: int,
+    on_event: Listener | None = None,
+    cluster: Cluster | None = None,
+    control: Control | None = None,
 ) -> RunResult:
     """Go on with the run in `directory`, finished or not, until each chain has `draws` draws in all.
 
@@ -119,7 +142,7 @@ def extend(
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
         raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
-    return _go_on(checkpoint, draws, on_event or _ignore, cluster)
+    return _go_on(checkpoint, draws, on_event or _ignore, cluster, control)
 
 
 def restarted(directory: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Config:
@@ -137,7 +160,9 @@ def restarted(directory: str | os.PathLike[str], overrides: Sequence[str] = ()) 
     return with_out(config, next(path for path in beside if not os.path.lexists(path)))
 
 
-def _go_on(checkpoint: Checkpoint, draws: int | None, on_event: Listener, cluster: Cluster | None) -> RunResult:
+def _go_on(
+    checkpoint: Checkpoint, draws: int | None, on_event: Listener, cluster: Cluster | None, control: Control | None
+) -> RunResult:
     """Finish the run of `checkpoint`, with `draws` draws in all if that is given."""
     began, directory = time.perf_counter(), checkpoint.plan.path
     store = RunStore.open(directory)
@@ -159,11 +184,11 @@ def _go_on(checkpoint: Checkpoint, draws: int | None, on_event: Listener, cluste
         listener(_begun(plan, began))
         for name in amiss:
             listener(_note(f"{name} was missing or damaged, and is written again", began))
-        return _result(plan, follow(client, plan, listener, began), listener, began)
+        return _result(plan, follow(client, plan, listener, began, control=control), listener, began)
 
 
 def _revive(store: RunStore, plan: Plan) -> None:
-    """Make a run directory ready to be drawn in: as long as planned, without damage, failures and a request to stop."""
+    """Make a run directory ready to be drawn in: as long as planned, without damage and failures."""
     if plan.options.draws > store.schema.draws:
         store = store.reopen(plan.options.draws, {"sampler": recorded_options(plan)})
     else:
@@ -171,7 +196,6 @@ def _revive(store: RunStore, plan: Plan) -> None:
     store.repair()
     for chain in store.failures():
         store.journal.forgive(chain)
-    (plan.path / STOP).unlink(missing_ok=True)
 
 
 def _check_room(store: RunStore, draws: int) -> None:
@@ -202,8 +226,9 @@ def _located(config: Config) -> Iterator[None]:
 def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
     """Hold the directory's lock (the kernel lets go of it when this process dies), and log each event in it.
 
-    The log is for people; nothing reads it back, and a disk that has no room for it ends no run.
+    The log is for people, and for `pipelines.watching`; a disk that has no room for it ends no run.
     """
+    began = time.perf_counter()
     with open(plan.path / LOCK, "a") as lock, open(plan.path / EVENTS, "ab", buffering=0) as log:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -211,13 +236,23 @@ def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
             raise StoreError(
                 "another process is running this run.", where=(plan.directory,), remedy="Wait for it, or stop it."
             ) from None
+        # Requests to the driver before; later ones, which see the lock, are for this one.
+        request(plan.path, Wish.GO)
 
-        def listener(event: Event) -> None:
+        def write(event: Event) -> None:
             with contextlib.suppress(OSError):
                 log.write(f"{event.to_json()}\n".encode())
+
+        def listener(event: Event) -> None:
+            write(event)
             on_event(event)
 
-        yield listener
+        try:
+            yield listener
+        except BaseException as error:
+            message = str(error) if isinstance(error, ExmcError) else f"{type(error).__name__}: {error}"
+            write(Event(kind="ended", seconds=time.perf_counter() - began, message=message))
+            raise
 
 
 def _begun(plan: Plan, began: float) -> Event:
@@ -229,10 +264,19 @@ def _note(message: str, began: float) -> Event:
     return Event(kind="note", seconds=time.perf_counter() - began, message=message)
 
 
+def result_of(directory: Path) -> RunResult:
+    """What the finished run in `directory` came to, judged again."""
+    store = RunStore.open(directory)
+    return RunResult(directory, stages.judge(store), _reasons(store))
+
+
 def _result(plan: Plan, diagnosed: Diagnosed, listener: Listener, began: float) -> RunResult:
     listener(Event(kind="finished", seconds=time.perf_counter() - began))
-    failed = {chain: reason(text) for chain, text in RunStore.open(plan.path).failures().items()}
-    return RunResult(plan.path, diagnosed, failed)
+    return RunResult(plan.path, diagnosed, _reasons(RunStore.open(plan.path)))
+
+
+def _reasons(store: RunStore) -> dict[int, str]:
+    return {chain: reason(text) for chain, text in store.failures().items()}
 
 
 def _ignore(event: Event) -> None:

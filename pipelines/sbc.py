@@ -26,7 +26,7 @@ from exmc.viz.calibration import save_calibration
 from pipelines.checking import Checked
 from pipelines.cluster import connect
 from pipelines.config import config_text, resolved
-from pipelines.graph import for_each
+from pipelines.fanout import for_each
 from pipelines.plan import CONFIG, MODEL, fingerprint, versions
 
 ZARR = "sbc.zarr"

@@ -43,6 +43,13 @@ class FileEntry(Section):
     sha256: str | None = None
 
 
+class WholeFileEntry(Section):
+    """Every column of numbers of a file, under its own name; with `sha256` the file must be that very one."""
+
+    path: str
+    sha256: str | None = None
+
+
 class RandomEntry(BaseModel):
     """A random variable; every other key is a parameter of its distribution."""
 

@@ -22,12 +22,13 @@ from exmc.sampling import progress
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.progress import Receipt
 from exmc.sampling.state import ChainState
-from exmc.sampling.watchdog import Pulse, watched
+from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.trace.journal import Journal
 from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.patience import patiently
 from pipelines.plan import STOP, Plan, check_versions
 from pipelines.processors import record_processor
+from pipelines.reasons import reason
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -44,12 +45,16 @@ class SegmentTask:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a segment: committed (`receipt`), stopped before its first chunk was full, or failed."""
+    """What became of a segment: committed (`receipt`), stopped before its first chunk was full, or failed.
+
+    `stuck`: its chain was given up just now, and still uses the process.
+    """
 
     task: SegmentTask
     digest: str = NO_RECORD
     receipt: Receipt | None = None
     failure: str = ""
+    stuck: bool = False
 
 
 class _ChainError(Exception):
@@ -67,6 +72,10 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
     present = journal.record(task.chain, task.number)
     if present is not None:
         return outcome_of(task, present)
+    failed = journal.failure(task.chain)
+    if failed is not None:
+        # It failed in this run, and the worker was lost that knew: who resumes a run forgives its failures first.
+        return Outcome(task, failure=reason(failed))
     check_versions(plan)
     before = journal.record(task.chain, task.number - 1) if task.number else None
     if task.number and before is None:
@@ -77,7 +86,8 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
     except _ChainError as error:
         cause = error.__cause__
         patiently(plan.retries, journal.fail, task.chain, "".join(traceback.format_exception(cause)))
-        return Outcome(task, failure=str(cause) if isinstance(cause, ExmcError) else f"{type(cause).__name__}: {cause}")
+        message = str(cause) if isinstance(cause, ExmcError) else f"{type(cause).__name__}: {cause}"
+        return Outcome(task, failure=message, stuck=isinstance(cause, StuckError))
 
 
 def _draw_and_commit(

@@ -12,8 +12,8 @@ from exmc.diagnostics.checks import diagnose
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
 from exmc.errors import CompileError, ExmcError, StoreError
 from exmc.ir import serial
-from exmc.ir.missing import missing_notes
 from exmc.ir.model import Model
+from exmc.ir.notes import model_notes
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
 from pipelines.plan import MODEL, Plan, fingerprint
@@ -72,7 +72,7 @@ def compile_rewritten(rewriting: Rewriting, plan: Plan) -> CompiledModel:
 
 def notes_on(compiled: CompiledModel) -> tuple[ExmcError, ...]:
     """What the user should know of the compiled model, with its places in the model; often nothing."""
-    return (*missing_notes(compiled.source), *compiled.notes)
+    return (*model_notes(compiled.source), *compiled.notes)
 
 
 def processor_note(plan: Plan) -> str:

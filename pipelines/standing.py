@@ -7,6 +7,7 @@ from pathlib import Path
 
 from exmc.trace.store import RunStore
 from pipelines.plan import LOCK
+from pipelines.reasons import reason
 
 
 def unfinished(store: RunStore) -> str:
@@ -36,13 +37,6 @@ def failed_chains(store: RunStore) -> str:
         directory = store.journal.directory
         lines.append(f"Tracebacks: {directory}/state/chain-*/failed.json. To try again: exmc resume {directory}")
     return "\n".join(lines)
-
-
-def reason(traceback: str) -> str:
-    """The line of a traceback that says what was raised."""
-    lines = traceback.strip().splitlines()
-    marked = [line for line in lines if line[:1].strip() and not line.startswith(("Traceback", "It is stuck"))]
-    return marked[-1] if marked else ""
 
 
 def being_run(directory: Path) -> bool:

@@ -82,7 +82,13 @@ class Progress:
     announced: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Show nothing of what came before: a run that begins, or goes on, tells all there is."""
         self.chains = [ChainLine(warmup=self.options.warmup > 0) for _ in range(self.options.chains)]
+        self.stages.clear()
+        self.announced.clear()
 
     def __enter__(self) -> Self:
         console = Console(file=self.stream)
@@ -102,13 +108,20 @@ class Progress:
     def __call__(self, event: Event) -> None:
         """Show `event`."""
         {
+            "started": self.on_start,
             "stage": self.on_stage,
             "segment": self.on_segment,
             "chain_failed": self.on_failure,
+            "paused": self.on_message,
+            "resumed": self.on_message,
             "stopped": self.on_message,
             "note": self.on_message,
             "worker_lost": self.on_message,
         }.get(event.kind, _nothing)(event)
+
+    def on_start(self, event: Event) -> None:
+        del event
+        self.begin_anew()
 
     def on_stage(self, event: Event) -> None:
         text = f"{_STAGES[event.stage]} {event.took or 0.0:.2f} s"

@@ -67,8 +67,10 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "numba": ("exmc.nuts.generate", "exmc.nuts.random"),
     "zarr": ("exmc.trace.store",),
     "yaml": ("pipelines.yaml_lines",),
-    "dask": ("pipelines.cluster", "pipelines.graph"),
-    "distributed": ("pipelines.cluster", "pipelines.graph"),
+    "dask": ("pipelines.cluster",),
+    "distributed": tuple(
+        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors")
+    ),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands",),
     "rich": ("pipelines.",),

@@ -63,9 +63,12 @@ def identity_of(document: Any) -> str:
 
 
 def names_code(document: Any) -> bool:
-    """Whether JSON values hold a text of the form ``package.module:function``."""
+    """Whether JSON values hold a text of the form ``package.module:function``, of another package than this.
+
+    The sources of exmc are known: what is compiled is kept under their digest (`exmc.compile.library`).
+    """
     if isinstance(document, dict):
         return any(names_code(value) for value in document.values())
     if isinstance(document, list):
         return any(names_code(value) for value in document)
-    return isinstance(document, str) and ":" in document
+    return isinstance(document, str) and ":" in document and not document.startswith("exmc.")

@@ -24,6 +24,7 @@ from exmc.distributions.laplace import Laplace
 from exmc.distributions.lkj import LKJCholesky, LKJCholeskyCov
 from exmc.distributions.logistic import HalfLogistic, Logistic
 from exmc.distributions.logit_normal import LogitNormal
+from exmc.distributions.markov_chain import MarkovChain
 from exmc.distributions.mixture import Mixture
 from exmc.distributions.moyal import Moyal
 from exmc.distributions.multinomial import DirichletMultinomial, Multinomial
@@ -78,6 +79,7 @@ DISTRIBUTIONS: dict[str, Distribution] = {
         AR,
         CAR,
         ICAR,
+        MarkovChain,
         ZeroSumNormal,
         Categorical,
         OrderedLogistic,
@@ -157,6 +159,7 @@ __all__ = [
     "LogNormal",
     "Logistic",
     "LogitNormal",
+    "MarkovChain",
     "Mixture",
     "Moyal",
     "Multinomial",

@@ -164,6 +164,17 @@ class _ICAR(Distribution):
 
 ICAR: _ICAR
 
+class _MarkovChain(Distribution):
+    def __call__(
+        self,
+        initial: Any = ...,
+        transition: Any = ...,
+        initial_logits: Any = ...,
+        transition_logits: Any = ...,
+    ) -> Given: ...
+
+MarkovChain: _MarkovChain
+
 class _ZeroSumNormal(Distribution):
     def __call__(self, sigma: Any = 1.0) -> Given: ...
 

@@ -45,6 +45,9 @@ class Parameter:
     takes
         What it is: a value, a distribution (the functions get a `Law`), several of them (a tuple), a literal text, or
         a literal whole number, the length of the event axis of its name (as a text too).
+    steps
+        Name of an event axis of the distribution from each of whose places to the next it may have another value: then
+        it has an axis before its event's, one shorter than that axis, or of length 1. "" if it may not.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Parameter:
     event: tuple[str, ...] = ()
     optional: bool = False
     takes: Takes = "value"
+    steps: str = ""
 
 
 @dataclass(frozen=True, slots=True)

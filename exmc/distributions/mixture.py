@@ -36,7 +36,8 @@ def _form(parts: Mapping[str, Any]) -> Form:
     # The bounds of components differ, so that the mixture's are worked out.
     edges = [has_edges(form) for form in forms]
     low, high = all(low for low, _ in edges), all(high for _, high in edges)
-    return replace(bounded_form(first.discrete, low, high, bool(first.transform)), cumulative=first.cumulative)
+    form = bounded_form(first.discrete, low, high, bool(first.transform))
+    return replace(form, event=first.event, cumulative=first.cumulative)
 
 
 def _limits(weights: Array, components: tuple[Law, ...]) -> tuple[Array, ...]:

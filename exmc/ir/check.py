@@ -197,7 +197,8 @@ def _check_cycles(model: Model) -> None:
                 raise ModelError(
                     f"the variables depend on each other in a circle: {' -> '.join(cycle)}.",
                     where=("variables", name),
-                    remedy="Break it: of two variables one can depend on the other.",
+                    remedy="Break it: of two variables one can depend on the other. What follows from one another step "
+                    "by step is a scan, a random walk or, of whole numbers, a MarkovChain.",
                 )
             path.append((following, 0))
 
@@ -339,7 +340,8 @@ def _check_variable(node: RandomVariable, model: Model) -> None:
         )
     summable = form.discrete and form.support.edges[1] is not None
     if not form.transform and not summable and node.name not in model.observed_targets:
-        kind = "discrete without a largest value" if form.discrete else "for observations"
+        counts = "discrete, of vectors" if form.support.event_rank else "discrete without a largest value"
+        kind = counts if form.discrete else "for observations"
         raise ModelError(
             f"{node.call.distribution} is {kind}, and {node.name!r} is not observed.",
             where=("variables", node.name),

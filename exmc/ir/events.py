@@ -142,6 +142,8 @@ def _add(
         return
     if len(value.shape) < len(axes):
         raise ModelError(f"it takes {_axes(len(axes))} or more, not {value}.", where=place)
+    if parameter.steps and len(value.shape) > len(axes):
+        value = _without_steps(parameter, value, place, event.index(parameter.steps), found)
     split = len(value.shape) - len(axes)
     for axis, size, dim in zip(axes, value.shape[split:], value.dims[split:], strict=True):
         # The two axes of a covariance cannot have the same dim: the second may be called otherwise.
@@ -164,6 +166,23 @@ def _add(
                 found.event[i] = known
         others[axis] = known
     found.batches.append((place, ArrayType(value.shape[:split], value.dims[:split], value.kind)))
+
+
+def _without_steps(parameter: Parameter, value: ArrayType, place: Where, at: int, found: _Found) -> ArrayType:
+    """`value` without its axis of steps, which has one element less than the event axis number `at`, or one in all."""
+    axis = len(value.shape) - len(parameter.event) - 1
+    size, told = value.shape[axis], found.event[at]
+    if told is None and size > 1:
+        found.event[at] = _Axis(size + 1, None, f"{parameter.name!r}, which is {value},")
+    elif told is not None and size not in (1, told.size - 1):
+        raise ModelError(
+            f"{parameter.name!r}, which is {value}, has {size} steps, and {told.told_by} has {told.size - 1}.",
+            where=place,
+            remedy=f"Give it one matrix a step, or, where each series has one of its own, {parameter.name}[:, None].",
+        )
+    shape, dims = list(value.shape), list(value.dims)
+    del shape[axis], dims[axis]
+    return ArrayType(tuple(shape), tuple(dims), value.kind)
 
 
 def check_fits(found: ArrayType, target: ArrayType, where: Where) -> None:

@@ -12,11 +12,10 @@ import numpy as np
 
 from exmc import covariances, hilbert, linalg, logspace, special
 from exmc.errors import ExpressionError, ModelError, suggest
-from exmc.ir import matrices, odes, processes, rules, scans, sizes
+from exmc.ir import arrays, matrices, odes, processes, rules, scans, sizes
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice, Span, transform_bottom_up
 from exmc.ir.laws import infer_density, run_density
 from exmc.ir.loops import Body, loop_body, run_formulas, with_formulas
-from exmc.ir.positions import positions
 from exmc.ir.types import ArrayType, Kind, broadcast
 
 
@@ -34,31 +33,6 @@ class Operation:
     most: int | None
     options: tuple[str, ...] = ()
     elementwise: bool = False
-
-
-def _concatenate(*parts: Any, axis: int | None = None) -> Any:
-    if axis is None:
-        return anp.concatenate([anp.reshape(p, (-1,)) for p in parts])
-    return anp.concatenate(parts, axis=axis)
-
-
-def _stack(*parts: Any, axis: int = 0) -> Any:
-    return anp.concatenate([anp.expand_dims(p, axis) for p in parts], axis=axis)
-
-
-def _sd(x: Any, axis: int | None = None) -> Any:
-    centred = x - (anp.mean(x) if axis is None else anp.expand_dims(anp.mean(x, axis=axis), axis))
-    count = anp.size(x) if axis is None else anp.shape(x)[axis]
-    return anp.sqrt(anp.sum(anp.square(centred), axis=axis) / (count - 1))
-
-
-def _kron(left: Any, right: Any) -> Any:
-    rows, columns = (anp.shape(left)[axis] * anp.shape(right)[axis] for axis in (0, 1))
-    return anp.reshape(left[:, None, :, None] * right[None, :, None, :], (rows, columns))
-
-
-def _cumprod(x: Any, axis: int | None = None) -> Any:
-    return anp.cumprod(1.0 * x, axis=axis)
 
 
 def as_number(value: Any) -> Any:
@@ -99,15 +73,6 @@ def _covariance(name: str, *parameters: str, of_coordinates: str = "length") -> 
 
 def _hsgp(function: Callable[..., Any]) -> Operation:
     return Operation(_of_numbers(function), processes.scales(f"hsgp_{function.__name__}"), 3, 3, ("m",))
-
-
-def _index_value(base: Any, *keys: Any) -> Any:
-    if len(keys) == 1:
-        return base[keys[0]]
-    if all(isinstance(key, slice | int) for key in keys):
-        return base[keys]
-    # Keys that are traced may stand as arguments of a function, but not in a tuple.
-    return anp.reshape(base, (-1,))[positions(anp.shape(base), *keys)]
 
 
 def _never(_types: list[ArrayType], _options: dict[str, Any]) -> ArrayType:
@@ -182,12 +147,12 @@ OPERATIONS: dict[str, Operation] = {
     "sum": _reduce(anp.sum, None),
     "prod": _reduce(lambda x, axis=None: anp.prod(1.0 * x, axis=axis)),
     "mean": _reduce(anp.mean, least=1),
-    "sd": _reduce(_sd, least=2),
+    "sd": _reduce(arrays.sd, least=2),
     "max": _reduce(anp.max, None, least=1),
     "min": _reduce(anp.min, None, least=1),
     "logsumexp": _reduce(logspace.logsumexp, least=1),
     "cumsum": Operation(_of_numbers(anp.cumsum), rules.along_axis(None), 1, 1, ("axis", "dim")),
-    "cumprod": Operation(_of_numbers(_cumprod), rules.along_axis("float"), 1, 1, ("axis", "dim")),
+    "cumprod": Operation(_of_numbers(arrays.cumprod), rules.along_axis("float"), 1, 1, ("axis", "dim")),
     "sort": Operation(_of_numbers(anp.sort), rules.along_axis(None), 1, 1, ("axis", "dim")),
     "softmax": Operation(_of_numbers(logspace.softmax), rules.along_axis("float"), 1, 1, ("axis", "dim")),
     "log_softmax": Operation(_of_numbers(logspace.log_softmax), rules.along_axis("float"), 1, 1, ("axis", "dim")),
@@ -219,11 +184,11 @@ OPERATIONS: dict[str, Operation] = {
     "hsgp_matern12": _hsgp(hilbert.matern12),
     "hsgp_matern32": _hsgp(hilbert.matern32),
     "hsgp_matern52": _hsgp(hilbert.matern52),
-    "concatenate": Operation(_of_numbers(_concatenate), rules.concatenate, 1, None, ("axis",)),
-    "stack": Operation(_of_numbers(_stack), rules.stack, 1, None, ("axis",)),
-    "kron": Operation(_of_numbers(_kron), matrices.kronecker, 2, 2),
+    "concatenate": Operation(_of_numbers(arrays.concatenate), rules.concatenate, 1, None, ("axis",)),
+    "stack": Operation(_of_numbers(arrays.stack), rules.stack, 1, None, ("axis",)),
+    "kron": Operation(_of_numbers(arrays.kron), matrices.kronecker, 2, 2),
     "len": Operation(lambda x: anp.shape(x)[0], rules.length, 1, 1),
-    "index": Operation(_index_value, _never, 2, None),
+    "index": Operation(arrays.element, _never, 2, None),
 }
 
 

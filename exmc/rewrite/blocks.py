@@ -51,6 +51,11 @@ class Block:
     owners: Mapping[str, Owners]
 
     @property
+    def chains(self) -> tuple[RandomVariable, ...]:
+        """The variables whose elements follow from one another, along the last axis."""
+        return tuple(v for v in self.variables if _is_chain(v))
+
+    @property
     def users(self) -> tuple[str, ...]:
         """The observations that depend on the block."""
         return tuple(self.owners)
@@ -66,7 +71,7 @@ def refusal(name: str, why: str) -> ModelError:
     return ModelError(
         f"{name!r} is discrete, and cannot be summed out: {why}.",
         where=("variables", name),
-        remedy="Write the sum yourself, by Mixture or, for a chain, by a scan with a potential; or observe it.",
+        remedy="Write a chain as a MarkovChain, another sum by Mixture, or by a scan with a potential; or observe it.",
     )
 
 
@@ -85,9 +90,11 @@ def block_of(names: tuple[str, ...], model: Model, types: Mapping[str, ArrayType
             raise refusal(first, f"{why} instead of {shape}")
     known = {name: np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape) for name in names}
     for variable in variables:
-        own = owners_in_call(variable.call, shape, known, model, types)
-        if not np.all((own == NONE) | (own == known[variable.name])):
-            raise refusal(variable.name, "its elements depend on each other or on other elements of its like")
+        chain = _is_chain(variable)
+        own = owners_in_call(variable.call, shape[:-1] if chain else shape, known, model, types)
+        if not np.all((own == NONE) | (False if chain else own == known[variable.name])):
+            why = "its elements depend on each other or on other elements of its like"
+            raise refusal(variable.name, "its probabilities depend on discrete variables" if chain else why)
     owners = {}
     for node in model.nodes:
         used = {n for e in expressions_of(node).values() for n in names_in(e)} & set(names)
@@ -100,6 +107,10 @@ def block_of(names: tuple[str, ...], model: Model, types: Mapping[str, ArrayType
     return Block(variables, values, combinations, shape, owners)
 
 
+def _is_chain(variable: RandomVariable) -> bool:
+    return variable.call.distribution == "MarkovChain"
+
+
 def _values_of(variable: RandomVariable, model: Model, types: Mapping[str, ArrayType]) -> tuple[int, ...]:
     """The values that `variable` may have, from the least to the largest of any of its elements."""
 
@@ -108,6 +119,8 @@ def _values_of(variable: RandomVariable, model: Model, types: Mapping[str, Array
             return as_number(constant_value(expression, model))
         return np.full(infer_type(expression, types).shape, np.nan)
 
+    if form_of(variable.call).rank and not _is_chain(variable):
+        raise refusal(variable.name, f"a value of {variable.call.distribution} is a vector")
     low, high = law_of(variable.call, known).edges
     if low is None or high is None or not np.isfinite(low).all() or not np.isfinite(high).all():
         raise refusal(variable.name, "it has no largest or least value, or one that depends on variables")

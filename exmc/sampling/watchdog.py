@@ -18,6 +18,10 @@ _LOOKS = 8
 T = TypeVar("T")
 
 
+class StuckError(SamplingError):
+    """A chain that was given up; the thread in which it is stuck goes on."""
+
+
 class Pulse:
     """What a chain's work shows of itself: beats, and memory that each gradient changes."""
 
@@ -48,7 +52,7 @@ def watched(work: Callable[[Pulse], T], seconds: float | None) -> T:
 
     Raises
     ------
-    SamplingError
+    StuckError
         If the pulse stopped; a note of it holds the stack at which the work is stuck.
     Exception
         Whatever `work` raises.
@@ -83,8 +87,8 @@ def _do(work: Callable[[Pulse], T], pulse: Pulse, done: Future[T]) -> None:
         done.set_exception(error)
 
 
-def _stuck(thread: threading.Thread, seconds: float) -> SamplingError:
-    error = SamplingError(
+def _stuck(thread: threading.Thread, seconds: float) -> StuckError:
+    error = StuckError(
         f"a single gradient has taken more than {seconds:g} s.",
         where=("watchdog",),
         remedy="Look for an endless loop in a function of your own, or raise sampler.watchdog.",

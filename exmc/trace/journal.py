@@ -188,17 +188,19 @@ class Journal:
         content = json.dumps({"chain": chain, "traceback": traceback})
         chunks.replace_file(self._failure_file(chain), content.encode())
 
+    def failure(self, chain: int) -> str | None:
+        """The traceback of `chain` if it failed."""
+        try:
+            return str(json.loads(self._failure_file(chain).read_bytes())["traceback"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError):
+            return f"{self._failure_file(chain)} is damaged: why the chain failed is not known."
+
     def failures(self) -> dict[int, str]:
         """The traceback of each failed chain."""
-        found = {}
-        for chain in range(self.schema.chains):
-            try:
-                found[chain] = str(json.loads(self._failure_file(chain).read_bytes())["traceback"])
-            except FileNotFoundError:
-                continue
-            except (ValueError, KeyError, TypeError):
-                found[chain] = f"{self._failure_file(chain)} is damaged: why the chain failed is not known."
-        return found
+        found = {chain: self.failure(chain) for chain in range(self.schema.chains)}
+        return {chain: text for chain, text in found.items() if text is not None}
 
     def forgive(self, chain: int) -> None:
         """Forget that `chain` failed, so that it can be tried again."""

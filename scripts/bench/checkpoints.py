@@ -31,6 +31,7 @@ from exmc.sampling.progress import Receipt  # noqa: E402
 from pipelines import graph, stages  # noqa: E402
 from pipelines.checking import check_config  # noqa: E402
 from pipelines.config import load_config, with_out  # noqa: E402
+from pipelines.control import Control  # noqa: E402
 from pipelines.creation import create_run  # noqa: E402
 from pipelines.events import Event  # noqa: E402
 from pipelines.plan import Plan, versions  # noqa: E402
@@ -90,13 +91,13 @@ def driving(address: str, scheduler: psutil.Process, chains: int, segments: int)
         client.wait_for_workers(1)
         plan = Plan("bench", "/nowhere", options, "native", 2.0, 3, 1, "0" * 64, versions())
         events: list[Event] = []
-        following = graph._Following(client, plan, events.append, time.perf_counter(), lambda error: error)
+        following = graph._Following(client, plan, events.append, time.perf_counter(), lambda error: error, Control())
         following.submit("compile", int)
         journal = mock.Mock()
         journal.open.return_value.committed.return_value = ()
         before = scheduler.memory_info().rss
         with (
-            mock.patch.object(graph, "run_segment", partial(idle_segment, segments)),
+            mock.patch.object(graph, "draw_segment", partial(idle_segment, segments)),
             mock.patch.object(graph, "Journal", journal),
             mock.patch.object(graph, "processors", return_value=()),
         ):

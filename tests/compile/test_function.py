@@ -7,6 +7,7 @@ from exmc.compile.function import identity_of, names_code
 
 def test_a_model_that_names_code_of_its_user_is_not_known_without_it() -> None:
     assert names_code([{"call": {"parameters": [["function", "package.module:density"]]}}])
+    assert not names_code([{"call": {"parameters": [["function", "exmc.logspace:log_sum_of_terms"]]}}])
     assert not names_code([{"call": {"parameters": [["mu", {"ref": "a"}], ["sigma", 1.0]]}, "dims": None}])
 
 

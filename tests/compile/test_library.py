@@ -32,22 +32,37 @@ from exmc.rewrite.run import rewrite
 from tests.rewrite.models import MODELS, schools
 
 
-def permuted(model: Model, seed: int) -> Model:
+def permuted(model: Model, seed: int, wanted: Callable[[np.ndarray], bool] = lambda _: True) -> Model:
     """The model with the values of each of its data in another order: other data of the same kind."""
     generator = np.random.default_rng(seed)
     data = {
         name: replace(data, values=generator.permutation(data.values.reshape(-1)).reshape(data.values.shape))
+        if wanted(data.values)
+        else data
         for name, data in model.data.items()
     }
     return replace(model, data=data)
 
 
+def is_series(values: np.ndarray) -> bool:
+    """Whether values are numbers that any of each other might be: no gap, no key, no row of a matrix."""
+    return values.dtype == float and values.ndim == 1 and bool(np.all(np.isfinite(values)))
+
+
+def with_other_data(source: Model, model: Model, seed: int) -> tuple[Model, Model]:
+    """Source and rewritten model with other data; rewritten anew where summing out or gaps made data of data."""
+    if any("_at" in name for name in model.data.keys() - source.data.keys()):
+        other = permuted(source, seed, is_series)
+        return other, rewrite(other).model
+    return permuted(source, seed), permuted(model, seed)
+
+
 def indexed() -> Builder:
-    """Rows that pick elements by keys of data: of a vector, of a matrix by two keys and by one, from its end."""
+    """Rows that pick elements by keys of data: of a vector, of a matrix by two keys and by one."""
     generator = np.random.default_rng(4)
     return (
         Builder()
-        .data("group", generator.integers(-5, 5, 40))
+        .data("group", generator.integers(0, 5, 40))
         .data("other", generator.integers(0, 3, 40))
         .data("one", 2)
         .data("y", generator.normal(size=40))
@@ -96,7 +111,7 @@ def test_new_data_of_the_same_shapes_compile_nothing_and_compute_what_autograd_d
     recordings.clear()
     names = posterior_names(source, model)
     for seed in range(3):
-        other, theirs = permuted(model, seed), permuted(source, seed)
+        theirs, other = with_other_data(source, model, seed)
         again = compile_model(theirs, other, cache=tmp_path)
         dimension = again.layout.dimension
         assert_density(again._density, log_density_function(other), dimension)
@@ -111,6 +126,22 @@ def test_new_data_of_the_same_shapes_compile_nothing_and_compute_what_autograd_d
         for mine, array in zip(terms.function(position[None]), evaluate(function, position), strict=True):
             np.testing.assert_allclose(mine[0], array, rtol=1e-10, atol=1e-12)
     assert recordings == []
+
+
+def test_other_groups_of_the_same_sizes_are_summed_out_without_compiling(tmp_path: Path, recordings: list[str]) -> None:
+    def grouped(group: list[int], y: list[float]) -> Model:
+        builder = Builder().data("group", group).rv("mu", "Normal", shape=2).rv("z", "Bernoulli", p=0.3, shape=3)
+        return builder.rv("y", "Normal", mu="mu[z[group]]", sigma=1.0, observed=y).build()
+
+    for model, expected in (
+        (grouped([0, 1, 1, 2], [0.0, 1.0, 2.0, 3.0]), True),
+        (grouped([0, 2, 1, 1], [0.0, 1.0, 2.0, 4.0]), False),
+    ):
+        recordings.clear()
+        found = rewrite(model).model
+        compiled = compile_model(model, found, cache=tmp_path)
+        assert bool(recordings) is expected
+        assert_density(compiled._density, log_density_function(found), compiled.layout.dimension)
 
 
 def test_a_found_kernel_has_the_bits_of_one_compiled_for_its_data(tmp_path: Path) -> None:

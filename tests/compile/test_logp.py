@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy.special import expit
 
 from exmc.compile.layout import layout_of
 from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
-from exmc.distributions import Dirichlet, Flat, MvNormal, Normal
+from exmc.distributions import Custom, Dirichlet, Flat, MvNormal, Normal
 from exmc.errors import CompileError
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model

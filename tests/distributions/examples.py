@@ -30,6 +30,7 @@ from exmc.distributions import (
     LKJCholesky,
     LKJCholeskyCov,
     LogNormal,
+    MarkovChain,
     Mixture,
     Multinomial,
     MvGaussianRandomWalk,
@@ -180,6 +181,16 @@ def _icar(value):
     basis = scipy.linalg.null_space(np.ones((1, 3)))
     within = np.linalg.inv(basis.T @ laplacian @ basis / 1.5**2)
     return scipy.stats.multivariate_normal(np.zeros(2), within).logpdf(basis.T @ value)
+
+
+_MOVES = np.array([[0.6, 0.3, 0.1], [0.05, 0.8, 0.15], [0.25, 0.0, 0.75]])
+_CHANGING = np.stack([_MOVES, _MOVES[::-1]])
+
+
+def _chain(value, moves=(_MOVES, _MOVES)):
+    path = np.asarray(value).astype(int)
+    factors = [_WEIGHTS[path[0]], *(m[i, j] for m, i, j in zip(moves, path[:-1], path[1:], strict=True))]
+    return scipy.special.xlogy(1.0, factors).sum()
 
 
 def _mixture(value):
@@ -338,6 +349,18 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         Example(ICAR(sigma=1.5, node1=_PATH[0], node2=_PATH[1]), (3,), _icar, outside=([1.0, 1.0, 1.0],)),
         Example(ICAR(_ADJACENT, 1.5), (3,)),
     ),
+    "MarkovChain": (
+        Example(MarkovChain(_WEIGHTS, _MOVES), (3,), _chain, outside=([0, 3, 0], [-1, 0, 0], [0, 0.5, 0])),
+        Example(MarkovChain(_WEIGHTS, _CHANGING), (3,), lambda value: _chain(value, _CHANGING), outside=([0, 1, 3],)),
+        Example(
+            MarkovChain(initial_logits=np.log(_WEIGHTS) + 700.0, transition_logits=np.log(_MOVES + 1e-9)[None] - 3.0),
+            (3,),
+            lambda value: _chain(value, ((_MOVES + 1e-9) / (1.0 + 3e-9),) * 2),
+            outside=([0, 3, 0],),
+        ),
+        Example(MarkovChain(_WEIGHTS, transition_logits=np.zeros((3, 3))), (1,), lambda v: np.log(_WEIGHTS[int(v[0])])),
+        Example(MarkovChain(initial_logits=np.log(_WEIGHTS), transition=_MOVES), (3,), _chain, outside=([9, 0, 0],)),
+    ),
     "ZeroSumNormal": (Example(ZeroSumNormal(1.5), (3,), _zero_sum, outside=([1.0, 1.0, 1.0],)),),
     "Categorical": (
         Example(Categorical(_WEIGHTS), (), lambda value: np.log(_WEIGHTS[int(value)]), outside=(3.0, -1.0, 0.5)),
@@ -441,6 +464,12 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             lambda value: np.log(
                 0.3 * _NORMAL.pdf(value) + 0.7 * scipy.stats.multivariate_normal(np.zeros(2), _COVARIANCE).pdf(value)
             ),
+        ),
+        Example(
+            Mixture(np.array([0.3, 0.7]), (MarkovChain(_WEIGHTS, _MOVES), MarkovChain(_WEIGHTS, _CHANGING))),
+            (3,),
+            lambda value: np.log(0.3 * np.exp(_chain(value)) + 0.7 * np.exp(_chain(value, _CHANGING))),
+            outside=([0, 3, 0],),
         ),
     ),
     "ZeroInflated": (

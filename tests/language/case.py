@@ -31,8 +31,7 @@ def written(case: Case, folder: Path, sampler: Mapping[str, Any]) -> Path:
     values = simulated(case)
     (folder / "data.json").write_text(json.dumps({name: value.tolist() for name, value in values.items()}))
     model = yaml.safe_load(case.model)
-    read = {name: {"path": "data.json", "column": name} for name in values}
-    model["data"] = read | model.get("data", {})
+    model["data"] = {"*": {"path": "data.json"}} | model.get("data", {})
     config = {"name": "case", "model": model, "sampler": dict(sampler), "run": {"out": str(folder / "run")}}
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(config, sort_keys=False))

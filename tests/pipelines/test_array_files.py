@@ -82,7 +82,6 @@ def test_a_zarr_store_is_known_by_the_values_that_are_used(folder: Path) -> None
         ("d.parquet", "wage", "no column 'wage'"),
         ("d.parquet", "town", r"row 0: 'Ulm' is not a number.*factor"),
         ("d.parquet", None, "has 4 columns"),
-        ("holes.parquet", "a", "row 1: the cell is 'nan', a missing value"),
         ("text.parquet", "a", "cannot be read as Parquet"),
         ("text.nc", "a", "cannot be read as NetCDF"),
         ("none.zarr", "a", "there is no Zarr store 'none.zarr'"),
@@ -93,7 +92,6 @@ def test_a_zarr_store_is_known_by_the_values_that_are_used(folder: Path) -> None
     ],
 )
 def test_faults(path: str, column: Any, message: str, folder: Path) -> None:
-    pd.DataFrame({"a": [1.0, np.nan]}).to_parquet(folder / "holes.parquet")
     for name in ("text.parquet", "text.nc"):
         (folder / name).write_text("no such thing")
     (folder / "empty.zarr").mkdir()

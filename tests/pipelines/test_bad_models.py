@@ -186,11 +186,10 @@ TABLE = [
     z("name of a sample dimension", "{expr: mu}", "", "reserved", more="draw: {dist: Normal}",
       place=":14: model.variables.draw"),
     z("no data", normal("observed: e"), "", "there are no values", data="e: {values: []}", place=":10: model.data.e"),
-    z("infinite covariate", normal("mu: e, observed: y"), "", "inf", "mask", data="e: {values: [1.0, .inf, 2.0]}",
+    z("infinite covariate", normal("mu: e, observed: y"), "", "inf", "Drop", data="e: {values: [1.0, .inf, 2.0]}",
       place=":10: model.data.e"),
     z("expression far too deep", f"{{expr: '{3000 * '('}mu{3000 * ')'}'}}", "expr", "cannot read the expression"),
     # Transforms, discrete and improper variables
-    z("transform of a half line for a line", normal("transform: log"), "transform", "'log'", "Use identity"),
     z("transform of a line for a half line", "{dist: HalfNormal, transform: identity}", "transform", "Use log"),
     z("simplex of numbers", normal("shape: 3, transform: simplex"), "transform", "'simplex'"),
     z("order of one number", normal("transform: ordered"), "", "takes vectors", "shape ()", "dims or a shape"),

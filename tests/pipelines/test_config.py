@@ -146,7 +146,7 @@ def test_an_error_in_an_imported_model_names_its_line(tmp_path: Path) -> None:
 
 
 def test_errors_of_data_are_at_their_entry(tmp_path: Path) -> None:
-    (tmp_path / "d.csv").write_text("x\n1\nNA\n")
+    (tmp_path / "d.csv").write_text("x\n1\nabc\n")
     with pytest.raises(LocatedError) as raised:
         load_config(write(tmp_path, "model:\n  data: {x: {path: d.csv}}\n  variables: {z: {dist: Flat}}\n"))
     assert raised.value.where == ("model", "data", "x", "path")

@@ -141,3 +141,42 @@ def test_faults(entry: str, where: str, message: str, tmp_path: Path) -> None:
 def test_factors_of_one_dim_are_of_one_kind(tmp_path: Path) -> None:
     data = "    a: {values: [x], factor: town}\n    b: {values: [1], factor: town}\n"
     fails_with(tmp_path, data, ("a", "factor"), "mix texts with numbers")
+
+
+STAN = (
+    '{"N": 3, "lambda": [1], "y": [0.5, 1.5, 2.5], "who": ["a", "b", "c"], "ragged": [[1], [2, 3]], "gone": [1, null]}'
+)
+
+
+def test_a_whole_file_gives_its_columns_of_numbers(tmp_path: Path) -> None:
+    (tmp_path / "stan.json").write_text(STAN)
+    own = '    "*": {path: stan.json}\n    y: {path: stan.json, column: y, center: true}\n    z2: [1, 2]\n'
+    model = model_of(tmp_path, own)
+    assert set(model.data) == {"N", "y", "z2"}
+    assert model.data["N"].values == 3
+    assert model.data["y"].values.tolist() == [-1.0, 0.0, 1.0]
+
+
+def test_a_resolved_config_names_each_column_of_a_whole_file(tmp_path: Path) -> None:
+    (tmp_path / "stan.json").write_text(STAN)
+    path = tmp_path / "c.yaml"
+    path.write_text(f'model:\n  data:\n    "*": {{path: stan.json}}\n{TAIL}')
+    text = config_text(resolved(load_config(path)))
+    assert '"*"' not in text
+    assert "column: y" in text
+    (tmp_path / "r.yaml").write_text(text)
+    assert build(load_config(tmp_path / "r.yaml")).data["y"].values.tolist() == [0.5, 1.5, 2.5]
+
+
+@pytest.mark.parametrize(
+    ("entry", "where", "message"),
+    [
+        ("{path: missing.json}", ("path",), "missing.json"),
+        ("{column: y}", ("column",), "unknown key 'column'"),
+        ("{path: d.csv, dims: row}", ("dims",), "unknown key 'dims'"),
+        ("3", (), "mapping"),
+        (f"{{path: d.csv, sha256: {'f' * 64}}}", ("sha256",), "has changed"),
+    ],
+)
+def test_faults_of_a_whole_file(entry: str, where: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    fails_with(tmp_path, f'    "*": {entry}\n', ("*", *where), message)

@@ -214,7 +214,7 @@ BAD = {
     "data without the section": yaml("height: [1]", ":1: height: unknown key", "Write it under data."),
     "unknown data": yaml("data:\n  heigth: [1]\n", ":2: data.heigth: unknown key", "Did you mean 'height'"),
     "no mapping": yaml("data: [1]", ":1: data:", "is not a mapping"),
-    "a gap": yaml("data:\n  height: [1, null]\n  of: [m, f]\n", ":2: data.height.values: the value at [1] is missing"),
+    "a gap": yaml("data:\n  height: [1, null]\n  of: [m, f]\n", ":2: data.height: the value at [1] is missing"),
     "text": yaml("data:\n  height: [1, x]\n  of: [m, f]\n", ":2: data.height.values: 'x' at [1] is not a number"),
     "its own centre": yaml("data:\n  height: {values: [1], center: true}\n", ":2: data.height.center", "Leave it out"),
     "a factor of none": yaml("data:\n  weight: {values: [a], factor: sex}\n", "data.weight.factor", "not in the run"),

@@ -10,10 +10,11 @@ from scipy import stats
 from scipy.special import logsumexp
 
 import exmc
-from exmc import Builder
+from exmc import Builder, MarkovChain, Mixture, NegativeBinomial, ZeroInflated
 from exmc.errors import ModelError
 from exmc.rewrite.run import rewrite
 
+CHAIN = MarkovChain([0.5, 0.5], [[0.9, 0.1], [0.2, 0.8]])
 Y = np.array([-1.8, 2.1, 1.5, 0.1, -2.2])
 GROUP = np.array([0, 0, 1, 1, 2])
 
@@ -94,12 +95,40 @@ def test_a_mixture_has_one_term_a_value_and_labelled_probabilities() -> None:
     np.testing.assert_allclose(tree["log_likelihood"]["y"].values[0], logsumexp(terms, axis=2), rtol=1e-10)
     assert tree["posterior_predictive"]["y"].shape == (1, 20, 2)
     assert tree["prior"]["z"].dtype == np.int64
-    assert tree.attrs["notes"] == []
+    assert [note.partition(":")[0] for note in tree.attrs["notes"]] == ["variables.z"]
 
 
 REFUSED = {
     "too many values": (lambda: Builder().rv("z", "Binomial", n=200, p=0.5), "it has 201 values, and at most 100"),
     "no largest value": (lambda: Builder().rv("z", "Poisson", mu=1.0), "discrete without a largest value"),
+    "mixed without a largest value": (
+        lambda: Builder().rv("z", ZeroInflated(NegativeBinomial(1.0, 2.0), 0.1), shape=2),
+        "discrete without a largest value",
+    ),
+    "vectors of counts": (
+        lambda: Builder().rv("z", "Multinomial", n=3, p=[0.5, 0.5]),
+        "Multinomial is discrete, of vectors, and 'z' is not observed",
+    ),
+    "mixed vectors of counts": (
+        lambda: Builder().rv("z", "DirichletMultinomial", n=3, alpha=[0.5, 0.5]),
+        "DirichletMultinomial is discrete, of vectors, and 'z' is not observed",
+    ),
+    "mixed chains": (
+        lambda: Builder().rv("z", Mixture([0.5, 0.5], [CHAIN, CHAIN]), shape=4),
+        "a value of Mixture is a vector",
+    ),
+    "a chain that depends on another discrete variable": (
+        lambda: (
+            Builder()
+            .rv("b", "Bernoulli", p=0.5, shape=3)
+            .rv("z", "MarkovChain", initial=[0.5, 0.5], transition="ones(2, 2) * (0.4 + 0.1 * sum(b))", shape=3)
+        ),
+        "its probabilities depend on discrete variables",
+    ),
+    "two places of a chain": (
+        lambda: Builder().rv("z", CHAIN, shape=4).rv("y", "Normal", mu="z[1:] - z[:-1]", observed=[1.0, 0.0, 0.5]),
+        "depends on several of its elements",
+    ),
     "a bound that varies": (
         lambda: Builder().rv("b", "Bernoulli", p=0.5).rv("z", "Binomial", n="b + 1", p=0.5),
         "depends on variables",
@@ -155,3 +184,15 @@ def test_what_cannot_be_summed_out_is_refused_by_name(case: str) -> None:
         rewrite(builder().build())
     assert raised.value.where[0] == "variables"
     assert raised.value.remedy
+
+
+def test_a_chain_written_by_hand_is_told_of_markov_chain() -> None:
+    by_hand = Builder().rv("z", "Categorical", p="ones(3, 3)[z] / 3", shape=4)
+    with pytest.raises(ModelError, match="in a circle: z -> z") as circular:
+        by_hand.build()
+    steps = Builder().rv("z0", "Categorical", p=[0.2] * 5)
+    for t in range(1, 4):
+        steps.rv(f"z{t}", "Categorical", p=f"ones(5, 5)[z{t - 1}] / 5")
+    with pytest.raises(ModelError, match="the sum has 625 terms") as long:
+        rewrite(steps.build())
+    assert all("MarkovChain" in raised.value.remedy for raised in (circular, long))

@@ -1,0 +1,81 @@
+"""What the commands do with a run whose driver is another process: hand it over, follow it, ask it to hold or end."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from exmc.errors import StoreError
+from exmc.trace.store import RunStore
+from pipelines.checkpoint import read_checkpoint
+from pipelines.cli import FAILED, PASSED
+from pipelines.config import parse_cluster
+from pipelines.detach import LOG, detach
+from pipelines.entrust import entrust
+from pipelines.guard import say, shown_path
+from pipelines.places import Places
+from pipelines.reporting import conclude, progress_of
+from pipelines.requests import Wish, request, requested
+from pipelines.run import result_of
+from pipelines.sections import RemoteCluster
+from pipelines.standing import being_run, unfinished
+from pipelines.watching import events_of
+
+
+def ask(directory: Path, wish: Wish, remedy: str) -> int:
+    """Ask the run in `directory` for `wish`; an error if nobody runs it."""
+    if not being_run(directory):
+        raise StoreError("nobody runs this run.", where=(str(directory),), remedy=f"See: exmc summary {directory}")
+    request(directory, wish)
+    print(f"exmc: {directory} was asked to {wish}, which it does once its segments are done. {remedy}", file=sys.stderr)
+    return PASSED
+
+
+def let_go_on(directory: Path) -> bool:
+    """Let the run in `directory` go on if its driver holds it; whether it did."""
+    if requested(directory) is not Wish.PAUSE or not being_run(directory):
+        return False
+    request(directory, Wish.GO)
+    print(f"exmc: {directory} goes on. To follow it: exmc watch {directory}", file=sys.stderr)
+    return True
+
+
+def watch(directory: Path, once: bool, quiet: bool, as_json: bool) -> int:
+    """Show the events of the run in `directory`, then what it came to.
+
+    The status is that of ``exmc run``; 1 for a run that ended unfinished.
+    """
+    plan, ended = read_checkpoint(directory).plan, ""
+    with progress_of(plan.label, plan.options, quiet or as_json) as on_event:
+        for event in events_of(directory, once):
+            on_event(event)
+            ended = event.message if event.kind == "ended" else ""
+    store = RunStore.open(directory)
+    if store.complete:
+        return conclude(result_of(directory), quiet, as_json)
+    if ended:
+        print(f"exmc: {ended}", file=sys.stderr)
+    else:
+        say(unfinished(store))
+    return PASSED if being_run(directory) else FAILED
+
+
+def hand_over(directory: Path, draws: int | None, scheduler: str | None, quiet: bool) -> int:
+    """Have the run in `directory` finished, or extended to `draws`, without this process; say how to follow it."""
+    checkpoint = read_checkpoint(directory)
+    cluster = checkpoint.cluster
+    if scheduler is not None:
+        cluster = parse_cluster({"address": scheduler}, Places("--scheduler", {}))
+    if isinstance(cluster, RemoteCluster):
+        begun = entrust(cluster, checkpoint.plan, draws)
+        where = f"on {cluster.address}{'' if begun else ' once a worker is free'}"
+    else:
+        longer = [] if draws is None else ["--draws", str(draws)]
+        process = detach(directory, ["resume" if draws is None else "extend", str(directory), *longer])
+        where = f"by process {process}, which writes to {shown_path(directory / LOG)}"
+    if not quiet:
+        shown = shown_path(directory)
+        say(
+            f"{checkpoint.plan.label} is run {where}.\nTo follow it: exmc watch {shown}\nTo stop it: exmc abort {shown}"
+        )
+    return PASSED

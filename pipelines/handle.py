@@ -1,0 +1,242 @@
+"""The handle of a running run: a thread of this process drives it, others pause it, stop it and look at it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self, TypeAlias
+
+import xarray as xr
+
+from exmc.sampling.options import SamplerOptions
+from exmc.trace.store import RunStore
+from pipelines import run
+from pipelines.checking import check_config
+from pipelines.checkpoint import read_checkpoint
+from pipelines.config import Config, load_config, with_out
+from pipelines.control import Control
+from pipelines.creation import refuse_occupied
+from pipelines.events import Event, Listener
+from pipelines.graph import StoppedError
+from pipelines.requests import Wish
+from pipelines.terminal import ChainLine
+
+State: TypeAlias = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainStatus:
+    """Where one chain stands: draws done and divergences of the warm-up or, after it, of sampling."""
+
+    warmup: bool
+    draws: int
+    divergences: int
+    step_size: float
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """Where a run stands: its state, its chains, and the draws that each chain shall have."""
+
+    state: State
+    total: int
+    chains: tuple[ChainStatus, ...]
+
+    @property
+    def draws(self) -> int:
+        """Draws of all chains so far, without warm-up."""
+        return sum(chain.draws for chain in self.chains if not chain.warmup)
+
+    @property
+    def divergences(self) -> int:
+        """Divergences among the `draws`."""
+        return sum(chain.divergences for chain in self.chains if not chain.warmup)
+
+
+class RunHandle:
+    """A run that goes on in a thread of this process; `start` and `resume` make one. Any thread may use it.
+
+    As a context it waits for the run at the end, and cancels it if an exception leaves the block. If this process
+    ends, so does the run; whatever ended it, ``resume(run.directory)`` finishes it with the draws it would have had.
+    """
+
+    def __init__(
+        self, directory: Path, options: SamplerOptions, on_event: Listener | None,
+        drive: Callable[[Listener, Control], run.RunResult],
+    ) -> None:  # fmt: skip
+        self.directory = directory
+        self._total = options.draws
+        self._on_event = on_event
+        self._control = Control()
+        # Guards what follows, and tells of each change.
+        self._changed = threading.Condition()
+        self._chains = [ChainLine(warmup=options.warmup > 0) for _ in range(options.chains)]
+        self._state: State = "starting"
+        self._result: run.RunResult | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._drive, args=(drive,), daemon=True, name="exmc-driver")
+        self._thread.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the run has ended, at most `timeout` seconds; whether it has.
+
+        Raises what ended it, unless it was stopped on request.
+        """
+        self._thread.join(timeout)
+        if self._thread.is_alive():
+            return False
+        if self._error is not None and not isinstance(self._error, StoppedError):
+            raise self._error
+        return True
+
+    def result(self) -> run.RunResult:
+        """What the run came to, waited for; raises what ended it, `StoppedError` if it was stopped."""
+        self._thread.join()
+        if self._result is None:
+            assert self._error is not None
+            raise self._error
+        return self._result
+
+    def inspect(self) -> xr.DataTree:
+        """The draws that are committed by now, as many as every chain has; the results, once it is finished.
+
+        Raises `StoreError` if the run directory is not there yet.
+        """
+        return RunStore.open(self.directory).read()
+
+    def pause(self, timeout: float | None = None) -> bool:
+        """Have the run hold, its cluster kept, once its segments are done; waits for that. Whether it holds.
+
+        Before it draws a run does not hold, but it will then; once it has drawn all, no more. Raises `OSError` if the
+        request cannot be written.
+        """
+        self._control.ask(Wish.PAUSE)
+        return self._await(lambda: self._state == "paused" or self.is_finished, timeout) and not self.is_finished
+
+    def resume(self) -> None:
+        """Have a paused run go on; returns once it does. Raises `OSError` if the request cannot be taken back."""
+        self._control.ask(Wish.GO)
+        self._await(lambda: self._state != "paused", None)
+
+    def abort(self, timeout: float | None = None) -> bool:
+        """Stop the run once its segments are done, and wait for that; whether it has ended. It can be resumed."""
+        self._control.ask(Wish.STOP)
+        return self.wait(timeout)
+
+    def cancel(self, timeout: float | None = None) -> bool:
+        """Stop the run at once, and wait for that; whether it has ended. It can be resumed.
+
+        Segments under way are lost. Where they are computed by threads of this process, draws that were begun are
+        still computed, to nobody's use.
+        """
+        self._control.ask(Wish.CANCEL)
+        return self.wait(timeout)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run has ended: finished, stopped or failed (see `status`)."""
+        return not self._thread.is_alive() or self._state in ("finished", "stopped", "failed")
+
+    @property
+    def status(self) -> RunStatus:
+        """Where the run stands now."""
+        with self._changed:
+            chains = tuple(ChainStatus(c.warmup, c.done, c.divergences, c.step_size, c.failure) for c in self._chains)
+            return RunStatus(self._state, self._total, chains)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.wait()
+        else:
+            self._control.ask(Wish.CANCEL)
+            self._thread.join()
+
+    def _drive(self, drive: Callable[[Listener, Control], run.RunResult]) -> None:
+        try:
+            self._result = drive(self._listen, self._control)
+            state: State = "finished"
+        except BaseException as error:
+            self._error = error
+            state = "stopped" if isinstance(error, StoppedError) else "failed"
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
+
+    def _listen(self, event: Event) -> None:
+        with self._changed:
+            if event.kind == "segment" and event.chain is not None:
+                self._chains[event.chain].add(event)
+            elif event.kind == "chain_failed" and event.chain is not None:
+                self._chains[event.chain].failure = event.message
+            elif event.kind in _STATES:
+                self._state = _STATES[event.kind]
+            self._changed.notify_all()
+        if self._on_event is not None:
+            self._on_event(event)
+
+    def _await(self, reached: Callable[[], bool], timeout: float | None) -> bool:
+        with self._changed:
+            return self._changed.wait_for(reached, timeout)
+
+
+_STATES: dict[str, State] = {"started": "running", "paused": "paused", "resumed": "running"}
+
+
+def start(
+    config: str | os.PathLike[str] | Config,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    overrides: Sequence[str] = (),
+    on_event: Listener | None = None,
+) -> RunHandle:
+    """Begin to run `config`, a YAML file or what `load_config` made of one, and return at once.
+
+    Parameters
+    ----------
+    out
+        The run directory, instead of the config's.
+    overrides
+        ``key.path=value`` each, put over the file's values.
+    on_event
+        Called with each `Event` as it happens, in the driver's thread; what it raises ends the run.
+
+    Raises
+    ------
+    ConfigError
+        For a config that cannot be run, and a directory that holds another run; nothing has been written then.
+    """
+    loaded = config if isinstance(config, Config) else load_config(config, overrides)
+    checked = check_config(with_out(loaded, out))
+    refuse_occupied(checked.config)
+    return RunHandle(
+        checked.config.out, checked.options, on_event,
+        lambda listener, control: run.start(checked, listener, control),
+    )  # fmt: skip
+
+
+def resume(
+    directory: str | os.PathLike[str], draws: int | None = None, *, on_event: Listener | None = None
+) -> RunHandle:
+    """Begin to finish the run in `directory`, or to extend it to `draws` draws a chain, and return at once.
+
+    Raises `StoreError` if there is no run; what else is amiss is raised by `RunHandle.wait`.
+    """
+    path = Path(directory)
+    options = read_checkpoint(path).plan.options
+
+    def drive(listener: Listener, control: Control) -> run.RunResult:
+        if draws is None:
+            return run.resume(path, listener, None, control)
+        return run.extend(path, draws, listener, None, control)
+
+    return RunHandle(path, options if draws is None else replace(options, draws=draws), on_event, drive)
