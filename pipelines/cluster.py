@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import ipaddress
 import logging
 import os
 import signal
@@ -13,11 +14,13 @@ from typing import Any
 
 import dask
 from distributed import Client, LocalCluster, Worker, WorkerPlugin
+from distributed.comm.addressing import get_address_host, parse_address
+from distributed.security import Security
 from threadpoolctl import threadpool_limits
 
 from exmc.errors import ClusterError
 from pipelines.control import StoppedError
-from pipelines.sections import Cluster, FactoryCluster, RemoteCluster
+from pipelines.sections import Cluster, FactoryCluster, RemoteCluster, SecuritySection
 from pipelines.sections import LocalCluster as LocalClusterSection
 
 # `retries` counts exceptions only. A worker's death is charged to each task it had, hence the high limit; and a worker
@@ -39,13 +42,15 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
     Raises
     ------
     ClusterError
-        If the scheduler cannot be reached, or the cluster cannot be started.
+        If the scheduler cannot be reached, the cluster cannot be started, a certificate cannot be read, or what was
+        started would take orders from other machines without asking for one.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet_logs())
         stack.enter_context(dask.config.set(_SCHEDULER))
         if isinstance(cluster, RemoteCluster):
-            client = stack.enter_context(_client(cluster.address, cluster.timeout_seconds))
+            security = _security(cluster.security) if cluster.security else None
+            client = stack.enter_context(_client(cluster.address, cluster.timeout_seconds, security))
             client.register_plugin(OneBlasThread())
             yield client
             return
@@ -128,10 +133,43 @@ def _interrupts_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-@contextlib.contextmanager
-def _client(target: Any, timeout: float) -> Iterator[Client]:
+def _security(section: SecuritySection) -> Security:
+    """The certificates of `section`, each of which is there to be read; nothing unencrypted is spoken with them."""
+    paths = {key: os.path.expanduser(path) for key, path in section.model_dump().items()}
+    for key, path in paths.items():
+        if not os.access(path, os.R_OK) or os.path.isdir(path):
+            raise ClusterError(
+                f"{path} cannot be read.", where=("cluster", "security", key), remedy="Name a PEM file of yours."
+            )
+    return Security(
+        require_encryption=True,
+        tls_ca_file=paths["ca_file"],
+        tls_client_cert=paths["cert"],
+        tls_client_key=paths["key"],
+    )  # type: ignore[no-untyped-call]
+
+
+def _refuse_to_listen_openly(section: FactoryCluster, address: str) -> None:
+    """Whoever reaches an unencrypted scheduler runs code as its user: only this machine may."""
+    if parse_address(address)[0] in ("tls", "inproc"):
+        return
+    host = get_address_host(address)
     try:
-        client = Client(target, timeout=timeout, set_as_default=False)  # type: ignore[no-untyped-call]
+        loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        loopback = host == "localhost"
+    if not loopback:
+        raise ClusterError(
+            f"{section.factory} listens on {address}, where whoever reaches it can run code as you.",
+            where=("cluster", "factory"),
+            remedy='Encrypt it (kwargs: {protocol: "tls://", security: true}), or bind it to 127.0.0.1.',
+        )
+
+
+@contextlib.contextmanager
+def _client(target: Any, timeout: float, security: Security | None = None) -> Iterator[Client]:
+    try:
+        client = Client(target, timeout=timeout, set_as_default=False, security=security)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise ClusterError(
             f"the scheduler at {target} did not answer within {timeout:g} s ({type(error).__name__}).",
@@ -148,21 +186,28 @@ def _client(target: Any, timeout: float) -> Iterator[Client]:
 @contextlib.contextmanager
 def _from_factory(section: FactoryCluster) -> Iterator[Any]:
     module, _, name = section.factory.rpartition(".")
+    with _starting(section):
+        cluster = getattr(importlib.import_module(module), name)(**section.kwargs)
     try:
-        factory = getattr(importlib.import_module(module), name)
-        cluster = factory(**section.kwargs)
-        cluster.scale(section.workers)
+        _refuse_to_listen_openly(section, cluster.scheduler_address)
+        with _starting(section):
+            cluster.scale(section.workers)
+        yield cluster
+    finally:
+        with contextlib.suppress(Exception):
+            cluster.close()
+
+
+@contextlib.contextmanager
+def _starting(section: FactoryCluster) -> Iterator[None]:
+    try:
+        yield
     except Exception as error:
         raise ClusterError(
             f"{section.factory} could not be started: {type(error).__name__}: {error}.",
             where=("cluster", "factory"),
             remedy="Check that its package is installed and that kwargs are its arguments.",
         ) from error
-    try:
-        yield cluster
-    finally:
-        with contextlib.suppress(Exception):
-            cluster.close()
 
 
 def _await_workers(client: Client, section: FactoryCluster) -> None:

@@ -15,7 +15,7 @@ from exmc.trace.files import Location, location
 from exmc.trace.objects import ObjectPath
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel, parse_model
 from pipelines.places import KeyPath, LocatedError, Places
-from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RunSection, SamplerSection
+from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RemoteCluster, RunSection, SamplerSection
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 from pipelines.yaml_lines import LARGEST, read_yaml, write_yaml
 
@@ -232,6 +232,9 @@ def parse_cluster(raw: Any, places: Places) -> Cluster:
     if address is not None and not _ADDRESS.match(address):
         remedy = "Write host:port or tls://host:port, as the scheduler prints it."
         raise places.error(f"{shown(address)} is no address of a scheduler.", (*where, "address"), remedy)
+    if isinstance(section, RemoteCluster) and section.security is not None and not section.address.startswith("tls://"):
+        remedy = f"Write tls://{section.address.rpartition('/')[2]}, or leave security out."
+        raise places.error(f"{section.address} is not encrypted, whatever certificates are given.", where, remedy)
     target = getattr(section, "factory", None)
     if target is not None and not (target.count(".") >= 1 and all(p.isidentifier() for p in target.split("."))):
         raise places.error(f"{shown(target)} names no class.", (*where, "factory"), "Write package.module.Class.")

@@ -26,6 +26,7 @@ from pipelines.requests import Wish
 from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of
 from pipelines.stages import Diagnosed
+from pipelines.task_errors import GivenUpError, meaning
 from pipelines.worker import draw_segment
 
 # A remote scheduler would keep tasks for ever if no worker came.
@@ -52,7 +53,9 @@ def follow(
 
     Every completion is pushed here by the scheduler; the chain's next segment is then submitted. By `control` the run
     is paused, and stopped: while chains draw, what they have drawn is then committed first; in another stage, or
-    cancelled, it ends at once. Ctrl-C and SIGTERM stop it, a second one cancels it.
+    cancelled, it ends at once. Ctrl-C and SIGTERM stop it, a second one cancels it. Where the scheduler gives a task up
+    because its workers died, the run begins again from what is committed, unless it did so ``plan.retries`` times
+    without a segment more.
 
     Raises
     ------
@@ -68,9 +71,7 @@ def follow(
         with signals_ask(run.control, lambda: run.drawing):
             run.control.attach(plan.path)
             run.watch_workers()
-            run.prepare()
-            run.sample()
-            diagnosed = run.diagnose()
+            diagnosed = run.to_the_end()
             run.control.clear()
             return diagnosed
     except KeyboardInterrupt:
@@ -102,6 +103,8 @@ class _Following:
     # Filled by the client's own thread.
     lost_workers: deque[str] = field(default_factory=deque)
     drawing: bool = False
+    # Segments that were told of, by chain and number: a run that begins again meets them again.
+    reported: set[tuple[int, int]] = field(default_factory=set)
     # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
     token: str = field(default_factory=lambda: secrets.token_hex(2))
 
@@ -114,6 +117,31 @@ class _Following:
     def prefix(self) -> str:
         """What the keys of this run's tasks begin with."""
         return f"exmc-{self.plan.label}-{self.token}-"
+
+    def to_the_end(self) -> Diagnosed:
+        """Every stage of the run; again from what is committed, when workers died until a task was given up."""
+        fruitless = 0
+        while True:
+            before = len(self.reported)
+            try:
+                self.prepare()
+                self.sample()
+                return self.diagnose()
+            except GivenUpError as error:
+                fruitless = fruitless + 1 if len(self.reported) == before else 0
+                if fruitless > self.plan.retries:
+                    raise
+                message = f"{error.message} Going on from what is committed"
+                self.tell(Event(kind="note", seconds=self.elapsed(), message=message))
+                self.begin_again()
+
+    def begin_again(self) -> None:
+        """Let go of every task, and look anew where the chains stand."""
+        self.client.cancel(list(self.futures.values()), force=True)  # type: ignore[no-untyped-call]
+        self.futures.clear()
+        self.held.clear()
+        self.token, self.drawing = secrets.token_hex(2), False
+        self.__post_init__()
 
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
         """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
@@ -134,11 +162,16 @@ class _Following:
         for future in futures:
             future.add_done_callback(self.control.put)  # type: ignore[no-untyped-call]
 
+    def arrival(self, patience: float | None = None) -> Future[Any] | None:
+        """The next task that is done; None if there may be something else to look at, or it was let go of before."""
+        future = self.control.get(patience)
+        return future if future is not None and str(future.key).startswith(self.prefix) else None
+
     def completions(self, *futures: Future[Any]) -> Iterator[Future[Any]]:
         """The `futures` in the order in which they finish; ends the run if that is asked for meanwhile."""
         self.track(*futures)
         for _ in futures:
-            while (future := self.control.get()) is None:
+            while (future := self.arrival()) is None:
                 self.heed()
             yield future
 
@@ -209,9 +242,9 @@ class _Following:
         journal = Journal.open(self.plan.path)
         for chain in range(self.plan.options.chains):
             self.submit_segment(self.replay(journal, chain), waiting)
-        warm = self.everyone_warm()
+        warm = self.schedule.everyone_warm
         while self.obey(waiting):
-            future = self.control.get(SECONDS_BETWEEN_LOOKS if self.held else None)
+            future = self.arrival(SECONDS_BETWEEN_LOOKS if self.held else None)
             self.tell_lost_workers()
             if future is None:
                 continue
@@ -219,7 +252,7 @@ class _Following:
             self.go_on_after(task, self.result(future), waiting)
             # Its record, not its future, is what the next segment goes on from.
             self.futures.pop(str(future.key).removeprefix(self.prefix), None)
-            if not warm and self.everyone_warm():
+            if not warm and self.schedule.everyone_warm:
                 warm = True
                 self.stage_done("warmup")
         self.drawing = False
@@ -282,9 +315,6 @@ class _Following:
             self.report(outcome)
         return following
 
-    def everyone_warm(self) -> bool:
-        return len(self.schedule.warm | set(self.schedule.failed)) == self.schedule.chains
-
     def submit_segment(self, task: SegmentTask | None, waiting: dict[str, SegmentTask]) -> None:
         if task is None:
             return
@@ -312,22 +342,8 @@ class _Following:
             return future.result()
         if future.status == "error":
             error = future.exception()  # type: ignore[no-untyped-call]
-            if isinstance(error, ClusterError):
-                message = f"the task {future.key} failed for good: {error.message}"
-                raise ClusterError(message, remedy=self.how_to_resume()) from error
-            if isinstance(error, ExmcError):
-                raise error
-            kind = type(error).__name__
-            if type(error).__module__.startswith("distributed"):
-                raise ClusterError(
-                    f"the task {future.key} was given up: {kind}: {error}.", remedy=self.how_to_resume()
-                ) from error
-            # Packages that a worker lacks are the infrastructure's too.
-            if isinstance(error, ImportError):
-                raise ClusterError(
-                    f"the task {future.key} failed for good: {kind}: {error}.", remedy=self.how_to_resume()
-                ) from error
-            raise error
+            meant = meaning(error, str(future.key), self.how_to_resume())
+            raise meant from (None if meant is error else error)
         raise self.lost()
 
     def lost(self) -> ClusterError:
@@ -337,6 +353,10 @@ class _Following:
         return f"What was drawn is kept: exmc resume {self.plan.directory}"
 
     def report(self, outcome: Outcome) -> None:
+        segment = (outcome.task.chain, outcome.task.number)
+        if segment in self.reported:
+            return
+        self.reported.add(segment)
         if outcome.failure:
             self.tell(
                 Event(kind="chain_failed", seconds=self.elapsed(), chain=outcome.task.chain, message=outcome.failure)

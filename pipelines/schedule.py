@@ -57,6 +57,11 @@ class Schedule:
         """Whether every chain has finished or failed, and enough have finished."""
         return not self.stopped and not self.hopeless and len(self.finished) + len(self.failed) == self.chains
 
+    @property
+    def everyone_warm(self) -> bool:
+        """Whether every chain is warmed up or failed; asked after each segment, it takes no longer for more chains."""
+        return len(self.warm) + sum(chain not in self.warm for chain in self.failed) == self.chains
+
     def stage_of(self, task: SegmentTask) -> str:
         """``warmup`` or ``sample``: what a segment about to be done belongs to."""
         return "sample" if task.chain in self.warm else "warmup"

@@ -171,10 +171,19 @@ class LocalCluster(Section):
     processes: bool = False
 
 
+class SecuritySection(Section):
+    """Certificates for ``tls://``: PEM files, paths from the working directory."""
+
+    ca_file: str
+    cert: str
+    key: str
+
+
 class RemoteCluster(Section):
-    """A scheduler that is already running."""
+    """A scheduler that is already running; without `security`, Dask's own configuration says which certificates."""
 
     address: str
+    security: SecuritySection | None = None
     timeout_seconds: Annotated[float, Field(gt=0)] = 5.0
 
 

@@ -68,7 +68,9 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "zarr": ("exmc.trace.store",),
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster",),
-    "distributed": tuple(f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker")),
+    "distributed": tuple(
+        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors")
+    ),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands",),
     "rich": ("pipelines.",),

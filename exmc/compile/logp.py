@@ -108,8 +108,13 @@ class _Plan:
         assert isinstance(node.target, Call)
         return self.batch_shape(node.name, node.target)
 
-    def run(self, position: Any, data: tuple[Any, ...], visit: Visit) -> tuple[Values, list[Any]]:
-        """Every variable's constrained value, and the sums that stand for free variables and potentials."""
+    def run(
+        self, position: Any, data: tuple[Any, ...], visit: Visit, densities: bool = True
+    ) -> tuple[Values, list[Any]]:
+        """Every variable's constrained value, and the sums that stand for free variables and potentials.
+
+        Without `densities` those of free variables are left out: autograd would compute them for nobody.
+        """
         unconstrained = self.layout.unpack(position)
         values: Values = dict(zip(self.names, data, strict=True))
         terms = []
@@ -124,16 +129,16 @@ class _Plan:
             else:
                 free = unconstrained[node.name]
                 transform, law = _transform_of(node), law_at(node.call, values)
-                bounds = law.bounds
-                values[node.name] = transform.constrain(free, *bounds)
-                prior = _density(law, node.name, values[node.name])
-                jacobian = transform.log_jacobian(free, *bounds)
-                shape = self.batch_shape(node.name, node.call)
-                if transform.event_rank == law.form.rank:
-                    terms.append(anp.sum(_filled(prior + jacobian, shape)))
-                else:
-                    # One counts by vectors, the other by their elements.
-                    terms += [anp.sum(_filled(prior, shape)), anp.sum(jacobian)]
+                values[node.name] = transform.constrain(free, *law.bounds)
+                if densities:
+                    prior = _density(law, node.name, values[node.name])
+                    jacobian = transform.log_jacobian(free, *law.bounds)
+                    shape = self.batch_shape(node.name, node.call)
+                    if transform.event_rank == law.form.rank:
+                        terms.append(anp.sum(_filled(prior + jacobian, shape)))
+                    else:
+                        # One counts by vectors, the other by their elements.
+                        terms += [anp.sum(_filled(prior, shape)), anp.sum(jacobian)]
         return values, terms
 
 
@@ -160,7 +165,7 @@ def _log_density(plan: _Plan, position: Any, *data: Any, visit: Visit = _unseen)
 def _constrain(
     plan: _Plan, names: tuple[str, ...], position: Any, *data: Any, visit: Visit = _unseen
 ) -> tuple[Any, ...]:
-    values, _ = plan.run(position, data, visit)
+    values, _ = plan.run(position, data, visit, densities=False)
     return tuple(_filled(values[name], plan.shape(name)) for name in names)
 
 
@@ -189,7 +194,7 @@ def _pointwise_terms(
     *data: Any,
     visit: Visit = _unseen,
 ) -> tuple[Any, ...]:
-    values, _ = plan.run(position, data[: len(plan.names)], visit)
+    values, _ = plan.run(position, data[: len(plan.names)], visit, densities=False)
     found = []
     for node in plan.observations:
         visit(_place(node))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from scipy.special import expit
 
 from exmc.compile.layout import layout_of
 from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
-from exmc.distributions import Dirichlet, Flat, MvNormal, Normal
+from exmc.distributions import Custom, Dirichlet, Flat, MvNormal, Normal
 from exmc.errors import CompileError
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
@@ -247,3 +248,19 @@ def test_a_function_is_known_by_its_model_without_the_values_of_its_data() -> No
     known |= {constrain_function(model([1.0, 2.0]), names).identity for names in ([], ["m"])}
     known |= {pointwise_function(source, model([1.0, 2.0]))[0].identity for source in others}
     assert len(known) == 7
+
+
+def test_values_cost_no_densities() -> None:
+    """Of a density in Python, a draw's values would else be another evaluation."""
+    calls = []
+
+    def counted(x: Any) -> Any:
+        calls.append(x)
+        return -0.5 * x**2
+
+    model = Builder().rv("x", Custom, function=counted).build()
+    constrain = constrain_function(model, ["x"])
+    assert constrain(np.array([0.5])) == (0.5,)
+    assert not calls
+    log_density_function(model)(np.array([0.5]))
+    assert calls

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from threadpoolctl import threadpool_info
 
 from exmc.errors import ClusterError
 from pipelines import cluster
-from pipelines.sections import LocalCluster, RemoteCluster
+from pipelines.sections import FactoryCluster, LocalCluster, RemoteCluster, SecuritySection
 
 
 def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
@@ -22,6 +24,48 @@ def test_an_unreachable_scheduler_is_an_error_at_once() -> None:
     with pytest.raises(ClusterError, match=r"tcp://127.0.0.1:9 did not answer") as raised, cluster.connect(section, 1):
         pass
     assert raised.value.where == ("cluster", "address")
+
+
+def test_a_certificate_that_cannot_be_read_is_an_error_at_once(tmp_path: Path) -> None:
+    security = SecuritySection(ca_file=str(tmp_path), cert=str(tmp_path / "none.pem"), key=str(tmp_path / "none.pem"))
+    section = RemoteCluster(address="tls://127.0.0.1:9", security=security)
+    with pytest.raises(ClusterError, match="cannot be read") as raised, cluster.connect(section, 1):
+        pass
+    assert raised.value.where == ("cluster", "security", "ca_file")
+
+
+def factory(**kwargs: Any) -> FactoryCluster:
+    quiet = {"dashboard_address": "127.0.0.1:0", "n_workers": 1, "threads_per_worker": 1, "processes": False}
+    return FactoryCluster(factory="distributed.LocalCluster", kwargs=quiet | kwargs, timeout_seconds=20)
+
+
+def test_nothing_listens_to_other_machines_without_certificates() -> None:
+    section = factory(host="0.0.0.0", protocol="tcp")
+    refused = pytest.raises(ClusterError, match=r"run code as you.*tls://.*127\.0\.0\.1")
+    with refused as raised, cluster.connect(section, 1):
+        pass
+    assert raised.value.where == ("cluster", "factory")
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [{"protocol": "tcp"}, {"host": "0.0.0.0", "protocol": "tls://", "security": True}, {"protocol": "inproc"}],
+    ids=["loopback", "encrypted", "threads"],
+)
+def test_what_only_this_machine_reaches_or_is_encrypted_is_used(kwargs: dict[str, Any]) -> None:
+    with cluster.connect(factory(**kwargs), 1) as client:
+        assert client.submit(sum, (1, 2), pure=False).result(timeout=20) == 3
+
+
+@pytest.mark.parametrize(
+    ("address", "open_to_all"),
+    [("tcp://127.0.0.1:1", False), ("tcp://[::1]:1", False), ("tcp://localhost:1", False), ("tcp://10.0.0.5:1", True),
+     ("tcp://head-node:1", True), ("ws://10.0.0.5:1", True), ("tls://10.0.0.5:1", False)],
+)  # fmt: skip
+def test_addresses_that_other_machines_reach(address: str, open_to_all: bool) -> None:
+    expected = pytest.raises(ClusterError) if open_to_all else contextlib.nullcontext()
+    with expected:
+        cluster._refuse_to_listen_openly(factory(), address)
 
 
 def test_without_a_say_on_affinity_all_processors_count(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pipelines.checking import build, check_config
 from pipelines.config import config_text, load_config, resolved, with_out
 from pipelines.model_section import InlineModel, RecordedModel
 from pipelines.places import LocatedError
-from pipelines.sections import FactoryCluster, LocalCluster, RemoteCluster
+from pipelines.sections import FactoryCluster, LocalCluster, RemoteCluster, SecuritySection
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ALL = sorted(CONFIGS.rglob("*.yaml"))
@@ -54,6 +54,8 @@ def test_one_chain_needs_one_chain(tmp_path: Path) -> None:
     ("section", "expected"),
     [
         ("{workers: 3, processes: true}", LocalCluster(workers=3, processes=True)),
+        ("{address: 'tls://s:8786', security: {ca_file: a, cert: b, key: c}}",
+         RemoteCluster(address="tls://s:8786", security=SecuritySection(ca_file="a", cert="b", key="c"))),
         ("{address: 'tls://s:8786'}", RemoteCluster(address="tls://s:8786")),
         ("{factory: dask_jobqueue.SLURMCluster, kwargs: {cores: 4}, workers: 8}",
          FactoryCluster(factory="dask_jobqueue.SLURMCluster", kwargs={"cores": 4}, workers=8)),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from distributed import KilledWorker
 from distributed import LocalCluster as LocalDask
 from distributed.comm.core import CommClosedError
 
@@ -206,6 +209,32 @@ def test_what_a_worker_lacks_is_no_defect(error: Exception, tmp_path: Path, monk
     monkeypatch.setattr(graph.stages, "compile_rewritten", lacking)
     with pytest.raises(ClusterError, match=f"{type(error).__name__}: {error}.*exmc resume"):
         run(tmp_path, "out", "run.retries=0")
+
+
+@pytest.mark.parametrize("fruitful", [True, False])
+def test_workers_that_die_too_often_are_no_end(fruitful: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask gives up a task whose workers died; the run begins again, as often as that got it a segment further."""
+    run(tmp_path, "whole")
+    real, lock, calls = segments.check_versions, threading.Lock(), [0]
+
+    def check_versions(plan: Any) -> None:
+        with lock:
+            calls[0] += 1
+            if calls[0] > 3 and (calls[0] % 3 == 0 or not fruitful):
+                raise KilledWorker("segment", SimpleNamespace(address="tcp://127.0.0.1:1"), 3)
+        real(plan)
+
+    monkeypatch.setattr(segments, "check_versions", check_versions)
+    events: list[Event] = []
+    expected = contextlib.nullcontext() if fruitful else pytest.raises(ClusterError, match=r"given up.*exmc resume")
+    with expected:
+        run(tmp_path, "out", "run.retries=1", "cluster.workers=1", on_event=events.append)
+    begun_again = sum(event.kind == "note" and "Going on from what is committed" in event.message for event in events)
+    assert begun_again > 1 if fruitful else begun_again == 2
+    told = [(e.chain, e.receipt.segment) for e in events if e.receipt is not None]
+    assert len(told) == len(set(told))
+    if fruitful:
+        assert_same_store(tmp_path / "whole", tmp_path / "out")
 
 
 def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
