@@ -64,6 +64,9 @@ def watch(directory: Location, once: bool, quiet: bool, as_json: bool) -> int:
 
 def hand_over(directory: Location, draws: int | None, scheduler: str | None, quiet: bool) -> int:
     """Have the run in `directory` finished, or extended to `draws`, without this process; say how to follow it."""
+    if being_run(directory):
+        remedy = f"To follow it: exmc watch {directory}"
+        raise StoreError("another process is running this run.", where=(str(directory),), remedy=remedy)
     checkpoint = read_checkpoint(directory)
     cluster = checkpoint.cluster
     if scheduler is not None:

@@ -275,7 +275,7 @@ class _Following:
             if not self.told:
                 self.told = True
                 self.tell(Event(kind="stopped", seconds=self.elapsed(), message="stopping; Ctrl-C again: do not wait"))
-        elif self.control.wish is Wish.PAUSE and not waiting and not self.holding:
+        elif self.control.wish is Wish.PAUSE and self.held and not waiting and not self.holding:
             self.holding = True
             message = f"paused; to go on: exmc resume {self.plan.directory}"
             self.tell(Event(kind="paused", seconds=self.elapsed(), message=message))

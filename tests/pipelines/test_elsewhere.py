@@ -110,6 +110,8 @@ def test_a_detached_run_is_paused_resumed_and_aborted(
 ) -> None:
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
     assert main(["run", str(config), "--out", str(out), "--detach", "--quiet"]) == 0
+    assert main(["resume", str(out), "--detach"]) == 1
+    assert "another process is running this run" in capfd.readouterr().err
     assert main(["pause", str(out)]) == 0
     await_log(out, '"paused"')
     assert main(["watch", str(out), "--once"]) == 0

@@ -17,6 +17,7 @@ from pipelines import segments
 from pipelines.control import StoppedError
 from pipelines.events import Event
 from pipelines.handle import RunHandle
+from pipelines.plan import STOP
 from pipelines.requests import Wish, request
 from pipelines.run import run_config
 from tests.pipelines.running import QUICK, assert_same_store, write_config
@@ -148,6 +149,28 @@ def test_what_another_process_stops_is_stopped(slow: Path, tmp_path: Path) -> No
     assert begun.run.status.state == "stopped"
     assert pipelines.resume(begun.run.directory).wait(60)
     assert_same_store(slow, begun.run.directory)
+
+
+def test_a_run_that_has_drawn_all_is_not_paused(tmp_path: Path) -> None:
+    """The request comes when no segment is left to hold, and is forgotten."""
+    kinds: list[str] = []
+    begun = threading.Event()
+
+    def listen(event: Event) -> None:
+        kinds.append(event.kind)
+        begun.wait(30)
+        if event.kind == "segment" and run.status.draws == 200:
+            assert not run.pause(0)
+
+    run = pipelines.start(
+        write_config(tmp_path, "sampler: {draws: 200, warmup: 100, chains: 1, seed: 5}\n"), out=tmp_path / "run",
+        on_event=listen,
+    )  # fmt: skip
+    begun.set()
+    assert run.wait(60)
+    assert run.status.state == "finished"
+    assert "paused" not in kinds
+    assert not (run.directory / STOP).exists()
 
 
 def test_an_exception_in_its_block_cancels_the_run(tmp_path: Path) -> None:
