@@ -21,7 +21,7 @@ from exmc.ir.check import check
 from exmc.ir.model import Model
 from exmc.ir.nodes import Centering, RandomVariable
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel
-from pipelines.sections import DeterministicEntry, OdeEntry, PotentialEntry, RandomEntry, ScanEntry
+from pipelines.sections import DeterministicEntry, ObservationEntry, OdeEntry, PotentialEntry, RandomEntry, ScanEntry
 
 
 def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
@@ -46,7 +46,10 @@ def _inline_builder(source: InlineModel, centering: Centering) -> Builder:
     for name, data in source.data.items():
         builder.coords(**data.coords).data(name, data.values, data.dims, data.source)
     for name, entry in source.variables.items():
-        if isinstance(entry, DeterministicEntry):
+        if isinstance(entry, ObservationEntry):
+            seen, weight, mask = (_value(part) for part in (entry.observed, entry.weight, entry.mask))
+            builder.obs(name, entry.target, seen, weight=weight, mask=mask, dims=entry.dims)
+        elif isinstance(entry, DeterministicEntry):
             builder.det(name, entry.expr, dims=entry.dims, keep=entry.keep)
         elif isinstance(entry, PotentialEntry):
             builder.potential(name, entry.potential, dims=entry.dims, keep=entry.keep)

@@ -16,6 +16,7 @@ from distributed import Client, LocalCluster, Worker, WorkerPlugin
 from threadpoolctl import threadpool_limits
 
 from exmc.errors import ClusterError
+from pipelines.control import StoppedError
 from pipelines.sections import Cluster, FactoryCluster, RemoteCluster
 from pipelines.sections import LocalCluster as LocalClusterSection
 
@@ -61,6 +62,8 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
             stack.enter_context(threadpool_limits(limits=1))
         with _interrupts_blocked():
             started = stack.enter_context(_start_local(cluster, chains))
+        if not cluster.processes:
+            stack.enter_context(_left_behind_if_stopped(started))
         yield stack.enter_context(_client(started, 30.0))
 
 
@@ -91,6 +94,17 @@ def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:
         memory_limit=0,
         silence_logs=logging.CRITICAL,
     )
+
+
+@contextlib.contextmanager
+def _left_behind_if_stopped(cluster: LocalCluster) -> Iterator[None]:
+    """What threads of this process still compute when a run is stopped is not waited for: half a minute, else."""
+    try:
+        yield
+    except (StoppedError, KeyboardInterrupt):
+        for worker in cluster.workers.values():
+            cluster.sync(worker.close, executor_wait=False)  # type: ignore[no-untyped-call]
+        raise
 
 
 def _processors() -> int:

@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
+from exmc.errors import ExmcError
 from exmc.trace.files import Location
 from pipelines.requests import Wish, request, requested
 
 # How often a driver that holds looks whether another process has asked it to go on.
 SECONDS_BETWEEN_LOOKS = 0.5
+
+
+class StoppedError(ExmcError):
+    """A run that was stopped on request; it can be resumed."""
 
 
 class Control:

@@ -17,7 +17,7 @@ from distributed.comm.core import CommClosedError
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
 from pipelines import stages
-from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, signals_ask
+from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, StoppedError, signals_ask
 from pipelines.events import Event, Listener
 from pipelines.patience import patiently
 from pipelines.plan import Plan
@@ -34,10 +34,6 @@ _SECONDS_BETWEEN_COUNTS = 0.1
 
 # What the client raises, depending on what it was doing just then.
 CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
-
-
-class StoppedError(ExmcError):
-    """A run that was stopped on request; it can be resumed."""
 
 
 def _unlocated(error: ExmcError) -> ExmcError:

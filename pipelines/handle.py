@@ -18,10 +18,9 @@ from pipelines import run
 from pipelines.checking import check_config
 from pipelines.checkpoint import read_checkpoint
 from pipelines.config import Config, load_config, with_out
-from pipelines.control import Control
+from pipelines.control import Control, StoppedError
 from pipelines.creation import refuse_occupied
 from pipelines.events import Event, Listener
-from pipelines.graph import StoppedError
 from pipelines.requests import Wish
 from pipelines.terminal import ChainLine
 

@@ -13,7 +13,7 @@ from exmc.ir.nodes import as_data_array
 from pipelines.data_files import DataFiles
 from pipelines.data_section import LoadedData, parse_data, require_numbers
 from pipelines.places import KeyPath, Places
-from pipelines.sections import ENTRIES, Entry, RandomEntry
+from pipelines.sections import ENTRIES, Entry, ObservationEntry, RandomEntry
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 
 _PATH: KeyPath = ("model",)
@@ -118,11 +118,15 @@ def _parse_variable(name: str, raw: Any, places: Places) -> Entry:
     if not isinstance(raw, dict):
         remedy = 'Write {dist: Normal, mu: 0, sigma: 1}, or {expr: "a + b"}; fixed values belong under model.data.'
         raise places.error(f"{shown(raw)} is no variable.", where, remedy)
-    kinds = [kind for kind in ENTRIES if kind in raw]
+    # A parameter of one's own density may have any name.
+    kinds = ["dist"] if _is_open(raw.get("dist")) else [kind for kind in ENTRIES if kind in raw]
     if len(kinds) != 1:
         fault = f"has both {' and '.join(kinds)}" if kinds else f"has neither {', '.join(ENTRIES)}"
         remedy = "" if kinds else _near_keys(raw)
-        described = "Give dist for a random variable; expr, scan or ode for a deterministic one; potential for a term."
+        described = (
+            "Give dist for a random variable; expr, scan or ode for a deterministic one; potential for a term; "
+            "target for values seen of another variable."
+        )
         raise places.error(f"the variable {fault}.", where, remedy or described)
     (kind,) = kinds
     if isinstance(raw[kind], bool):
@@ -130,7 +134,16 @@ def _parse_variable(name: str, raw: Any, places: Places) -> Entry:
     entry = parse_section(ENTRIES[kind], raw, places, where)
     if isinstance(entry, RandomEntry):
         _check_parameters(entry, places, where)
+    elif isinstance(entry, ObservationEntry):
+        for key in ("observed", "weight", "mask"):
+            if key in entry.model_fields_set:
+                _check_value(getattr(entry, key), key != "weight", places, (*where, key))
     return entry
+
+
+def _is_open(dist: Any) -> bool:
+    row = DISTRIBUTIONS.get(dist) if isinstance(dist, str) else None
+    return row is not None and row.open
 
 
 def _near_keys(raw: dict[str, Any]) -> str:
@@ -148,7 +161,7 @@ def _check_parameters(entry: RandomEntry, places: Places, where: KeyPath) -> Non
         if key in given and _is_nested(value):
             _check_nested(value, places, (*where, key))
         else:
-            _check_value(value, key == "mask", places, (*where, key))
+            _check_value(value, key in ("observed", "mask"), places, (*where, key))
     if entry.observed is not None:
         for key in ("shape", "transform", "centering"):
             if getattr(entry, key) is not None:

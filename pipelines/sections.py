@@ -57,12 +57,22 @@ class RandomEntry(BaseModel):
 
     dist: str
     dims: Dims | None = None
-    shape: PositiveInt | str | list[PositiveInt | str] | None = None
+    shape: Count | str | list[Count | str] | None = None
     observed: Any = None
     weight: Any = None
     mask: Any = None
     transform: str | None = None
     centering: Centering | None = None
+
+
+class ObservationEntry(Section):
+    """Values seen of another variable of the model."""
+
+    target: str
+    observed: Any
+    weight: Any = None
+    mask: Any = None
+    dims: Dims | None = None
 
 
 class DeterministicEntry(Section):
@@ -122,7 +132,7 @@ class OdeEntry(Section):
     keep: bool = True
 
 
-Entry: TypeAlias = RandomEntry | DeterministicEntry | PotentialEntry | ScanEntry | OdeEntry
+Entry: TypeAlias = RandomEntry | ObservationEntry | DeterministicEntry | PotentialEntry | ScanEntry | OdeEntry
 """A variable of a model written in a config."""
 
 ENTRIES: dict[str, type[Entry]] = {
@@ -131,6 +141,7 @@ ENTRIES: dict[str, type[Entry]] = {
     "potential": PotentialEntry,
     "scan": ScanEntry,
     "ode": OdeEntry,
+    "target": ObservationEntry,
 }
 """The kind of variable by the key that tells it from the others."""
 

@@ -18,6 +18,7 @@ from exmc.errors import suggest
 from pipelines.places import KeyPath, LocatedError
 
 LARGEST = 4_000_000
+WIDTH = 110
 DEEPEST = 40
 MOST_ALIASES = 100
 MOST_ALIASED_NODES = 100_000
@@ -90,9 +91,13 @@ def read_yaml(raw: bytes, source: str) -> YamlDocument:
     return YamlDocument(values, reader.lines)
 
 
+class Row(dict[str, Any]):
+    """A mapping that `write_yaml` writes in braces."""
+
+
 def write_yaml(values: Any) -> str:
     """`values` (mappings, lists, numbers, text, None) as YAML that `read_yaml` reads back the same."""
-    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=WIDTH)
 
 
 def _decode(raw: bytes, source: str) -> str:
@@ -253,7 +258,7 @@ class _Reader:
 
     def integer(self, event: yaml.ScalarEvent, path: KeyPath) -> int:
         # The length is looked at first: reading a number of a million digits takes long, and Python refuses it.
-        if len(event.value) > 20 or abs(int(event.value)) >= 2**63:
+        if len(event.value) > 20 or not -(2**63) <= int(event.value) < 2**63:
             shown = event.value if len(event.value) <= 30 else event.value[:27] + "..."
             raise self.error(event, path, f"the whole number {shown} is too large.", "Write it with a point.")
         return int(event.value)
@@ -272,10 +277,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ ./+*()\[\]-]*[A-Za-z0-9_)\]]|[A-Za-z_]", text) and not (
+    # Brackets need quotes inside brackets and braces: everywhere, so that formulas look alike.
+    plain = re.fullmatch(r"[A-Za-z_][A-Za-z0-9_ ./+*()-]*[A-Za-z0-9_)]|[A-Za-z_]", text) and not (
         text in _CONSTANTS or any(pattern.match(text) for pattern, _, _ in _TRAPS)
     )
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain else '"')
+    # In quotes a line that is too long breaks in backslashes.
+    folds = len(text) > WIDTH - 30 and text.isascii() and text.isprintable() and text == " ".join(text.split())
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=">" if folds else None if plain else '"')
 
 
 def _represent_number(dumper: yaml.SafeDumper, number: float) -> yaml.Node:
@@ -292,6 +300,11 @@ def _represent_list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:
     return dumper.represent_sequence("tag:yaml.org,2002:seq", items, flow_style=flat)
 
 
+def _represent_row(dumper: yaml.SafeDumper, row: Row) -> yaml.Node:
+    return dumper.represent_mapping("tag:yaml.org,2002:map", row, flow_style=True)
+
+
+_Dumper.add_representer(Row, _represent_row)
 _Dumper.add_representer(str, _represent_text)
 _Dumper.add_representer(float, _represent_number)
 _Dumper.add_representer(list, _represent_list)

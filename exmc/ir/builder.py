@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, replace
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,6 +26,9 @@ from exmc.ir.parse import parse_expression
 Argument: TypeAlias = Any
 LengthLike: TypeAlias = int | str | Expression
 ShapeLike: TypeAlias = LengthLike | Sequence[LengthLike] | None
+
+_KEYS = frozenset({"dims", "shape", "observed", "weight", "mask", "transform", "centering"})
+"""What a variable is told beside the parameters of its distribution."""
 
 
 class Builder:
@@ -87,6 +90,7 @@ class Builder:
         name = as_name(name, ("variables",))
         where = ("variables", name)
         call = self._call(where, distribution, parameters)
+        _refuse_names([key for key, _ in call.parameters], _KEYS, where)
         named = as_dims(dims, (*where, "dims"))
         lengths = as_shape(shape, (*where, "shape"))
         if observed is not None:
@@ -129,7 +133,8 @@ class Builder:
         """A named expression; stored with the posterior if `keep`."""
         name = as_name(name, ("variables",))
         named = as_dims(dims, ("variables", name, "dims"))
-        self._nodes.append(Deterministic(name, self._expression(("variables", name, "expr"), expression), named, keep))
+        made = self._expression(("variables", name, "expr"), expression)
+        self._nodes.append(Deterministic(name, made, named, bool(keep)))
         return self
 
     def potential(self, name: str, expression: Argument, *, dims: DimsLike = None, keep: bool = False) -> Builder:
@@ -140,7 +145,7 @@ class Builder:
         name = as_name(name, ("variables",))
         named = as_dims(dims, ("variables", name, "dims"))
         made = self._expression(("variables", name, "potential"), expression)
-        self._nodes.append(Deterministic(name, made, named, keep, potential=True))
+        self._nodes.append(Deterministic(name, made, named, bool(keep), potential=True))
         return self
 
     def scan(
@@ -221,7 +226,8 @@ class Builder:
         )
         where = ("variables", as_name(name, ("variables",)), "ode")
         ends = [self._expression((*where, key), value) for key, value in (("times", times), ("start", start))]
-        made = partial(make_ode, start_state, formulas, *ends, time=time, **control)
+        plain = {key: _plain(value, key.endswith("tolerance")) for key, value in control.items()}
+        made = partial(make_ode, start_state, formulas, *ends, time=time, **plain)
         return self._add_loop(name, "ode", made, dims, keep)
 
     def _formulas(self, name: str, kind: str, section: str, given: Mapping[str, Argument]) -> dict[str, Expression]:
@@ -236,7 +242,7 @@ class Builder:
             made = make()
         except ModelError as error:
             raise error.within("variables", name, kind) from None
-        self._nodes.append(Deterministic(name, made, as_dims(dims, ("variables", name, "dims")), keep))
+        self._nodes.append(Deterministic(name, made, as_dims(dims, ("variables", name, "dims")), bool(keep)))
         return self
 
     def build(self) -> Model:
@@ -310,6 +316,7 @@ class Builder:
         known = {p.name: p for p in row.parameters} if row is not None else {}
         defaults: dict[str, Argument] = {key: p.default for key, p in known.items() if p.default is not None}
         written = defaults | parameters
+        _refuse_names(parameters, frozenset({"dist"}), where)
         ranked = sorted(written, key=lambda k: list(known).index(k) if k in known else len(known))
         made = ((key, self._argument((*where, key), written[key], known.get(key))) for key in ranked)
         return Call(spelled, tuple(made))
@@ -341,3 +348,16 @@ class Builder:
             return as_operand(plain)
         except ExpressionError as error:
             raise error.within(*where) from None
+
+
+def _refuse_names(given: Iterable[str], keys: frozenset[str], where: tuple[str, ...]) -> None:
+    """Raise for parameters of one's own density that are called as a key of a config is."""
+    for name in given:
+        if name in keys:
+            raise ModelError(f"a parameter cannot be called {name!r}.", where=(*where, name), remedy="Rename it.")
+
+
+def _plain(value: Any, to_float: bool) -> Any:
+    """A number as Python has it: of a tolerance, 1 is the same as 1.0."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return float(value) if to_float and isinstance(value, int) and not isinstance(value, bool) else value

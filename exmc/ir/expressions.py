@@ -45,6 +45,18 @@ class Expression:
     def __rtruediv__(self, other: Any) -> Expression:
         return apply("divide", other, self)
 
+    def __floordiv__(self, other: Any) -> Expression:
+        return apply("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Expression:
+        return apply("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Expression:
+        return apply("mod", self, other)
+
+    def __rmod__(self, other: Any) -> Expression:
+        return apply("mod", other, self)
+
     def __pow__(self, other: Any) -> Expression:
         return apply("power", self, other)
 
@@ -86,6 +98,11 @@ class Expression:
 
     def __invert__(self) -> Expression:
         return apply("logical_not", self)
+
+    @property
+    def T(self) -> Expression:  # noqa: N802, numpy's name
+        """The transpose."""
+        return apply("transpose", self)
 
     def __getitem__(self, key: Any) -> Expression:
         keys = key if isinstance(key, tuple) else (key,)
@@ -166,8 +183,8 @@ def ref(name: str) -> Reference:
 
 
 def apply(operation: str, *operands: Any, **options: Any) -> Expression:
-    """`operation` applied to `operands`, which may be expressions or numbers."""
-    plain = {key: _plain_option(value) for key, value in options.items()}
+    """`operation` applied to `operands`, which may be expressions or numbers. An option that is None is not given."""
+    plain = {key: _plain_option(value) for key, value in options.items() if value is not None}
     return Apply(operation, tuple(as_operand(o) for o in operands), tuple(sorted(plain.items())))
 
 
@@ -175,7 +192,7 @@ def _plain_option(value: Any) -> Any:
     """An option as Python has it; what is listed becomes a tuple, which compares and hashes."""
     if isinstance(value, list | tuple):
         return tuple(_plain_option(v) for v in value)
-    return int(value) if isinstance(value, np.integer) else value
+    return int(value) if isinstance(value, np.integer | bool) else value
 
 
 def as_operand(value: Any) -> Expression:

@@ -75,7 +75,7 @@ def as_length(length: Any, where: Where, shown: Any = None) -> int | Expression:
 
 
 def as_labels(dim: str, labels: Any) -> tuple[Label, ...]:
-    """`labels` of `dim`, each a text or a finite number; dates become texts (ISO 8601)."""
+    """`labels` of `dim`, all texts or all finite numbers; dates become texts (ISO 8601)."""
     where = ("coords", dim)
     if isinstance(labels, str) or not isinstance(labels, Iterable):
         remedy = "Give a sequence, one label per element."
@@ -83,7 +83,10 @@ def as_labels(dim: str, labels: Any) -> tuple[Label, ...]:
     # xarray would hand out its elements as arrays, and numpy knows how to print its dates.
     array = _data_array(labels)
     values = np.asarray(labels) if array is not None or isinstance(labels, np.ndarray) else labels
-    return tuple(_label(value, where) for value in values)
+    found = tuple(_label(value, where) for value in values)
+    if len({isinstance(label, str) for label in found}) > 1:
+        raise ModelError("texts stand among numbers.", where=where, remedy="Use labels of one kind.")
+    return found
 
 
 def _label(value: Any, where: Where) -> Label:

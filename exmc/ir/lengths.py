@@ -21,7 +21,7 @@ from exmc.ir.expressions import (
     transform_bottom_up,
 )
 from exmc.ir.infer import map_expressions
-from exmc.ir.loops import loop_body, with_formulas
+from exmc.ir.loops import loop_body, with_captured_used, with_formulas
 from exmc.ir.nodes import Data, Deterministic, Node, Observation
 from exmc.ir.operations import evaluate
 from exmc.ir.sizes import SIZED
@@ -77,7 +77,7 @@ class Lengths:
                 return part
             own = local | {*body.fixed, *body.given, *(name for name, _ in body.formulas)}
             formulas = tuple((name, self._in_formula(name, f, own, body.section)) for name, f in body.formulas)
-            return replace(part, options=(("body", with_formulas(body, formulas)),))
+            return with_captured_used(part, with_formulas(body, formulas))
 
         return change
 

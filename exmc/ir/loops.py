@@ -126,6 +126,15 @@ def with_formulas(body: Body, formulas: Formulas) -> Body:
     return replace(body, derivative=formulas)
 
 
+def with_captured_used(expression: Apply, body: Body) -> Apply:
+    """`expression`, a loop, with `body` in the place of its own and without operands that no formula names any more."""
+    used = {name for _, formula in body.formulas for name in names_in(formula)}
+    kept = [place[0] != "captured" or place[1] in used for place in body.places]
+    operands = tuple(o for o, keep in zip(expression.operands, kept, strict=True) if keep)
+    captured = tuple(name for name in body.captured if name in used)
+    return replace(expression, operands=operands, options=(("body", replace(body, captured=captured)),))
+
+
 def with_length(expression: Expression, length: int) -> Expression:
     """A scan with another number of steps."""
     body = loop_body(expression)

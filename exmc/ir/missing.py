@@ -179,6 +179,11 @@ def _check_observation(missing: Missing, model: Model) -> None:
     count = f"{int(missing.elements.sum())} of {missing.elements.size} values are missing"
     if missing.entries.all():
         raise DataError(f"{count}: nothing is seen.", where=where, remedy="Leave observed out.")
+    if call is not None and form_of(call).discrete and form_of(call).rank > form_of(call).support.event_rank:
+        partly = missing.entries & ~missing.elements.all(axis=-1)
+        if partly.any():
+            remedy = "Leave such series out with mask, or leave observed out: the whole chain is then summed out."
+            raise DataError(f"{count}, parts of series of {call.distribution}.", where=where, remedy=remedy)
     if not missing.imputed.any():
         return
     if call is None:

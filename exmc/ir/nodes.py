@@ -176,6 +176,9 @@ def as_data_array(values: Any, name: str) -> NDArray[Any]:
         raise DataError(f"{array.max()} is beyond 64 bits.", where=where, remedy="Make it a float.")
     dtype = {"f": np.float64, "i": np.int64, "u": np.int64, "b": np.bool_}[array.dtype.kind]
     array = np.array(array, dtype=dtype, order="C")
+    if array.dtype.kind == "f":
+        # Computed NaNs differ in their sign, and a missing value is one thing: digests are of bytes.
+        array[np.isnan(array)] = np.nan
     array.flags.writeable = False
     return array
 

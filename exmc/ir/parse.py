@@ -47,8 +47,9 @@ ELSEWHERE = {
     "num_elements": "len",
     "log_mix": "logaddexp",
 }
-LONGEST = 10_000
-DEEPEST = 100
+LONGEST = 1_000_000
+# As deep as `exmc.ir.check` allows, so that every formula can be written as text.
+DEEPEST = 200
 
 _BINARY: dict[type[ast.operator], str] = {
     ast.Add: "add",

@@ -25,6 +25,8 @@ _BINARY = {
     "subtract": ("-", 3),
     "multiply": ("*", 4),
     "divide": ("/", 4),
+    "floor_divide": ("//", 4),
+    "mod": ("%", 4),
     "matmul": ("@", 4),
     "power": ("**", 6),
 }

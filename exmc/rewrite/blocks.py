@@ -143,7 +143,7 @@ def _owners_in(
         raise refusal(name, f"{node.name!r}, which depends on it, is weighted")
     missing = missing_in(model).get(node.name)
     if missing is not None and missing.imputed.any():
-        raise refusal(name, f"{node.name!r}, which depends on it, has missing values")
+        raise refusal(name, f"{node.name!r}, which depends on it, has missing values: mask them")
     batch = batch_of(types[node.name], form_of(node.target)).shape
     owners = owners_in_call(node.target, batch, known, model, types)
     if (owners == MANY).any():

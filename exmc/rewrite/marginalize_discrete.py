@@ -8,14 +8,20 @@ rows before it, p(y_1..y_n) / p(y_1..y_(n-1)), so that pointwise log likelihoods
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
+
 from exmc.ir.calls import form_of
-from exmc.ir.expressions import names_in, substitute
+from exmc.ir.constants import constant_value
+from exmc.ir.expressions import Reference, names_in, substitute
 from exmc.ir.infer import infer_types, map_expressions
 from exmc.ir.loops import loop_body
+from exmc.ir.missing import missing_in
 from exmc.ir.model import Model, expressions_of, parents
-from exmc.ir.nodes import Deterministic, Node, RandomVariable
+from exmc.ir.nodes import Data, Deterministic, Node, Observation, RandomVariable
 from exmc.rewrite.blocks import Block, block_of, refusal
-from exmc.rewrite.changes import Change, with_known_dims
+from exmc.rewrite.changes import Change, unused_name, with_known_dims
 from exmc.rewrite.sums import Summed, sum_out
 
 
@@ -34,6 +40,7 @@ def marginalize_discrete(model: Model) -> tuple[Model, tuple[Change, ...]]:
     if not names:
         return model, ()
     inlined, gone = _inlined(model, names)
+    inlined = _masked(inlined, names)
     types = infer_types(inlined)
     changes: list[Change] = []
     summed = Summed({}, {}, {}, {})
@@ -52,7 +59,7 @@ def marginalize_discrete(model: Model) -> tuple[Model, tuple[Change, ...]]:
         for name in gone
         if (d := model[name]) and isinstance(d, Deterministic) and d.keep
     ]
-    result = Model(tuple(nodes), {**model.data, **summed.data}, {**model.coords, **summed.coords})
+    result = Model(tuple(nodes), {**inlined.data, **summed.data}, {**model.coords, **summed.coords})
     return with_known_dims(result, model), tuple(changes)
 
 
@@ -87,6 +94,29 @@ def _inlined(model: Model, names: set[str]) -> tuple[Model, set[str]]:
     for _ in through:
         nodes = [map_expressions(n, lambda e: substitute(e, dict(replacements))) for n in nodes]
     return model.with_nodes(tuple(n for n in nodes if n.name not in through)), set(through)
+
+
+def _masked(model: Model, names: set[str]) -> Model:
+    """`model` with masks in place of what is missing and left out where observations depend on `names`.
+
+    In a sum such a row counts for nothing, which its own density does not say once it is part of the sum.
+    """
+    nodes, data = list(model.nodes), dict(model.data)
+    for i, node in enumerate(model.nodes):
+        missing = missing_in(model).get(node.name)
+        if missing is None or missing.imputed.any() or names.isdisjoint(parents(node)):
+            continue
+        assert isinstance(node, Observation)
+        seen = ~missing.entries & (True if node.mask is None else np.asarray(constant_value(node.mask, model), bool))
+        values = np.asarray(constant_value(node.value, model))
+        # A number as legal as another in the place of each NaN; no density depends on it.
+        filled = np.where(missing.elements, values[~missing.elements][0], values)
+        mask, value = (unused_name(f"{missing.variable}_{what}", model) for what in ("mask", "filled"))
+        data |= {mask: Data(mask, seen), value: Data(value, filled, infer_types(model)[node.name].dims)}
+        nodes[i] = replace(node, value=Reference(value), mask=Reference(mask))
+    used = {name for node in nodes for name in parents(node)}
+    kept = {name: d for name, d in data.items() if name in used or not np.isnan(d.values).any()}
+    return Model(tuple(nodes), kept, dict(model.coords))
 
 
 def _blocks(model: Model, names: set[str]) -> list[tuple[str, ...]]:

@@ -8,6 +8,7 @@ import pytest
 import xarray as xr
 
 from exmc.distributions import Custom, HalfNormal, Mixture, Normal, Truncated
+from exmc.distributions.base import Given
 from exmc.errors import DataError, ExpressionError, ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.check import check
@@ -259,3 +260,18 @@ def test_custom_parameters_are_texts_and_values() -> None:
     assert dict(model["x"].call.parameters)["event_rank"] == "1"
     assert model["x"].call.arguments == {"scale": Reference("x_scale")}
     assert digest(loads(dumps(model))) == digest(model)
+
+
+@pytest.mark.parametrize("key", ["dims", "shape", "observed", "weight", "mask", "transform", "centering"])
+def test_a_parameter_of_a_density_cannot_be_called_as_a_key_of_variables(key: str) -> None:
+    """In a config it would be that key."""
+    with pytest.raises(ModelError, match="cannot be called") as caught:
+        Builder().rv("x", Given(Custom, (("function", "m:f"), (key, 1.0))))
+    assert caught.value.where == ("variables", "x", key)
+
+
+def test_a_parameter_of_a_density_within_another_cannot_be_called_dist() -> None:
+    within = Given(Custom, (("function", "m:f"), ("shape", 1.0), ("dist", 1.0)))
+    with pytest.raises(ModelError, match="cannot be called 'dist'") as caught:
+        Builder().rv("x", Truncated(within, lower=0))
+    assert caught.value.where == ("variables", "x", "of", "dist")

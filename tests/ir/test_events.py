@@ -171,3 +171,15 @@ def test_a_masked_event_may_be_anything() -> None:
     Builder().rv("x", "Dirichlet", alpha=[1.0, 1.0], observed=seen, mask=[True, False]).build()
     with pytest.raises(ModelError, match=r"at \[1\]"):
         Builder().rv("x", "Dirichlet", alpha=[1.0, 1.0], observed=seen, mask=[False, True]).build()
+
+
+def test_steps_are_one_less_than_the_series_they_lead_through() -> None:
+    moves = np.full((4, 2, 2), 0.5)
+    told = Builder().rv("z", "MarkovChain", initial=[0.5, 0.5], transition=moves).build()
+    assert infer_types(told)["z"].shape == (5,)
+    series = Builder().rv("z", "MarkovChain", initial=[0.5, 0.5], transition=moves[:, None], shape=(4, 7)).build()
+    assert infer_types(series)["z"].shape == (4, 7)
+    with pytest.raises(ModelError, match=r"has 4 steps, and the variable, which is of shape \(4, 7\), has 6") as raised:
+        Builder().rv("z", "MarkovChain", initial=[0.5, 0.5], transition=moves, shape=(4, 7)).build()
+    assert raised.value.where == ("variables", "z", "transition")
+    assert "transition[:, None]" in raised.value.remedy

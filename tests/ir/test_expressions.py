@@ -136,3 +136,16 @@ def test_a_comparison_of_trees_is_not_taken_for_one_of_values() -> None:
     for wrong in (lambda: X * (X == 2), lambda: apply("exp", X != 1), lambda: X + np.True_):
         with pytest.raises(ExpressionError, match=r"exmc\.math\.equal"):
             wrong()
+
+
+def test_options_that_mean_the_same_are_the_same() -> None:
+    x = ref("x")
+    assert apply("sum", x, axis=None) == apply("sum", x)
+    assert repr(apply("sum", x, axis=True)) == repr(apply("sum", x, axis=1)) == repr(apply("sum", x, axis=np.int64(1)))
+
+
+def test_operators_of_whole_numbers_and_the_transpose() -> None:
+    x = ref("x")
+    assert (x // 2, 7 // x) == (apply("floor_divide", x, 2), apply("floor_divide", 7, x))
+    assert (x % 2, 7 % x) == (apply("mod", x, 2), apply("mod", 7, x))
+    assert apply("transpose", x) == x.T

@@ -20,9 +20,16 @@ def test_names_dims_and_shapes() -> None:
     assert type(as_shape(np.int8(3), HERE)[0]) is int
 
 
-@pytest.mark.parametrize("labels", [["a", 1, 2.5], np.array(["a", 1, 2.5], dtype=object)])
+@pytest.mark.parametrize("labels", [[-1, 1, 2.5], np.array([-1, 1, 2.5], dtype=object)])
 def test_labels(labels: object) -> None:
-    assert as_labels("g", labels) == ("a", 1, 2.5)
+    assert as_labels("g", labels) == (-1, 1, 2.5)
+    assert [type(label) for label in as_labels("g", labels)] == [int, int, float]
+
+
+def test_labels_are_of_one_kind() -> None:
+    """In the results, numbers among texts would be texts."""
+    with pytest.raises(ModelError, match="texts stand among numbers"):
+        as_labels("g", ["a", 1])
 
 
 @pytest.mark.parametrize("label", [True, None, float("inf"), float("nan"), ("a", "b"), np.True_])

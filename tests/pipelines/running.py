@@ -13,8 +13,8 @@ import pytest
 
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
+from pipelines.control import StoppedError
 from pipelines.events import Event
-from pipelines.graph import StoppedError
 from pipelines.run import start
 
 MODEL = """\

@@ -166,7 +166,7 @@ TABLE = [
       more="w: {dist: Normal, shape: 2}"),
     z("product that does not fit", normal("mu: Y @ x, observed: y"), "mu", "(3, 2)", "(3,)"),
     z("sum over another dim", "{expr: \"sum(x, dim='h')\"}", "expr", "'h'", "'g'"),
-    z("shape below zero", normal("shape: -1"), "shape", "-1 is not at least 1"),
+    z("shape below zero", normal("shape: -1"), "shape", "-1 is not at least 0"),
     z("shape of a fraction", normal("shape: 2.5"), "shape", "2.5 is not a whole number"),
     z("far too large", normal("shape: [1000000, 1000000, 1000000]"), "", "EiB", "this machine has"),
     # References and names

@@ -14,8 +14,8 @@ import pipelines
 from exmc.errors import ConfigError, ExmcError, SamplingError
 from exmc.trace.store import RunStore
 from pipelines import segments
+from pipelines.control import StoppedError
 from pipelines.events import Event
-from pipelines.graph import StoppedError
 from pipelines.handle import RunHandle
 from pipelines.requests import Wish, request
 from pipelines.run import run_config

@@ -66,6 +66,17 @@ def test_missing_values_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert tree["posterior"]["y_missing"].coords["y_missing_entry"].values.tolist() == [0]
 
 
+def test_variables_that_are_summed_out_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, told = tmp_path / "two.yaml", list[Event]()
+    discrete = "    z: {dist: Bernoulli, p: 0.3, shape: 2}\n"
+    path.write_text(CONFIG.replace("    bent: {expr: bend(mu)}\n", discrete).replace("MEAN", "mu * z"))
+    expected = "two.yaml:4: model.variables.z: it is discrete, and summed out: results hold the probabilities"
+    assert main(["check", str(path)]) == 0
+    assert expected in capsys.readouterr().out.replace("\n", " ")
+    run_config(path, out=tmp_path / "run", on_event=told.append)
+    assert [expected in event.message for event in told if event.kind == "note"] == [True]
+
+
 @pytest.mark.usefixtures("_bend")
 def test_each_part_without_machine_code_is_noted_with_its_line(tmp_path: Path) -> None:
     told, kept = run(tmp_path, "bent")

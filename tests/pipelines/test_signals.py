@@ -1,4 +1,4 @@
-"""Ctrl-C once lets segments end, twice does not wait; SIGTERM is as once. Either leaves a run to be finished later."""
+"""Ctrl-C once lets segments end, twice does not wait; SIGTERM is as once. Either leaves a run to be resumed."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_control_c_twice_does_not_wait(processes: str, whole: Path, tmp_path: Pa
 
 
 def test_sigterm_lets_segments_end(whole: Path, tmp_path: Path) -> None:
-    """Of a run that was paused, which has none under way."""
+    """What is committed then are the draws of the undisturbed run."""
     out = tmp_path / "run"
     environment = os.environ | {"PYTHONPATH": f"{whole}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     arguments = ["run", str(whole / "sleepy.yaml"), "--out", str(out), "--set", "sampler.draws=3000"]

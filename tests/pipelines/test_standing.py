@@ -11,9 +11,9 @@ from exmc.trace.store import RunStore
 from pipelines.checking import check_config
 from pipelines.cli import main
 from pipelines.config import load_config, with_out
+from pipelines.control import StoppedError
 from pipelines.creation import create_run
 from pipelines.events import Event
-from pipelines.graph import StoppedError
 from pipelines.run import start
 from pipelines.standing import being_run, unfinished
 from tests.pipelines.running import SLOW, await_records, begin, write_config

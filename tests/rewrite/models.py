@@ -320,6 +320,21 @@ def several_discrete() -> Builder:
     )
 
 
+def chains() -> Builder:
+    """Two series with matrices of their own, a row a place, one masked; and a chain with rows here and there."""
+    moves = np.array([[[0.9, 0.1], [0.3, 0.7]], [[0.5, 0.5], [0.0, 1.0]]])
+    return (
+        Builder()
+        .data("at", [0, 0, 2])
+        .rv("mu", "Normal", shape=2)
+        .rv("p", "Dirichlet", alpha=[1.0, 1.0], shape=(2, 2))
+        .rv("z", "MarkovChain", initial=[0.5, 0.5], transition=moves[:, None], shape=(2, 3))
+        .rv("w", "MarkovChain", initial=[0.2, 0.8], transition="p", shape=3)
+        .rv("y", "Normal", mu="mu[z]", observed=np.ones((2, 3)), mask=np.eye(2, 3) == 0)
+        .rv("x", "Normal", mu="mu[w[at]]", observed=[0.5, -1.0, 2.0])
+    )
+
+
 MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "schools": (schools, {}),
     "informative schools": (lambda: schools(10.0), {}),
@@ -348,6 +363,7 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "mixtures": (mixtures, {}),
     "groups": (groups, {}),
     "several discrete": (several_discrete, {}),
+    "chains": (chains, {}),
     "nested": (nested, {}),
     "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
     "bounded": (

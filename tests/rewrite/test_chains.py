@@ -15,7 +15,10 @@ from scipy.special import logsumexp, softmax, xlogy
 
 import exmc
 from exmc import Builder
+from exmc.compile.logp import log_density_function
 from exmc.compile.program import compile_model
+from exmc.compile.record import record
+from exmc.errors import DataError
 from exmc.rewrite.run import rewrite
 
 Values = dict[str, NDArray[Any]]
@@ -326,3 +329,25 @@ def test_a_visible_chain_is_a_likelihood_of_its_own() -> None:
     posterior, tree = draws_of(builder)
     found = tree["log_likelihood"]["z"].values[0]
     np.testing.assert_allclose(found, [start_and(rows, path) for rows in posterior["rows"]], rtol=1e-12)
+
+
+def test_a_visible_chain_with_gaps_is_refused() -> None:
+    gap = [[0.0, 1.0, np.nan], [0.0, 0.0, 1.0]]
+    chain = Builder().rv("z", "MarkovChain", initial=START[:2] / 0.8, transition=np.full((2, 2), 0.5), observed=gap)
+    with pytest.raises(DataError, match="1 of 6 values are missing, parts of series of MarkovChain") as raised:
+        chain.build()
+    assert "mask" in raised.value.remedy
+
+
+def test_the_recorded_program_does_not_grow_with_the_series() -> None:
+    lengths = []
+    for steps in (40, 400):
+        builder = (
+            Builder()
+            .rv("mu", "Normal", shape=2)
+            .rv("z", "MarkovChain", initial=[0.5, 0.5], transition=[[0.9, 0.1], [0.2, 0.8]], shape=steps)
+            .rv("y", "Normal", mu="mu[z]", sigma=1.0, observed=np.linspace(-1.0, 1.0, steps))
+        )
+        function = log_density_function(rewrite(builder.build()).model)
+        lengths.append(len(record(function, 2, gradient=True).equations))
+    assert lengths[0] == lengths[1]

@@ -11,6 +11,7 @@ from scipy.special import logsumexp
 
 import exmc
 from exmc import Builder, MarkovChain, Mixture, NegativeBinomial, ZeroInflated
+from exmc.compile.program import compile_model
 from exmc.errors import ModelError
 from exmc.rewrite.run import rewrite
 
@@ -196,3 +197,25 @@ def test_a_chain_written_by_hand_is_told_of_markov_chain() -> None:
     with pytest.raises(ModelError, match="the sum has 625 terms") as long:
         rewrite(steps.build())
     assert all("MarkovChain" in raised.value.remedy for raised in (circular, long))
+
+
+def test_a_count_that_is_missing_counts_for_nothing() -> None:
+    """Beside others of its element, in the density and in the probabilities; as if its row were not there."""
+    counts, group = np.array([3.0, np.nan, 0.0, 7.0, 2.0]), np.array([0, 0, 0, 1, 1])
+    densities = []
+    for rows in (np.arange(5), np.flatnonzero(~np.isnan(counts))):
+        model = (
+            Builder()
+            .data("g", group[rows])
+            .rv("rate", "Gamma", alpha=2.0, beta=1.0, shape=2)
+            .rv("z", "Bernoulli", p=0.3, shape=2)
+            .rv("y", "Poisson", mu="rate[z[g]]", observed=counts[rows])
+            .build()
+        )
+        compiled = compile_model(model, rewrite(model).model)
+        assert compiled.layout.dimension == 2
+        position = np.array([0.3, 1.4])
+        values = compiled.constrain(position[None])["z_probabilities"]
+        densities.append((compiled.density()(position)[0], values))
+    assert densities[0][0] == pytest.approx(densities[1][0], rel=1e-12)
+    np.testing.assert_allclose(densities[0][1], densities[1][1], rtol=1e-12)
