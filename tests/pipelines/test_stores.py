@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from exmc.errors import StoreError
+from exmc.errors import ConfigError, StoreError
 from exmc.trace import files
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
@@ -22,7 +22,9 @@ from pipelines.events import Event
 from pipelines.graph import StoppedError
 from pipelines.locks import Lease, being_run
 from pipelines.plan import EVENTS
+from pipelines.predict import Request, predict_run
 from pipelines.run import RunResult, extend, resume, start
+from pipelines.sbc import calibrate
 from tests.object_stores import folder_of, s3
 from tests.pipelines.running import QUICK, SLOW, begin, write_config
 
@@ -197,3 +199,19 @@ def test_a_missing_bucket_is_named(s3: str, tmp_path: Path) -> None:
     del s3
     with pytest.raises(Exception, match=r"small\.yaml|--out.*s3://nowhere/x cannot be written"):
         run_in(tmp_path, ObjectPath("s3://nowhere/x"))
+
+
+def test_predictions_lie_beside_the_draws(out: ObjectPath, tmp_path: Path) -> None:
+    run_in(tmp_path, out)
+    (tmp_path / "new.yaml").write_text("data: {seen: {values: [0.1, 0.2, 0.3], dims: [group]}}\n")
+    request = Request(str(tmp_path / "new.yaml"))
+    assert predict_run(out, request).store == out / "predictions.zarr"
+    assert files.is_store(out / "predictions.zarr")
+    with pytest.raises(StoreError, match="something is there already"):
+        predict_run(out, request)
+
+
+def test_what_needs_a_disk_says_so(tmp_path: Path) -> None:
+    checked = check_config(with_out(load_config(write_config(tmp_path)), "memory://calibration"))
+    with pytest.raises(ConfigError, match="calibrations need one"):
+        calibrate(checked, 10)
