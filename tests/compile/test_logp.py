@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +17,7 @@ from exmc.errors import CompileError
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
 from exmc.rewrite.run import rewrite
+from tests.chaos import slow_density
 from tests.rewrite.models import MODELS, schools, weighted
 
 
@@ -250,17 +250,14 @@ def test_a_function_is_known_by_its_model_without_the_values_of_its_data() -> No
     assert len(known) == 7
 
 
-def test_values_cost_no_densities() -> None:
+def test_values_cost_no_densities(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a density in Python, a draw's values would else be another evaluation."""
-    calls = []
-
-    def counted(x: Any) -> Any:
-        calls.append(x)
-        return -0.5 * x**2
-
-    model = Builder().rv("x", Custom, function=counted).build()
-    constrain = constrain_function(model, ["x"])
-    assert constrain(np.array([0.5])) == (0.5,)
+    calls: list[float] = []
+    monkeypatch.setattr(slow_density.time, "sleep", calls.append)
+    model = rewrite(Builder().rv("x", Custom, function="tests.chaos.slow_density:log_density").build()).model
+    position = np.array([0.5])
+    constrain, density = constrain_function(model, ["x"]), log_density_function(model)
+    assert constrain(position) == (0.5,)
     assert not calls
-    log_density_function(model)(np.array([0.5]))
+    density(position)
     assert calls
