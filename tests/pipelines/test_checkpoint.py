@@ -253,7 +253,7 @@ class Killed(BaseException):
 def test_killed_while_it_is_extended_it_is_resumed(
     place: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*arguments: object) -> None:
+    def killed(*arguments: object, **options: object) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:

@@ -173,7 +173,8 @@ def test_a_killed_worker_costs_nothing_but_time(slow: Path, tmp_path: Path) -> N
     def kill_a_worker(event: Event) -> None:
         if event.kind == "segment" and len(killed) < 2:
             if not workers:
-                children = psutil.Process().children(recursive=True)
+                # A zombie, of another test's detached run, has no command line.
+                children = [p for p in psutil.Process().children(recursive=True) if p.status() != psutil.STATUS_ZOMBIE]
                 workers.extend(p for p in children if "spawn_main" in " ".join(p.cmdline()))
             victim = workers[len(killed)]
             killed.append(victim.pid)
