@@ -7,7 +7,8 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, masked, valid, with_axis
-from exmc.special import Array, gammaln, select, xlogy
+from exmc.distributions.stable import log_gamma_density
+from exmc.special import Array, select
 from exmc.transforms import POSITIVE, SIMPLEX
 from exmc.transforms.supports import TOLERANCE
 
@@ -15,9 +16,10 @@ from exmc.transforms.supports import TOLERANCE
 def _log_density(value: Array, alpha: Array) -> Array:
     outside = np.logical_or(np.any(value < 0.0, axis=-1), np.abs(np.sum(value, axis=-1) - 1.0) > TOLERANCE)
     inner = select(with_axis(outside), 0.5, value)
-    scale = gammaln(np.sum(alpha, axis=-1)) - np.sum(gammaln(alpha), axis=-1)
-    density = valid(np.all(alpha > 0.0, axis=-1), scale) + np.sum(xlogy(alpha - 1.0, inner), axis=-1)
-    return masked(outside, density)
+    # Gamma variables of any one rate, given that their total is 1. At this rate 1 is expected: no large terms cancel.
+    total = np.sum(alpha, axis=-1)
+    each = np.sum(log_gamma_density(inner, alpha, with_axis(total)), axis=-1)
+    return masked(outside, valid(np.all(alpha > 0.0, axis=-1), each - log_gamma_density(1.0, total, total)))
 
 
 def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], alpha: Array) -> NDArray[numpy.float64]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from exmc.distributions.base import LOG_PI, Distribution, Form, Parameter, valid, with_axis
 from exmc.distributions.law import Law
+from exmc.distributions.stable import log_rising
 from exmc.errors import ModelError
-from exmc.special import Array, gammaln, xlogy
+from exmc.special import Array, xlogy
 from exmc.transforms import CHOLESKY_CORR, CHOLESKY_COV, POSITIVE
 
 
@@ -31,7 +32,7 @@ def _log_normalizer(eta: Array, size: int) -> Array:
     total = 0.0 * eta
     for k in range(1, size):
         concentration = eta + 0.5 * (size - 1.0 - k)
-        total = total + 0.5 * k * LOG_PI + gammaln(concentration) - gammaln(concentration + 0.5 * k)
+        total = total + 0.5 * k * LOG_PI - log_rising(concentration, 0.5 * k)
     return total
 
 

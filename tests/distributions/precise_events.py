@@ -15,13 +15,19 @@ from exmc.distributions import (
     AR,
     CAR,
     ICAR,
+    Categorical,
+    Dirichlet,
     DirichletMultinomial,
     GaussianRandomWalk,
+    LKJCholesky,
+    MarkovChain,
     Multinomial,
+    MvNormal,
     MvStudentT,
     Normal,
     OrderedLogistic,
     OrderedProbit,
+    ZeroSumNormal,
 )
 from exmc.distributions.base import Given
 
@@ -58,6 +64,41 @@ def solve(matrix: Any, right: Any) -> Any:
 def logdet(matrix: Any) -> Any:
     """The logarithm of a determinant."""
     return mp.log(mp.det(mp.matrix(matrix.tolist())))
+
+
+def _mv_normal(x, mu, cov):
+    residual = x - mu
+    return -(residual @ solve(cov, residual) + logdet(cov) + len(x) * mp.log(2 * mp.pi)) / 2
+
+
+def _zero_sum(x, sigma):
+    freedom = len(x) - 1
+    return -(x @ x / sigma**2 + freedom * mp.log(2 * mp.pi)) / 2 - freedom * mp.log(sigma)
+
+
+def _dirichlet(x, alpha):
+    terms = ((a - 1) * mp.log(share) - mp.loggamma(a) for share, a in zip(x, alpha, strict=True))
+    return sum(terms) + mp.loggamma(sum(alpha))
+
+
+def _lkj_cholesky(x, eta):
+    """Lewandowski, Kurowicka and Joe 2009, equation 16, and the Jacobian of the factor."""
+    n = len(x)
+    constant = sum(
+        mp.loggamma(eta + mpf(n - 1) / 2) - mp.loggamma(eta + mpf(n - 1 - k) / 2) - k * mp.log(mp.pi) / 2
+        for k in range(1, n)
+    )
+    return constant + sum((n - k + 2 * eta - 3) * mp.log(x[k, k]) for k in range(1, n))
+
+
+def _chain(x, initial, transition):
+    places = [int(place) for place in x]
+    moves = (transition[a, b] / sum(transition[a]) for a, b in itertools.pairwise(places))
+    return mp.log(initial[places[0]] / sum(initial)) + sum(mp.log(move) for move in moves)
+
+
+def _categorical(x, logits):
+    return logits[int(x)] - mp.log(sum(mp.exp(t) for t in logits))
 
 
 def _student(x, nu, mu, cov):
@@ -141,7 +182,21 @@ _CLOSE = np.array([[1.0, 1.0 - 1e-4], [1.0 - 1e-4, 1.0]])
 _LEFT = ([0.0, 0.0], [1.5, -2.0], [1e6, -1e6])
 _CATEGORIES = (0, 1, 2, 3)
 
+_FACTOR = np.array([[1.0, 0.0, 0.0], [0.6, 0.8, 0.0], [-0.48, 0.64, 0.6]])
+_RARE = np.array([[1.0 - 1e-8, 1e-8], [0.5, 0.5]])
+
 PRECISE = (
+    *(Precise(MvNormal(np.array([1.0, -2.0]), cov=scale**2 * _SCALE), _LEFT, _mv_normal) for scale in (1e-8, 1.0, 1e8)),
+    Precise(MvNormal(np.zeros(2), cov=_CLOSE), ([0.5, 0.4], [1.0, -1.0]), _mv_normal),
+    *(Precise(ZeroSumNormal(sigma), ([0.5, -1.0, 0.5], [1e4, -1e4, 0.0]), _zero_sum) for sigma in (1e-8, 1.5, 1e8)),
+    *(
+        Precise(Dirichlet(np.array(alpha)), ([0.25, 0.5, 0.25], [2.0**-30, 1.0 - 2.0**-29, 2.0**-30]), _dirichlet)
+        for alpha in ([0.7, 2.0, 3.5], [1e-8, 1e-8, 1.0], [1e8, 2e8, 1e8], [1e8, 1.0, 1e-8])
+    ),
+    *(Precise(LKJCholesky(eta), (np.eye(3), _FACTOR), _lkj_cholesky) for eta in (1e-8, 0.5, 1.0, 4.0, 1e8)),
+    Precise(MarkovChain(np.array([1e-300, 1.0]), _RARE), ([0, 0, 0], [0, 1, 0], [1, 1, 1]), _chain),
+    Precise(Categorical(logits=np.array([-800.0, 0.0, 700.0])), (0, 1, 2), _categorical),
+    Precise(Categorical(logits=np.array([1e-8, 0.0, -1e-8])), (0, 1, 2), _categorical),
     *(Precise(MvStudentT(nu, np.array([1.0, -2.0]), cov=_SCALE), _LEFT, _student) for nu in (1e-8, 0.3, 4.5, 1e8)),
     Precise(MvStudentT(3.0, np.zeros(2), cov=_CLOSE), ([0.5, 0.4], [1.0, -1.0]), _student),
     *(
