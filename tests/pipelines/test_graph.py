@@ -82,19 +82,17 @@ def test_a_chain_that_fails_fails_alone(
 
 
 OWN = """\
-import threading
+import itertools
 
 from autograd.extend import defvjp, primitive
 
-chains = {}
+calls = itertools.count()
 
 
 @primitive
 def disturbed(value):
-    # One thread works at one chain: the second to come is disturbed after some draws.
-    chain = chains.setdefault(threading.get_ident(), [len(chains), 0])
-    chain[1] += 1
-    if chain[0] == 1 and chain[1] == 300:
+    # One call of the twelve hundred and more that the chains make, whichever chain makes it, and none again.
+    if next(calls) == 900:
         HAPPEN
     return value
 
