@@ -96,6 +96,13 @@ class Campaign:
             # The disk is small.
             shutil.rmtree(out, ignore_errors=True)
 
+    def disturb_often(self, acts: Mapping[str, Act], times: int, pauses: tuple[float, float]) -> list[Ended]:
+        """As many runs as it takes to disturb them `times`: how long one lasts depends on what else goes on."""
+        ended: list[Ended] = []
+        while (left := times - sum(e.disturbed for e in ended)) > 0:
+            ended.append(self.disturb(acts, left, pauses))
+        return ended
+
     def _run(self, out: Path, acts: Mapping[str, Act], times: int, pauses: tuple[float, float] = (1.0, 1.0)) -> Ended:
         self.runs += 1
         driver = Driver(self.folder / "chaos.yaml", out, ("--scheduler", self.cluster.address))
@@ -155,9 +162,7 @@ def main() -> int:
         print(f"undisturbed: {found.undisturbed:.1f} s a run; seed {options.seed}", flush=True)
         print(f"{'disturbed by':<20}{'times':>7}{'runs':>6}{'identical':>11}{'commands':>10}{'s lost each':>13}")
         for name, (acts, times) in rows.items():
-            ended: list[Ended] = []
-            while (left := times - sum(e.disturbed for e in ended)) > 0:
-                ended.append(found.disturb(acts, left, (0.5, 4.0)))
+            ended = found.disturb_often(acts, times, (0.5, 4.0))
             disturbed, same = sum(e.disturbed for e in ended), sum(e.identical for e in ended)
             lost = sum(e.seconds - found.undisturbed for e in ended) / disturbed
             commands = sum(e.commands for e in ended)
