@@ -5,11 +5,18 @@ from __future__ import annotations
 import autograd.numpy as np
 import numpy
 
-from exmc.distributions.base import LOG_TWO, Form
+from exmc.distributions.base import LOG_TWO, Form, Parameter
 from exmc.distributions.law import Law
 from exmc.errors import ModelError
 from exmc.special import Array, log1mexp, select
 from exmc.transforms import AT_LEAST, AT_MOST, INTEGER_RANGE, INTERVAL, REAL
+
+BOUNDED = (
+    Parameter("of", takes="distribution"),
+    Parameter("lower", optional=True),
+    Parameter("upper", optional=True),
+)
+"""The parameters of a wrapper that bounds a distribution."""
 
 
 def has_edges(form: Form) -> tuple[bool, bool]:
@@ -60,10 +67,10 @@ def edges_within(law: Law, lower: Array | None, upper: Array | None) -> tuple[Ar
     return low, high
 
 
-def limits_within(law: Law, lower: Array | None, upper: Array | None) -> tuple[Array, ...]:
-    """The bounds of the support that `bounded_form` gives to `law` between `lower` and `upper`."""
-    low, high = edges_within(law, lower, upper)
-    if law.form.discrete:
+def limits_within(of: Law, lower: Array | None = None, upper: Array | None = None) -> tuple[Array, ...]:
+    """The bounds of the support that `bounded_form` gives to `of` between `lower` and `upper`."""
+    low, high = edges_within(of, lower, upper)
+    if of.form.discrete:
         return -numpy.inf if low is None else low, numpy.inf if high is None else high
     return tuple(edge for edge in (low, high) if edge is not None)
 

@@ -10,7 +10,7 @@ import numpy
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Form, Parameter, masked
-from exmc.distributions.bounded import bounded_form, has_edges, limits_within, log_mass, require_probabilities
+from exmc.distributions.bounded import BOUNDED, bounded_form, has_edges, limits_within, log_mass, require_probabilities
 from exmc.distributions.law import Law
 from exmc.special import Array, select
 from exmc.transforms import REAL
@@ -20,10 +20,6 @@ def _form(parts: Mapping[str, Any]) -> Form:
     form = require_probabilities(parts["of"], "Censored")
     low, high = has_edges(form)
     return bounded_form(form.discrete, low or "lower" in parts, high or "upper" in parts, free=False)
-
-
-def _limits(of: Law, lower: Array | None = None, upper: Array | None = None) -> tuple[Array, ...]:
-    return limits_within(of, lower, upper)
 
 
 def _log_density(value: Array, of: Law, lower: Array | None = None, upper: Array | None = None) -> Array:
@@ -72,17 +68,13 @@ def _interval_draw(generator: numpy.random.Generator, shape: tuple[int, ...], of
 # "Truncated or censored data").
 Censored = Distribution(
     name="Censored",
-    parameters=(
-        Parameter("of", takes="distribution"),
-        Parameter("lower", optional=True),
-        Parameter("upper", optional=True),
-    ),
+    parameters=BOUNDED,
     support=REAL,
     transform="",
     log_density=_log_density,
     draw=_draw,
     form=_form,
-    limits=_limits,
+    limits=limits_within,
 )
 
 # An observation between its value and `upper`; where the two are equal, the value itself. Draws are of the values.

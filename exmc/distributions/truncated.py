@@ -9,8 +9,9 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import Distribution, Form, Parameter, inside, masked
+from exmc.distributions.base import Distribution, Form, inside, masked
 from exmc.distributions.bounded import (
+    BOUNDED,
     bounded_form,
     edges_within,
     has_edges,
@@ -31,10 +32,6 @@ def _form(parts: Mapping[str, Any]) -> Form:
     form = require_probabilities(parts["of"], "Truncated")
     low, high = has_edges(form)
     return bounded_form(form.discrete, low or "lower" in parts, high or "upper" in parts, bool(form.transform))
-
-
-def _limits(of: Law, lower: Array | None = None, upper: Array | None = None) -> tuple[Array, ...]:
-    return limits_within(of, lower, upper)
 
 
 def _outside(value: Array, lower: Array | None, upper: Array | None) -> Array:
@@ -153,11 +150,7 @@ def _reached(start: Array, sign: float, log_beyond: Callable[[Array], Array]) ->
 
 Truncated = Distribution(
     name="Truncated",
-    parameters=(
-        Parameter("of", takes="distribution"),
-        Parameter("lower", optional=True),
-        Parameter("upper", optional=True),
-    ),
+    parameters=BOUNDED,
     support=REAL,
     transform="",
     log_density=_log_density,
@@ -165,5 +158,5 @@ Truncated = Distribution(
     log_cdf=_log_cdf,
     log_ccdf=_log_ccdf,
     form=_form,
-    limits=_limits,
+    limits=limits_within,
 )
