@@ -337,14 +337,15 @@ class _Following:
         return found
 
     def result(self, future: Future[Any]) -> Any:
-        """What a finished task returned; raises what it raised, and `ClusterError` if the cluster lost it."""
-        if future.status == "finished":
+        """What a finished task returned; raises what it raised, and of `CONNECTION_LOST` if the scheduler is gone."""
+        # A result dies with the worker that holds it. The task is then done again, for which this waits.
+        try:
             return future.result()
-        if future.status == "error":
-            error = future.exception()  # type: ignore[no-untyped-call]
+        except Exception as error:
+            if future.status != "error":
+                raise
             meant = meaning(error, str(future.key), self.how_to_resume())
             raise meant from (None if meant is error else error)
-        raise self.lost()
 
     def lost(self) -> ClusterError:
         return ClusterError("the connection to the scheduler was lost.", remedy=self.how_to_resume())

@@ -323,6 +323,29 @@ def test_a_lost_scheduler_costs_nothing_that_was_drawn(tmp_path: Path) -> None:
     assert_same_store(tmp_path / "whole", tmp_path / "out")
 
 
+def test_a_result_that_dies_with_its_workers_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver heard that a segment is done, and finds nobody who holds what it returned."""
+    run(tmp_path, "whole")
+    real, lost = graph._Following.result, threading.Event()
+    with LocalDask(n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as cluster:
+
+        def result(following: Any, future: Any) -> Any:
+            if future.key.endswith("c1-s1") and not lost.is_set():
+                cluster.scale(0)
+                deadline = time.monotonic() + 30
+                while future.status == "finished" and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                assert future.status == "lost"
+                lost.set()
+                threading.Timer(0.2, cluster.scale, (1,)).start()
+            return real(following, future)
+
+        monkeypatch.setattr(graph._Following, "result", result)
+        run(tmp_path, "out", f"cluster={{address: '{cluster.scheduler_address}'}}")
+    assert lost.is_set()
+    assert_same_store(tmp_path / "whole", tmp_path / "out")
+
+
 def test_a_connection_lost_while_results_are_fetched_is_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
