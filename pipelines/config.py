@@ -15,7 +15,16 @@ from exmc.trace.files import Location, location
 from exmc.trace.objects import ObjectPath
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel, parse_model
 from pipelines.places import KeyPath, LocatedError, Places
-from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RemoteCluster, RunSection, SamplerSection
+from pipelines.sampler_section import parse_sampler
+from pipelines.sections import (
+    CLUSTERS,
+    Cluster,
+    LocalCluster,
+    MethodSection,
+    RemoteCluster,
+    RunSection,
+    SamplerSection,
+)
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 from pipelines.yaml_lines import LARGEST, read_yaml, write_yaml
 
@@ -33,7 +42,7 @@ class Config:
 
     name: str
     model: ModelSource
-    sampler: SamplerSection
+    sampler: SamplerSection | MethodSection
     cluster: Cluster
     run: RunSection
     places: Places
@@ -103,7 +112,7 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
     if "model" not in values:
         raise places.error("the key 'model' is missing.", remedy="A config describes a model.")
     name = _parse_name(values.get("name", Path(places.source).stem), places)
-    sampler = parse_section(SamplerSection, values.get("sampler") or {}, places, ("sampler",))
+    sampler = parse_sampler(values.get("sampler") or {}, places)
     if sampler.seed is None:
         sampler = sampler.model_copy(update={"seed": secrets.randbits(32)})
     cluster = parse_cluster(values.get("cluster"), places)

@@ -14,7 +14,9 @@ from pathlib import Path
 import xarray as xr
 
 from exmc.errors import ClusterError, ExmcError, StoreError
+from exmc.methods import NUTS, method_of
 from exmc.trace.files import Location, free_bytes, location, open_log
+from exmc.trace.fits import Fits
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
@@ -142,6 +144,9 @@ def extend(
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
         raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
+    if draws > planned and checkpoint.plan.method != NUTS and method_of(checkpoint.plan.method).fixed_draws:
+        message = f"a run of the method {checkpoint.plan.method} cannot be extended: its draws are one whole."
+        raise StoreError(message, where=(str(directory),), remedy="Begin another run with more draws.")
     return _go_on(checkpoint, draws, on_event or _ignore, cluster, control)
 
 
@@ -196,6 +201,7 @@ def _revive(store: RunStore, plan: Plan) -> None:
     store.repair()
     for chain in store.failures():
         store.journal.forgive(chain)
+    Fits(plan.path, plan.fingerprint).forgive()
 
 
 def _check_room(store: RunStore, draws: int) -> None:

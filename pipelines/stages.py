@@ -16,6 +16,7 @@ from exmc.ir.model import Model
 from exmc.ir.notes import model_notes
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.store import RunStore
+from pipelines.fit_tasks import fit_attributes
 from pipelines.plan import MODEL, Plan, fingerprint
 from pipelines.processors import mixed_note, processor, processors
 from pipelines.standing import failed_chains, unfinished
@@ -51,7 +52,10 @@ def load_recorded(plan: Plan) -> Model:
         ) from error
     except Exception as error:  # Of damaged JSON anything may come.
         raise _damaged_model(plan, f"{type(error).__name__}: {error}") from error
-    if fingerprint(serial.digest(model), plan.options, plan.engine, plan.versions) != plan.fingerprint:
+    found = fingerprint(
+        serial.digest(model), plan.options, plan.engine, plan.versions, plan.method, plan.settings
+    )  # fmt: skip
+    if found != plan.fingerprint:
         raise _damaged_model(plan, "it is not the model, or these are not the options, that the run was begun with")
     return model
 
@@ -96,7 +100,8 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
         )
         notes = derived.notes
         everything = [str(note) for note in (*notes_on(compiled), *notes)]
-        store.finalise(derived.groups, {"skipped_groups": derived.skipped, "notes": everything})
+        attributes = {"skipped_groups": derived.skipped, "notes": everything}
+        store.finalise(derived.groups, attributes | fit_attributes(plan))
     return replace(judge(store), notes=notes)
 
 

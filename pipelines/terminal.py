@@ -60,8 +60,9 @@ class ChainLine:
             phase,
             f"{self.done}/{total}",
             str(self.divergences),
-            f"{self.step_size:.3g}",
-            f"{self.gradients / self.draws:.1f}",
+            # Methods other than NUTS have neither.
+            f"{self.step_size:.3g}" if self.step_size else "",
+            f"{self.gradients / self.draws:.1f}" if self.gradients else "",
             f"{self.draws / max(self.seconds, 1e-9):.0f}",
         )
 
@@ -116,6 +117,7 @@ class Progress:
             "resumed": self.on_message,
             "stopped": self.on_message,
             "note": self.on_message,
+            "round": self.on_message,
             "worker_lost": self.on_message,
         }.get(event.kind, _nothing)(event)
 
@@ -148,6 +150,8 @@ class Progress:
 
     def sentence(self, chain: ChainLine) -> str:
         _, draws, divergences, step_size, gradients, speed = chain.cells(self.options)
+        if not chain.step_size:
+            return f"{draws} draws, {speed} draws/s"
         return (
             f"{draws} draws, {divergences} divergences, step size {step_size}, "
             f"{gradients} gradients a draw, {speed} draws/s"
@@ -253,6 +257,7 @@ _STAGES = {
     "build": "build",
     "rewrite": "rewrite",
     "compile": "compile",
+    "fit": "fit",
     "warmup": "warm-up",
     "sample": "sampling",
     "diagnose": "diagnosis",
