@@ -14,11 +14,13 @@ from distributed import CancelledError, Client, Future
 from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
+from exmc.diagnostics.enough import Verdict
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
 from pipelines import stages
 from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, StoppedError, signals_ask
 from pipelines.events import Event, Listener
+from pipelines.lengthening import lengthen
 from pipelines.patience import patiently
 from pipelines.plan import Plan
 from pipelines.processors import mixed_note, processors
@@ -109,9 +111,13 @@ class _Following:
     token: str = field(default_factory=lambda: secrets.token_hex(2))
 
     def __post_init__(self) -> None:
-        options = self.plan.options
-        self.schedule = Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains)
+        self.schedule = self.first_schedule()
         self.stage_began = time.perf_counter()
+
+    def first_schedule(self) -> Schedule:
+        """Of the chains as they are planned now, none of which has begun."""
+        options = self.plan.options
+        return Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains)
 
     @property
     def prefix(self) -> str:
@@ -126,6 +132,8 @@ class _Following:
             try:
                 self.prepare()
                 self.sample()
+                while self.lengthened():
+                    self.sample()
                 return self.diagnose()
             except GivenUpError as error:
                 fruitless = fruitless + 1 if len(self.reported) == before else 0
@@ -258,10 +266,23 @@ class _Following:
         self.drawing = False
         if not self.schedule.complete:
             raise self.unfinished()
-        self.stage_done("sample")
-        drawn_on = processors(self.plan.path)
-        if len(drawn_on) > 1:
-            self.tell(Event(kind="note", seconds=self.elapsed(), message=mixed_note(drawn_on)))
+
+    def lengthened(self) -> bool:
+        """Whether the run must draw more before it has what it is asked for; it then has room for that."""
+        options = self.plan.options
+        if self.plan.until is None:
+            return False
+        future = self.submit(f"until-{options.draws}", stages.judge_length, self.plan)
+        verdict: Verdict = self.result(next(self.completions(future)))
+        if verdict.draws > options.draws:
+            self.plan = lengthen(self.plan, verdict.draws)
+            self.schedule = self.first_schedule()
+            message = f"{verdict.reason}: on to {verdict.draws} draws a chain"
+            self.tell(Event(kind="longer", seconds=self.elapsed(), draws=verdict.draws, message=message))
+            return True
+        if not verdict.reached:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=f"drawn no further: {verdict.reason}"))
+        return False
 
     def obey(self, waiting: dict[str, SegmentTask]) -> bool:
         """End at once, let chains end, hold, or let those that were held go on, as asked; whether any is left."""
@@ -328,6 +349,10 @@ class _Following:
 
     def diagnose(self) -> Diagnosed:
         """Derive the remaining groups, finalise the store and judge the draws."""
+        self.stage_done("sample")
+        drawn_on = processors(self.plan.path)
+        if len(drawn_on) > 1:
+            self.tell(Event(kind="note", seconds=self.elapsed(), message=mixed_note(drawn_on)))
         future = self.submit("diagnose", stages.diagnose_run, self.plan, self.futures["compile"])
         next(self.completions(future))
         self.tell_lost_workers()
