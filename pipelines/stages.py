@@ -78,10 +78,10 @@ def notes_on(compiled: CompiledModel) -> tuple[ExmcError, ...]:
     return (*model_notes(compiled.source), *compiled.notes)
 
 
-def processor_note(plan: Plan) -> str:
-    """What the user should know of the processor that draws next, if others have drawn before; often nothing."""
+def opening_notes(plan: Plan, compiled: CompiledModel) -> tuple[tuple[ExmcError, ...], str]:
+    """`notes_on`, and what there is to say of the processor that draws next, if others have drawn before."""
     before = processors(plan.path)
-    return mixed_note((*before, processor())) if before and processor() not in before else ""
+    return notes_on(compiled), mixed_note((*before, processor())) if before and processor() not in before else ""
 
 
 def judge_length(plan: Plan) -> Verdict:
