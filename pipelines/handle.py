@@ -177,6 +177,8 @@ class RunHandle:
                 self._chains[event.chain].add(event)
             elif event.kind == "chain_failed" and event.chain is not None:
                 self._chains[event.chain].failure = event.message
+            elif event.kind == "longer" and event.draws is not None:
+                self._total = event.draws
             elif event.kind in _STATES:
                 self._state = _STATES[event.kind]
             self._changed.notify_all()

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from exmc.compile.kernel import Engine
+from exmc.diagnostics.until import Until
 from exmc.errors import StoreError
 from exmc.methods import NUTS, method_of
 from exmc.sampling.options import SamplerOptions
@@ -33,7 +34,8 @@ class Plan:
     """A run as its tasks see it; everything else lies in the run directory, which all of them can reach.
 
     `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`,
-    `method` and its own `settings`. A chain that spends `watchdog` seconds on one gradient is given up.
+    `method` and its own `settings`. A chain that spends `watchdog` seconds on one gradient is given up. With `until`,
+    ``options.draws`` grow as it asks.
     """
 
     label: str
@@ -48,6 +50,7 @@ class Plan:
     prior_draws: int = 500
     posterior_predictive: bool = True
     watchdog: float | None = None
+    until: Until | None = None
     method: str = NUTS
     settings: Mapping[str, Any] = field(default_factory=dict)
 

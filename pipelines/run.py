@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -144,10 +144,13 @@ def extend(
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
         raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
-    if draws > planned and checkpoint.plan.method != NUTS and method_of(checkpoint.plan.method).fixed_draws:
-        message = f"a run of the method {checkpoint.plan.method} cannot be extended: its draws are one whole."
+    method = checkpoint.plan.method
+    if draws > planned and method != NUTS and method_of(method).fixed_draws:
+        message = f"a run of the method {method} cannot be extended: its draws are one whole."
         raise StoreError(message, where=(str(directory),), remedy="Begin another run with more draws.")
-    return _go_on(checkpoint, draws, on_event or _ignore, cluster, control)
+    # Who says how many draws there shall be asks for these, whatever the run was begun for.
+    exact = replace(checkpoint, plan=replace(checkpoint.plan, until=None))
+    return _go_on(exact, draws, on_event or _ignore, cluster, control)
 
 
 def restarted(directory: str | os.PathLike[str] | Location, overrides: Sequence[str] = ()) -> Config:

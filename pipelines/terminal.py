@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -112,6 +112,7 @@ class Progress:
             "started": self.on_start,
             "stage": self.on_stage,
             "segment": self.on_segment,
+            "longer": self.on_longer,
             "chain_failed": self.on_failure,
             "paused": self.on_message,
             "resumed": self.on_message,
@@ -139,6 +140,12 @@ class Progress:
             self.announced.add(event.chain)
             if self.live is None:
                 self.line(f"{self.name}: chain {event.chain}: {self.sentence(chain)}")
+
+    def on_longer(self, event: Event) -> None:
+        assert event.draws is not None
+        self.options = replace(self.options, draws=event.draws)
+        self.announced.clear()
+        self.on_message(event)
 
     def on_failure(self, event: Event) -> None:
         assert event.chain is not None

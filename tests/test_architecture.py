@@ -74,7 +74,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
-        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors")
+        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses")
     ),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands",),

@@ -7,12 +7,14 @@ from dataclasses import fields
 from typing import Any
 
 from exmc.errors import SamplingError, suggest
+from exmc.methods.advi import ADVI
+from exmc.methods.laplace import LAPLACE
 from exmc.methods.method import Method
 from exmc.methods.pathfinder import PATHFINDER
 from exmc.sampling.statistics import STATISTICS, Statistic
 
 NUTS = "nuts"
-METHODS: dict[str, Method] = {method.name: method for method in (PATHFINDER,)}
+METHODS: dict[str, Method] = {method.name: method for method in (PATHFINDER, LAPLACE, ADVI)}
 """Every method but NUTS, which is no approximation and needs no fit."""
 
 

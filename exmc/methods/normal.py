@@ -58,6 +58,11 @@ class Normal(NamedTuple):
         moved = np.einsum("sr,r->s", self.core, inner) - inner
         return np.asarray(self.mean + self.scale * (standard + np.einsum("dr,r->d", self.basis, moved)))
 
+    def deviations(self) -> FloatArray:
+        """The standard deviation of each coordinate."""
+        inner = np.einsum("rk,sk->rs", self.core, self.core) - np.eye(len(self.core))
+        return np.asarray(self.scale * np.sqrt(1.0 + np.einsum("dr,rs,ds->d", self.basis, inner, self.basis)))
+
     def log_density(self, standard: FloatArray) -> float:
         """The log density where a standard normal vector leads to."""
         square = float(np.einsum("d,d->", standard, standard))
@@ -70,13 +75,13 @@ def log_densities(normal: Normal, positions: FloatArray) -> FloatArray:
     if normal.core.size:
         # The inverse of I + B (C - I) B' is I + B (inv(C) - I) B'.
         inner = np.einsum("nd,dr->nr", standard, normal.basis)
-        solved = _solved(normal.core, inner.T).T
+        solved = solve_lower(normal.core, inner.T).T
         standard = standard + np.einsum("nr,dr->nd", solved - inner, normal.basis)
     square = np.einsum("nd,nd->n", standard, standard)
     return np.asarray(-0.5 * square - normal.mean.size * _HALF_LOG_TWO_PI - normal.log_scale)
 
 
-def _solved(lower: FloatArray, right: FloatArray) -> FloatArray:
+def solve_lower(lower: FloatArray, right: FloatArray) -> FloatArray:
     """The solution of a lower triangular system, `right` of shape (rank, count), by forward substitution."""
     found = np.empty_like(right)
     for i in range(len(lower)):

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 _FEWEST_IN_TAIL = 5
+_ROUNDING = 1e-8
 # The weakly informative prior of the shape: ten draws' worth of 0.5 (Vehtari et al. 2024, appendix G).
 _PRIOR_DRAWS, _PRIOR_SHAPE = 10, 0.5
 
@@ -33,7 +34,10 @@ def smooth(log_ratios: FloatArray) -> Smoothed:
     if not np.isfinite(shifted.max(initial=-np.inf)):
         return Smoothed(np.full(shifted.size, 1.0 / max(shifted.size, 1)), math.inf)
     shifted = shifted - shifted.max()
-    count = math.ceil(min(0.2 * shifted.size, 3.0 * math.sqrt(shifted.size)))
+    if shifted.min() > -_ROUNDING:
+        # The ratios are one number: the approximation is exact, and no shape can be told.
+        return Smoothed(np.full(shifted.size, 1.0 / shifted.size), 0.0)
+    count = math.floor(min(0.2 * shifted.size, 3.0 * math.sqrt(shifted.size)))
     order = np.argsort(shifted, kind="stable")
     tail, pareto_k = order[-count:], math.inf
     if _FEWEST_IN_TAIL <= count < shifted.size:
@@ -45,9 +49,6 @@ def smooth(log_ratios: FloatArray) -> Smoothed:
             smoothed = np.log(_quantiles(pareto_k, scale, count) + cutoff)
             shifted = shifted.copy()
             shifted[tail] = np.minimum(smoothed, 0.0)
-        elif np.all(shifted == 0.0):
-            # Every ratio is the same: the approximation is exact.
-            pareto_k = 0.0
     weights = np.exp(shifted)
     return Smoothed(weights / weights.sum(), pareto_k)
 

@@ -44,6 +44,7 @@ def test_a_form_is_its_dense_matrix(name: str) -> None:
     expected = multivariate_normal(MEAN, covariance).logpdf(position)
     assert found.log_density(standard) == pytest.approx(expected, rel=1e-10)
     assert normal.log_densities(found, np.stack([position, MEAN]))[0] == pytest.approx(expected, rel=1e-10)
+    assert found.deviations() == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-10)
     again = normal.from_arrays(normal.to_arrays(found))
     assert np.array_equal(again.place(standard), position)
 
@@ -57,8 +58,9 @@ def test_the_exact_posterior_has_no_tail_and_a_narrow_one_a_heavy_one() -> None:
     target = correlated()
     problem, key = problem_for(target, None), chain_key(1, 0)
     exact = normal.dense(target.mean, np.linalg.cholesky(target.covariance))
-    # Ratios that differ by rounding alone may have any shape; the weights are even.
-    weights = normal.assess(problem, exact, key, ASSESS).weights
-    assert weights == pytest.approx(np.full(weights.size, 1 / weights.size), rel=1e-9)
+    # Ratios that differ by rounding alone have no shape.
+    assessed = normal.assess(problem, exact, key, ASSESS)
+    assert assessed.pareto_k == 0.0
+    assert (assessed.weights == 1 / assessed.weights.size).all()
     narrow = Normal(exact.mean, exact.scale, exact.basis, 0.5 * exact.core)
     assert normal.assess(problem, narrow, key, ASSESS).pareto_k > 0.7
