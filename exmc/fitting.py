@@ -12,6 +12,7 @@ from exmc.errors import SamplingError
 from exmc.methods.method import Arrays, Method, Problem, pooled
 from exmc.sampling.options import SamplerOptions
 from exmc.sampling.watchdog import Pulse
+from exmc.tempering import CompiledTempering
 
 Map = Callable[[Callable[[int], Any], Iterable[int]], Iterable[Any]]
 
@@ -20,7 +21,8 @@ def problem_of(compiled: CompiledModel, options: SamplerOptions, settings: Any, 
     """The posterior of `compiled` as a method sees it."""
     if compiled.layout.dimension < 1:
         raise SamplingError("the model has no free variables, so there is nothing to fit.")
-    return Problem(compiled.density(), options, settings, pulse=pulse)
+    tempering = partial(CompiledTempering, compiled, options.seed)
+    return Problem(compiled.density(), options, settings, tempering, pulse)
 
 
 def work_on(

@@ -49,8 +49,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
     "blame": {"errors", "compile"},
-    "fitting": {"errors", "compile", "blame", "methods", "sampling"},
     "priors": {"ir", "compile", "predictive", "transforms"},
+    "tempering": {"density", "compile", "predictive", "priors"},
+    "fitting": {"errors", "compile", "blame", "methods", "sampling", "tempering"},
     "starts": {"errors", "density", "compile", "fitting", "methods", "predictive", "priors", "sampling"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),

@@ -11,10 +11,11 @@ from exmc.methods.advi import ADVI
 from exmc.methods.laplace import LAPLACE
 from exmc.methods.method import Method
 from exmc.methods.pathfinder import PATHFINDER
+from exmc.methods.smc import SMC
 from exmc.sampling.statistics import STATISTICS, Statistic
 
 NUTS = "nuts"
-METHODS: dict[str, Method] = {method.name: method for method in (PATHFINDER, LAPLACE, ADVI)}
+METHODS: dict[str, Method] = {method.name: method for method in (PATHFINDER, LAPLACE, ADVI, SMC)}
 """Every method but NUTS, which is no approximation and needs no fit."""
 
 
