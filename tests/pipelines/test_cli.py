@@ -17,7 +17,7 @@ import exmc
 from exmc.trace import store
 from pipelines import cli, run
 from pipelines.cli import main
-from tests.pipelines.running import EXMC, begin, write_config
+from tests.pipelines.running import EXMC, write_config
 
 # Wide thresholds are not at stake here: the model is Gaussian, with more than enough draws to pass every check.
 GOOD = "sampler: {draws: 1200, warmup: 700, chains: 4, seed: 5}\n"
