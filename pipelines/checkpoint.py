@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from exmc.diagnostics.until import Until
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
@@ -79,7 +80,8 @@ def read_checkpoint(directory: Location) -> Checkpoint:
         document = read_sealed(directory / PLAN)
         held: dict[str, Any] = document["plan"]
         options = SamplerOptions(**held.pop("options"))
-        plan = Plan(**(held | {"options": options, "directory": str(directory.absolute())}))
+        until = None if held.get("until") is None else Until(**held["until"])
+        plan = Plan(**(held | {"options": options, "until": until, "directory": str(directory.absolute())}))
         cluster = parse_cluster(document["cluster"], Places(str(directory / PLAN), {}))
         texts = (str(document[key]) for key in ("config", "folder", "model_digest", "explanation"))
         return Checkpoint(plan, cluster, *texts)

@@ -114,7 +114,7 @@ class RunHandle:
     def live(self) -> Live:
         """The posterior so far: ``run.live["theta"].mean`` and its like, at any moment, from any thread.
 
-        While the run directory is made, it is waited for. Raises `StoreError` if it is not there because the run failed.
+        While the run directory is made, it is waited for. Raises `StoreError` if making it failed.
         """
         self._await(lambda: self._state != "starting", None)
         with self._changed:
@@ -190,7 +190,9 @@ class RunHandle:
     def _listen(self, event: Event) -> None:
         with self._changed:
             self._tally.add(event)
-            if event.kind in _STATES:
+            if event.kind == "longer" and event.draws is not None:
+                self._total = event.draws
+            elif event.kind in _STATES:
                 self._state = _STATES[event.kind]
             self._changed.notify_all()
         if self._on_event is not None:

@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -142,7 +142,9 @@ def extend(
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
         raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
-    return _go_on(checkpoint, draws, on_event or _ignore, cluster, control)
+    # Who says how many draws there shall be asks for these, whatever the run was begun for.
+    exact = replace(checkpoint, plan=replace(checkpoint.plan, until=None))
+    return _go_on(exact, draws, on_event or _ignore, cluster, control)
 
 
 def restarted(directory: str | os.PathLike[str] | Location, overrides: Sequence[str] = ()) -> Config:

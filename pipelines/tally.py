@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from exmc.sampling.options import SamplerOptions
@@ -97,6 +97,8 @@ class Tally:
             self.standing = "running"
         elif event.kind == "stage":
             self.stages.append((event.stage, event.took or 0.0))
+        elif event.kind == "longer" and event.draws is not None:
+            self.options = replace(self.options, draws=event.draws)
         elif event.kind == "segment" and event.chain is not None:
             chain = self.chains[event.chain]
             before = chain.iterations(self.options)

@@ -83,13 +83,15 @@ class Progress:
         elif event.kind == "chain_failed":
             self.line(f"{self.name}: chain {event.chain} FAILED: {event.message}")
         elif event.kind in _TOLD:
+            if event.kind == "longer":
+                self.announced.clear()
             self.line(f"{self.name}: {event.message}")
 
     def on_segment(self, number: int) -> None:
         if self.live is not None:
             return
         chain = self.tally.chains[number]
-        if len(self.tally.chains) <= _MOST_LINES and chain.done == self.options.draws and not chain.warmup:
+        if len(self.tally.chains) <= _MOST_LINES and chain.done == self.tally.options.draws and not chain.warmup:
             if number not in self.announced:
                 self.announced.add(number)
                 self.line(f"{self.name}: chain {number}: {self.sentence(chain)}")
@@ -153,10 +155,10 @@ class Progress:
         now = time.monotonic()
         if self._digest is None or now - self._digest[0] > _SECONDS_BETWEEN_DIGESTS or len(self._digest[2]) > room:
             chains = self.tally.chains
-            phases = [chain.phase(self.options) for chain in chains]
+            phases = [chain.phase(self.tally.options) for chain in chains]
             counts = ", ".join(f"{n} {phase}" for phase in _PHASES if (n := phases.count(phase)))
             alive = [number for number, phase in enumerate(phases) if phase != "failed"]
-            behind = sorted(alive, key=lambda number: (chains[number].iterations(self.options), number))
+            behind = sorted(alive, key=lambda number: (chains[number].iterations(self.tally.options), number))
             text = f"{len(chains)} chains: {counts}. Above: those behind the others"
             self._digest = (now, Text(text), behind[: min(room, 8)])
         return self._digest[1:]
@@ -174,7 +176,7 @@ class Progress:
 
     def columns(self) -> list[str]:
         """The columns that fit beside each other, whatever the cells will hold as the run goes on."""
-        longest = 2 * len(str(max(self.options.draws, self.options.warmup))) + 1
+        longest = 2 * len(str(max(self.tally.options.draws, self.tally.options.warmup))) + 1
         widths = {name: max(len(heading), _WIDTHS.get(name, longest)) for name, heading in _HEADINGS.items()}
         room = self.live.console.width if self.live is not None else sum(widths.values()) + 2 * len(widths)
         for dropped in _DROPPED:
@@ -185,8 +187,8 @@ class Progress:
 
     def cells(self, chain: ChainTally) -> dict[str, str]:
         """What there is to say of one chain, by column."""
-        total = self.options.warmup if chain.warmup else self.options.draws
-        cells = {"phase": chain.phase(self.options), "draws": f"{chain.done}/{total}"}
+        total = self.tally.options.warmup if chain.warmup else self.tally.options.draws
+        cells = {"phase": chain.phase(self.tally.options), "draws": f"{chain.done}/{total}"}
         if not chain.draws:
             return cells | dict.fromkeys(("divergences", "step size", "gradients", "speed"), "")
         return cells | {
@@ -200,7 +202,7 @@ class Progress:
         """The cells of one chain's line, by column."""
         chain = self.tally.chains[number]
         cells = {name: Text(cell) for name, cell in self.cells(chain).items()}
-        total = self.options.warmup if chain.warmup else self.options.draws
+        total = self.tally.options.warmup if chain.warmup else self.tally.options.draws
         bar = "━" * round(_BAR * chain.done / max(total, 1))
         style = "red" if chain.failure else "yellow" if chain.warmup else "green"
         if cells["divergences"].plain not in ("", "0"):
@@ -228,7 +230,7 @@ _HEADINGS = {
 }
 _TEXTS = ("chain", "phase", "bar")
 _PHASES = ("warming up", "sampling", "done", "failed")
-_TOLD = ("paused", "resumed", "stopped", "note", "worker_lost")
+_TOLD = ("longer", "paused", "resumed", "stopped", "note", "worker_lost")
 # The longest cells, where that is not the number of draws.
 _WIDTHS = {"chain": 5, "phase": 10, "bar": _BAR, "divergences": 0, "step size": 8, "gradients": 6, "speed": 7}
 _DROPPED = ("bar", "gradients", "step size", "phase", "speed", "chain")

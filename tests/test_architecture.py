@@ -69,7 +69,8 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
-        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "topic")
+        f"pipelines.{name}"
+        for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands", "pipelines.arguments"),

@@ -67,6 +67,13 @@ def test_a_run_that_begins_again_tells_all_there_is() -> None:
     assert (tally.done, tally.divergences, tally.standing) == (0, 0, "running")
 
 
+def test_a_run_that_goes_on_longer_has_more_to_do() -> None:
+    tally = Tally(OPTIONS)
+    tally.add(segment(1.0, 0, False, 0, 100))
+    tally.add(Event(kind="longer", seconds=2.0, draws=150, message="why"))
+    assert (tally.total, tally.done, tally.chains[0].phase(tally.options)) == (400, 150, "sampling")
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.2, "0 s"), (59.4, "59 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (math.nan, "–")]
 )
