@@ -12,6 +12,21 @@ import typer
 
 import exmc
 from exmc.errors import ConfigError, StoreError
+from pipelines.arguments import (
+    ConfigFile,
+    Debug,
+    Detach,
+    Directory,
+    ForceRestart,
+    Json,
+    Out,
+    Page,
+    Plain,
+    Quiet,
+    Scheduler,
+    Set,
+    Shown,
+)
 from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
@@ -47,28 +62,10 @@ def common(
     command or config."""
 
 
-ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file.")]
-Directory = Annotated[str, typer.Argument(metavar="DIR", help="A run directory.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as sampler.draws=500.")
-]
-Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory, instead of the config's.")]
-Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on this Dask scheduler.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
-Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable summary, and nothing else, to stdout.")]
-ForceRestart = Annotated[
-    bool, typer.Option("--force-restart", help="Begin the run again from DIR's config, in a new directory beside DIR.")
-]
-Detach = Annotated[
-    bool, typer.Option("--detach", help="Go on without the terminal; on a Dask cluster the driver lives there.")
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
-
-
 @app.command()
 def run(
     config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, detach: Detach = False,
-    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
+    quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
@@ -82,7 +79,8 @@ def run(
         if detach:
             prepare(checked)
             return hand_over(checked.config.out, None, None, quiet)
-        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
+        shown = Shown(quiet, plain, as_json, live)
+        with progress_of(checked.config.name, checked.options, checked.config.out, shown) as on_event:
             result = start(checked, on_event)
         return conclude(result, quiet, as_json)
 
@@ -92,7 +90,7 @@ def run(
 @app.command()
 def resume(
     directory: Directory, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
-    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
+    quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on."""
 
@@ -104,7 +102,7 @@ def resume(
             return PASSED
         if detach and not force_restart:
             return hand_over(where, None, scheduler, quiet)
-        return _go_on(scene, directory, None, scheduler, force_restart, quiet, as_json)
+        return _go_on(scene, directory, None, scheduler, force_restart, Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
@@ -114,7 +112,7 @@ def extend(
     directory: Directory,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Draws of each chain, those there are included.")],
     scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False, quiet: Quiet = False,
-    as_json: Json = False, debug: Debug = False,
+    plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Draw on in DIR until each chain has N draws: the run that had N from the start."""
 
@@ -124,7 +122,7 @@ def extend(
             with stopped_at_once():
                 from pipelines.elsewhere import hand_over
             return hand_over(where, draws, scheduler, quiet)
-        return _go_on(scene, directory, draws, scheduler, force_restart, quiet, as_json)
+        return _go_on(scene, directory, draws, scheduler, force_restart, Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
@@ -134,6 +132,8 @@ def watch(
     directory: Directory,
     once: Annotated[bool, typer.Option("--once", help="Show where the run stands, and do not wait.")] = False,
     quiet: Quiet = False,
+    plain: Plain = False,
+    live: Page = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
@@ -144,7 +144,7 @@ def watch(
         with stopped_at_once():
             from pipelines.elsewhere import watch as follow
         try:
-            return follow(where, once, quiet, as_json)
+            return follow(where, once, Shown(quiet, plain, as_json, live))
         except KeyboardInterrupt:
             print(f"exmc: no longer watching. To stop the run: exmc abort {directory}", file=sys.stderr)
             return INTERRUPTED
@@ -284,8 +284,8 @@ def sbc(
         checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
         with stopped_at_once():
             from pipelines.config import with_out
+            from pipelines.counting import counting
             from pipelines.sbc import PICTURE, ZARR, calibrate
-            from pipelines.terminal import counting
         if out is None:
             # A calibration of a config is another thing than its run.
             checked = replace(checked, config=with_out(checked.config, f"{checked.config.out}-sbc"))
@@ -324,8 +324,8 @@ def predict(
         _run_in(directory)
         with stopped_at_once():
             from exmc.trace.files import location
+            from pipelines.counting import working
             from pipelines.predict import Request, predict_run
-            from pipelines.terminal import working
         wanted = None if variables is None else tuple(part.strip() for part in variables.split(","))
         request = Request(data, out, name, seed, wanted, unfinished)
         with working("predicting", quiet or as_json) as on_part:
@@ -339,9 +339,7 @@ def predict(
     return guarded(action, debug)
 
 
-def _go_on(
-    scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, quiet: bool, as_json: bool
-) -> int:
+def _go_on(scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, shown: Shown) -> int:
     """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
     _run_in(directory)
     with stopped_at_once():
@@ -357,15 +355,16 @@ def _go_on(
         checked = check_config(restarted(directory, [*overrides, *_scheduler_override(scheduler)]))
         scene.directory = checked.config.out
         print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
-        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
-            return conclude(start(checked, on_event), quiet, as_json)
+        with progress_of(checked.config.name, checked.options, checked.config.out, shown) as on_event:
+            result = start(checked, on_event)
+        return conclude(result, shown.quiet, shown.as_json)
     scene.directory = location(directory)
     plan = read_checkpoint(location(directory)).plan
     cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
     options = plan.options if draws is None else replace(plan.options, draws=draws)
-    with progress_of(plan.label, options, quiet or as_json) as on_event:
+    with progress_of(plan.label, options, plan.path, shown) as on_event:
         result = resume(directory, on_event, cluster) if draws is None else extend(directory, draws, on_event, cluster)
-    return conclude(result, quiet, as_json)
+    return conclude(result, shown.quiet, shown.as_json)
 
 
 def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:

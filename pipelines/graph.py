@@ -29,6 +29,7 @@ from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of
 from pipelines.stages import Diagnosed
 from pipelines.task_errors import GivenUpError, meaning
+from pipelines.topic import pushing
 from pipelines.worker import draw_segment
 
 # A remote scheduler would keep tasks for ever if no worker came.
@@ -68,7 +69,7 @@ def follow(
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    run = _Following(client, plan, on_event, started, locate, control or Control())
+    run = _Following(client, plan, pushing(client, plan, on_event), started, locate, control or Control())
     try:
         with signals_ask(run.control, lambda: run.drawing):
             run.control.attach(plan.path)

@@ -69,10 +69,11 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
-        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses")
+        f"pipelines.{name}"
+        for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
     "pydantic": ("pipelines.",),
-    "typer": ("pipelines.commands",),
+    "typer": ("pipelines.commands", "pipelines.arguments"),
     "rich": ("pipelines.",),
     "arviz_stats": ("exmc.diagnostics.",),
     "arviz_plots": ("exmc.viz.", "exmc.diagnostics."),
