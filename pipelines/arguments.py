@@ -1,0 +1,55 @@
+"""What the commands share: their arguments, and how these are made sense of."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from exmc.errors import ConfigError
+from pipelines.cli import stopped_at_once
+
+if TYPE_CHECKING:
+    from exmc.trace.files import Location
+    from pipelines.checking import Checked
+
+ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file.")]
+Directory = Annotated[str, typer.Argument(metavar="DIR", help="A run directory.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as sampler.draws=500.")
+]
+Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory, instead of the config's.")]
+Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on this Dask scheduler.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
+Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable summary, and nothing else, to stdout.")]
+ForceRestart = Annotated[
+    bool, typer.Option("--force-restart", help="Begin the run again from DIR's config, in a new directory beside DIR.")
+]
+Detach = Annotated[
+    bool, typer.Option("--detach", help="Go on without the terminal; on a Dask cluster the driver lives there.")
+]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+
+
+def checked_config(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
+    """The config in a file with `overrides`, its model built, rewritten and checked."""
+    with stopped_at_once():
+        from pipelines.checking import check_config
+        from pipelines.config import load_config, with_out
+    return check_config(with_out(load_config(config, overrides), out))
+
+
+def scheduler_override(address: str | None) -> list[str]:
+    """`address` as an override of a config."""
+    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
+
+
+def run_in(directory: str) -> Location:
+    """`directory`, if it holds a run."""
+    from exmc.trace.files import location
+
+    if not (location(directory) / "state").is_dir():
+        raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
+    return location(directory)
