@@ -1,10 +1,19 @@
-"""Arguments and options that several commands have, each with its words for people."""
+"""What the commands share: their arguments, and how these are made sense of."""
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+from exmc.errors import ConfigError
+from pipelines.cli import stopped_at_once
+
+if TYPE_CHECKING:
+    from exmc.trace.files import Location
+    from pipelines.checking import Checked
 
 ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file.")]
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="A run directory.")]
@@ -33,3 +42,25 @@ class Shown(NamedTuple):
     plain: bool
     as_json: bool
     page: bool = False
+
+
+def checked_config(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
+    """The config in a file with `overrides`, its model built, rewritten and checked."""
+    with stopped_at_once():
+        from pipelines.checking import check_config
+        from pipelines.config import load_config, with_out
+    return check_config(with_out(load_config(config, overrides), out))
+
+
+def scheduler_override(address: str | None) -> list[str]:
+    """`address` as an override of a config."""
+    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
+
+
+def run_in(directory: str) -> Location:
+    """`directory`, if it holds a run."""
+    from exmc.trace.files import location
+
+    if not (location(directory) / "state").is_dir():
+        raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
+    return location(directory)

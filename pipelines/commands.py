@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import exmc
-from exmc.errors import ConfigError, StoreError
+from exmc.errors import StoreError
+from pipelines import views
 from pipelines.arguments import (
     ConfigFile,
     Debug,
@@ -26,13 +26,12 @@ from pipelines.arguments import (
     Scheduler,
     Set,
     Shown,
+    checked_config,
+    run_in,
+    scheduler_override,
 )
 from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
-
-if TYPE_CHECKING:
-    from exmc.trace.files import Location
-    from pipelines.checking import Checked
 
 # The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take
 # seconds to import, which `exmc --help` and an error in a config must not cost.
@@ -70,7 +69,7 @@ def run(
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
     def action(scene: Scene) -> int:
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
+        checked = checked_config(config, out, [*(set_ or []), *scheduler_override(scheduler)])
         scene.directory = checked.config.out
         with stopped_at_once():
             from pipelines.elsewhere import hand_over
@@ -95,7 +94,7 @@ def resume(
     """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
             from pipelines.elsewhere import hand_over, let_go_on
         if let_go_on(where):
@@ -117,7 +116,7 @@ def extend(
     """Draw on in DIR until each chain has N draws: the run that had N from the start."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         if detach and not force_restart:
             with stopped_at_once():
                 from pipelines.elsewhere import hand_over
@@ -140,7 +139,7 @@ def watch(
     """Show the run in DIR as `exmc run` does, whoever runs it, until it ends. Ctrl-C ends the watching alone."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
             from pipelines.elsewhere import watch as follow
         try:
@@ -157,7 +156,7 @@ def pause(directory: Directory, debug: Debug = False) -> int:
     """Have the run in DIR hold, its cluster kept, once its segments are done; `exmc resume DIR` lets it go on."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
             from pipelines.elsewhere import ask
             from pipelines.requests import Wish
@@ -171,7 +170,7 @@ def abort(directory: Directory, debug: Debug = False) -> int:
     """Stop the run in DIR, wherever its driver is, once its segments are done; `exmc resume DIR` finishes it."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
             from pipelines.elsewhere import ask
             from pipelines.requests import Wish
@@ -188,7 +187,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
         from exmc.compile.layout import layout_of
         from exmc.ir.notes import model_notes
 
-        checked = _checked(config, None, set_ or [])
+        checked = checked_config(config, None, set_ or [])
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
         options = checked.options
@@ -203,24 +202,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
     return guarded(action, debug)
 
 
-@app.command()
-def explain(
-    config: ConfigFile,
-    set_: Set = None,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw the model as a Mermaid flowchart.")] = False,
-    debug: Debug = False,
-) -> int:
-    """Show the model in CONFIG, what the rewrite passes make of it, and why."""
-
-    def action(scene: Scene) -> int:
-        from exmc.ir.text import mermaid as drawing
-        from exmc.rewrite.run import report_text
-
-        checked = _checked(config, None, set_ or [])
-        say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
-        return PASSED
-
-    return guarded(action, debug)
+app.command()(views.explain)
 
 
 @app.command()
@@ -228,7 +210,7 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
     """Summarise the draws in DIR and judge them; those of an unfinished run are shown, and never pass."""
 
     def action(scene: Scene) -> int:
-        _run_in(directory)
+        run_in(directory)
         with stopped_at_once():
             from exmc.trace.store import RunStore
             from pipelines.stages import judge
@@ -237,6 +219,9 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
         return PASSED if found.passed else DOUBTFUL
 
     return guarded(action, debug)
+
+
+app.command()(views.plot)
 
 
 @app.command()
@@ -250,7 +235,7 @@ def compare(
 
     def action(scene: Scene) -> int:
         for directory in directories:
-            _run_in(directory)
+            run_in(directory)
         with stopped_at_once():
             from exmc.diagnostics.compare import compare as rank
             from exmc.diagnostics.text import comparison_document, comparison_text
@@ -281,7 +266,7 @@ def sbc(
     """Calibrate CONFIG by simulation: fit data drawn from its prior, and test whether the truth's ranks are uniform."""
 
     def action(scene: Scene) -> int:
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
+        checked = checked_config(config, out, [*(set_ or []), *scheduler_override(scheduler)])
         with stopped_at_once():
             from pipelines.config import with_out
             from pipelines.counting import counting
@@ -321,7 +306,7 @@ def predict(
     """Predict from the run in DIR for new data: other rows, another number of them, new groups."""
 
     def action(scene: Scene) -> int:
-        _run_in(directory)
+        run_in(directory)
         with stopped_at_once():
             from exmc.trace.files import location
             from pipelines.counting import working
@@ -341,7 +326,7 @@ def predict(
 
 def _go_on(scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, shown: Shown) -> int:
     """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
-    _run_in(directory)
+    run_in(directory)
     with stopped_at_once():
         from exmc.trace.files import location
         from pipelines.checking import check_config
@@ -352,7 +337,7 @@ def _go_on(scene: Scene, directory: str, draws: int | None, scheduler: str | Non
         from pipelines.run import extend, restarted, resume, start
     if restart:
         overrides = [] if draws is None else [f"sampler.draws={draws}"]
-        checked = check_config(restarted(directory, [*overrides, *_scheduler_override(scheduler)]))
+        checked = check_config(restarted(directory, [*overrides, *scheduler_override(scheduler)]))
         scene.directory = checked.config.out
         print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
         with progress_of(checked.config.name, checked.options, checked.config.out, shown) as on_event:
@@ -365,23 +350,3 @@ def _go_on(scene: Scene, directory: str, draws: int | None, scheduler: str | Non
     with progress_of(plan.label, options, plan.path, shown) as on_event:
         result = resume(directory, on_event, cluster) if draws is None else extend(directory, draws, on_event, cluster)
     return conclude(result, shown.quiet, shown.as_json)
-
-
-def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
-    with stopped_at_once():
-        from pipelines.checking import check_config
-        from pipelines.config import load_config, with_out
-    return check_config(with_out(load_config(config, overrides), out))
-
-
-def _scheduler_override(address: str | None) -> list[str]:
-    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
-
-
-def _run_in(directory: str) -> Location:
-    """`directory`, if it holds a run."""
-    from exmc.trace.files import location
-
-    if not (location(directory) / "state").is_dir():
-        raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
-    return location(directory)
