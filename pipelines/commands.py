@@ -62,49 +62,43 @@ ForceRestart = Annotated[
 Detach = Annotated[
     bool, typer.Option("--detach", help="Go on without the terminal; on a Dask cluster the driver lives there.")
 ]
+Code = Annotated[
+    str | None, typer.Option("--code", metavar="DIR", help="A folder whose Python modules CONFIG may import.")
+]
+MovedCode = Annotated[
+    str | None, typer.Option("--code", metavar="DIR", help="Where the run's own code is now, if it has been moved.")
+]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
 @app.command()
 def run(
-    config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, detach: Detach = False,
-    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
+    config: ConfigFile, out: Out = None, set_: Set = None, code: Code = None, scheduler: Scheduler = None,
+    detach: Detach = False, quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
     def action(scene: Scene) -> int:
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
-        scene.directory = checked.config.out
+        checked = _checked(config, out, set_ or [], code, scheduler)
         with stopped_at_once():
-            from pipelines.elsewhere import hand_over
-            from pipelines.reporting import conclude, progress_of
-            from pipelines.run import prepare, start
-        if detach:
-            prepare(checked)
-            return hand_over(checked.config.out, None, None, quiet)
-        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
-            result = start(checked, on_event)
-        return conclude(result, quiet, as_json)
+            from pipelines.going_on import Way, begin
+        return begin(scene, checked, Way(detach=detach, quiet=quiet, as_json=as_json))
 
     return guarded(action, debug)
 
 
 @app.command()
 def resume(
-    directory: Directory, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
-    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
+    directory: Directory, code: MovedCode = None, scheduler: Scheduler = None, force_restart: ForceRestart = False,
+    detach: Detach = False, quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on."""
 
     def action(scene: Scene) -> int:
         where = _run_in(directory)
         with stopped_at_once():
-            from pipelines.elsewhere import hand_over, let_go_on
-        if let_go_on(where):
-            return PASSED
-        if detach and not force_restart:
-            return hand_over(where, None, scheduler, quiet)
-        return _go_on(scene, directory, None, scheduler, force_restart, quiet, as_json)
+            from pipelines.going_on import Way, go_on
+        return go_on(scene, where, Way(None, code, scheduler, force_restart, detach, quiet, as_json))
 
     return guarded(action, debug)
 
@@ -113,18 +107,16 @@ def resume(
 def extend(
     directory: Directory,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Draws of each chain, those there are included.")],
-    scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False, quiet: Quiet = False,
-    as_json: Json = False, debug: Debug = False,
+    code: MovedCode = None, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
+    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Draw on in DIR until each chain has N draws: the run that had N from the start."""
 
     def action(scene: Scene) -> int:
         where = _run_in(directory)
-        if detach and not force_restart:
-            with stopped_at_once():
-                from pipelines.elsewhere import hand_over
-            return hand_over(where, draws, scheduler, quiet)
-        return _go_on(scene, directory, draws, scheduler, force_restart, quiet, as_json)
+        with stopped_at_once():
+            from pipelines.going_on import Way, go_on
+        return go_on(scene, where, Way(draws, code, scheduler, force_restart, detach, quiet, as_json))
 
     return guarded(action, debug)
 
@@ -181,14 +173,14 @@ def abort(directory: Directory, debug: Debug = False) -> int:
 
 
 @app.command()
-def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
+def check(config: ConfigFile, set_: Set = None, code: Code = None, debug: Debug = False) -> int:
     """Read CONFIG and its data, build and rewrite its model, and say what it is; nothing is run or written."""
 
     def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
         from exmc.ir.notes import model_notes
 
-        checked = _checked(config, None, set_ or [])
+        checked = _checked(config, None, set_ or [], code)
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
         options = checked.options
@@ -207,6 +199,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
 def explain(
     config: ConfigFile,
     set_: Set = None,
+    code: Code = None,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw the model as a Mermaid flowchart.")] = False,
     debug: Debug = False,
 ) -> int:
@@ -216,7 +209,7 @@ def explain(
         from exmc.ir.text import mermaid as drawing
         from exmc.rewrite.run import report_text
 
-        checked = _checked(config, None, set_ or [])
+        checked = _checked(config, None, set_ or [], code)
         say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
         return PASSED
 
@@ -273,6 +266,7 @@ def sbc(
     replications: Annotated[int, typer.Option("--replications", min=10, help="How many times to simulate.")] = 100,
     out: Out = None,
     set_: Set = None,
+    code: Code = None,
     scheduler: Scheduler = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -281,7 +275,7 @@ def sbc(
     """Calibrate CONFIG by simulation: fit data drawn from its prior, and test whether the truth's ranks are uniform."""
 
     def action(scene: Scene) -> int:
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
+        checked = _checked(config, out, set_ or [], code, scheduler)
         with stopped_at_once():
             from pipelines.config import with_out
             from pipelines.sbc import PICTURE, ZARR, calibrate
@@ -313,6 +307,7 @@ def predict(
     variables: Annotated[
         str | None, typer.Option("--vars", metavar="A,B", help="What to predict.  [default: what is observed or kept]")
     ] = None,
+    code: MovedCode = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="From the draws so far of a run.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -327,7 +322,7 @@ def predict(
             from pipelines.predict import Request, predict_run
             from pipelines.terminal import working
         wanted = None if variables is None else tuple(part.strip() for part in variables.split(","))
-        request = Request(data, out, name, seed, wanted, unfinished)
+        request = Request(data, out, name, seed, wanted, unfinished, code)
         with working("predicting", quiet or as_json) as on_part:
             found = predict_run(location(directory), request, on_part)
         if as_json:
@@ -339,44 +334,14 @@ def predict(
     return guarded(action, debug)
 
 
-def _go_on(
-    scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, quiet: bool, as_json: bool
-) -> int:
-    """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
-    _run_in(directory)
-    with stopped_at_once():
-        from exmc.trace.files import location
-        from pipelines.checking import check_config
-        from pipelines.checkpoint import read_checkpoint
-        from pipelines.config import parse_cluster
-        from pipelines.places import Places
-        from pipelines.reporting import conclude, progress_of
-        from pipelines.run import extend, restarted, resume, start
-    if restart:
-        overrides = [] if draws is None else [f"sampler.draws={draws}"]
-        checked = check_config(restarted(directory, [*overrides, *_scheduler_override(scheduler)]))
-        scene.directory = checked.config.out
-        print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
-        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
-            return conclude(start(checked, on_event), quiet, as_json)
-    scene.directory = location(directory)
-    plan = read_checkpoint(location(directory)).plan
-    cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
-    options = plan.options if draws is None else replace(plan.options, draws=draws)
-    with progress_of(plan.label, options, quiet or as_json) as on_event:
-        result = resume(directory, on_event, cluster) if draws is None else extend(directory, draws, on_event, cluster)
-    return conclude(result, quiet, as_json)
-
-
-def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
+def _checked(
+    config: str, out: str | None, overrides: Sequence[str], code: str | None, scheduler: str | None = None
+) -> Checked:
     with stopped_at_once():
         from pipelines.checking import check_config
-        from pipelines.config import load_config, with_out
-    return check_config(with_out(load_config(config, overrides), out))
-
-
-def _scheduler_override(address: str | None) -> list[str]:
-    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
+        from pipelines.config import load_config, scheduler_override, with_out
+    loaded = load_config(config, [*overrides, *scheduler_override(scheduler)], code=code)
+    return check_config(with_out(loaded, out))
 
 
 def _run_in(directory: str) -> Location:

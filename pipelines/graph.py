@@ -17,6 +17,7 @@ from distributed.comm.core import CommClosedError
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
 from pipelines import stages
+from pipelines.code import run_permitted
 from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, StoppedError, signals_ask
 from pipelines.events import Event, Listener
 from pipelines.patience import patiently
@@ -146,6 +147,8 @@ class _Following:
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
         """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
         future = self.client.submit(
+            run_permitted,
+            self.plan.code,
             patiently,
             self.plan.retries,
             function,

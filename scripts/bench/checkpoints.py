@@ -36,13 +36,12 @@ from pipelines.creation import create_run  # noqa: E402
 from pipelines.events import Event  # noqa: E402
 from pipelines.plan import Plan, versions  # noqa: E402
 from pipelines.segments import Outcome, SegmentTask, run_segment  # noqa: E402
-from tests.chaos import slow_density  # noqa: E402
 from tests.chaos.processes import HandCluster  # noqa: E402
 
 # With so many elements a chunk has 100 draws, so that a segment of 100 ms draws takes 10 s.
 CONFIG = """\
 name: checkpoints
-model: {variables: {x: {dist: Custom, function: "tests.chaos.slow_density:log_density", shape: SIZE}}}
+model: {variables: {x: {dist: Custom, function: "slow_density:log_density", seconds: SECONDS, shape: SIZE}}}
 sampler: {draws: 100000, warmup: 0, chains: 1, seed: 1, engine: autograd, max_treedepth: 1}
 run: {predictive: {prior_draws: 0, posterior: false}}
 """
@@ -51,9 +50,10 @@ MODELS = {"1 ms": (20, 0.0004, 2000), "100 ms": (3000, 0.0495, 100)}
 
 def sampling(folder: Path, size: int, seconds: float, draws: int, rounds: int) -> tuple[list[float], list[float]]:
     """Seconds of `draws` draws, `rounds` times: plainly, and as committed segments of the same chain."""
-    slow_density.SECONDS = seconds
-    (folder / f"{size}.yaml").write_text(CONFIG.replace("SIZE", str(size)))
-    checked = check_config(with_out(load_config(folder / f"{size}.yaml"), folder / f"run-{size}"))
+    (folder / f"{size}.yaml").write_text(CONFIG.replace("SIZE", str(size)).replace("SECONDS", str(seconds)))
+    checked = check_config(
+        with_out(load_config(folder / f"{size}.yaml", code=ROOT / "tests" / "chaos"), folder / f"run-{size}")
+    )
     plan = create_run(checked)
     compiled = stages.compile_rewritten(stages.rewrite_model(stages.load_recorded(plan)), plan)
     density, without, committed = compiled.density(), [], []
