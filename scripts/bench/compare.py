@@ -32,10 +32,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from comparison import judge, picture, report
+from comparison import judge, lines, picture, report
+from comparison.lines import Key, Row
 from comparison.problems import PROBLEMS
-from comparison.process import Failure, run_worker
-from comparison.report import Key, Row
+from comparison.process import FailedRunError, run_worker
 
 PEERS = {"exmc": ("exmc",), "pymc": ("pymc",), "nutpie": ("nutpie", "pymc"), "numpyro": ("numpyro", "jax")}
 """What each library needs."""
@@ -71,7 +71,7 @@ def same_counts(task: Task, rows: list[Row]) -> Row | None:
 
 def given_up(task: Task, rows: list[Row]) -> bool:
     """Whether this library has failed at this already, with another seed: it will again."""
-    return any("failed" in row and report.key_of(row) == task.key for row in rows)
+    return any("failed" in row and lines.key_of(row) == task.key for row in rows)
 
 
 def execute(task: Task, out: Path, timeout: float) -> Row:
@@ -80,15 +80,14 @@ def execute(task: Task, out: Path, timeout: float) -> Row:
     data, draws = out / "data" / f"{key.problem}.npz", out / "draws.npz"
     if not data.exists():
         data.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(data, **PROBLEMS[key.problem].data())
+        np.savez(data, allow_pickle=False, **PROBLEMS[key.problem].data())
     counts = SETTINGS[key.setting]
     request: dict[str, Any] = {"peer": key.peer, "problem": key.problem, "data": str(data), "out": str(draws)}
-    # Chains of one library never have the seeds of another.
-    request |= {"seed": task.seed * len(PEERS) + list(PEERS).index(key.peer), "chains": CHAINS, "cores": CORES, **counts}
+    request |= {"seed": task.seed, "chains": CHAINS, "cores": CORES, **counts}
     row: Row = {**key._asdict(), "seed": task.seed}
     try:
         outcome = run_worker(request, out / "caches" / "-".join(key), timeout)
-    except Failure as failure:
+    except FailedRunError as failure:
         return row | {"failed": str(failure)}
     with np.load(draws) as file:
         prefix = "posterior."
@@ -98,7 +97,8 @@ def execute(task: Task, out: Path, timeout: float) -> Row:
     draws.unlink()
     row |= {"version": outcome.version, "warmup": steps.warmup.shape[1], "draws": steps.draws.shape[1]}
     # As it will be read again: keys are text.
-    return json.loads(json.dumps(row | {"clock": outcome.clock, **asdict(figures)}))
+    read: Row = json.loads(json.dumps(row | {"clock": outcome.clock, **asdict(figures)}))
+    return read
 
 
 def write_report(rows: list[Row], peers: list[str], out: Path) -> str:
@@ -106,7 +106,7 @@ def write_report(rows: list[Row], peers: list[str], out: Path) -> str:
     # Rounds come seed by seed, lines model by model.
     order = list(PROBLEMS)
     ordered = sorted(rows, key=lambda row: (order.index(row["problem"]), list(SETTINGS).index(row["setting"])))
-    table, failed = report.lines(ordered), report.failures(ordered)
+    table, failed = lines.lines(ordered), lines.failures(ordered)
     text = report.markdown(table, failed, peers)
     (out / "compare.md").write_text(text, encoding="utf-8")
     document = report.document(table, failed, ordered, peers)
@@ -144,8 +144,8 @@ def main() -> None:
     record = out / "runs.jsonl"
     rows: list[Row] = []
     if record.exists():
-        rows = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
-    done = {Task(row["seed"], report.key_of(row)) for row in rows}
+        rows = [json.loads(text) for text in record.read_text(encoding="utf-8").splitlines()]
+    done = {Task(row["seed"], lines.key_of(row)) for row in rows}
     until = time.monotonic() + 60.0 * arguments.minutes
     for task in tasks(arguments.models, arguments.settings, arguments.peers, arguments.seeds):
         if task in done or given_up(task, rows):

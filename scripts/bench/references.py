@@ -49,7 +49,7 @@ def published(problem: str) -> dict[str, Reference] | None:
 
 def long_run(peer: str, problem: str, warmup: int, draws: int, folder: Path) -> dict[str, Array]:
     """The posterior of four chains, with small steps."""
-    np.savez(folder / "data.npz", **PROBLEMS[problem].data())
+    np.savez(folder / "data.npz", allow_pickle=False, **PROBLEMS[problem].data())
     request = {
         "peer": peer,
         "problem": problem,
@@ -115,9 +115,7 @@ def main() -> None:
         path = judge.REFERENCES
         document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         made = entry(problem, arguments.draws, arguments.check)
-        made["scalars"] = {
-            name: [float(f"{x:.{DIGITS}g}") for x in row] for name, row in made["scalars"].items()
-        }
+        made["scalars"] = {name: [float(f"{x:.{DIGITS}g}") for x in row] for name, row in made["scalars"].items()}
         document[problem] = made
         # One line a problem.
         lines = [f"{json.dumps(name)}: {json.dumps(document[name])}" for name in PROBLEMS if name in document]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
 from comparison.judge import TARGETS
-from comparison.report import Line
+from comparison.lines import Line
 from matplotlib.figure import Figure
 
 STYLES = {
@@ -20,24 +19,27 @@ STYLES = {
 
 
 def draw(table: Sequence[Line], setting: str, path: Path) -> None:
-    """Write the plot of one setting as PNG. Hollow marks need more draws than the run had; crosses are wrong or never."""
+    """Write the plot of one setting as PNG: hollow marks need more draws than were made, crosses are wrong or never."""
     target = TARGETS[0]
     here = [line for line in table if line.key.setting == setting]
     problems = list(dict.fromkeys(line.key.problem for line in here))
     figure = Figure(figsize=(8, 0.36 * len(problems) + 1.4), layout="constrained")
     axes = figure.add_subplot()
-    reached = [line.seconds_to[target] for line in here if _reached(line, target)]
+    reached = [line.seconds_to[target] for line in here if line.reached(target)]
     never = 3.0 * max(reached, default=1.0)
     for line in here:
         mark, colour = STYLES[line.key.peer]
-        good = _reached(line, target)
-        seconds = line.seconds_to[target] if good else never
-        style = {
-            "marker": mark if good else "x",
-            "color": colour,
-            "markerfacecolor": "none" if good and line.extrapolated[target] else colour,
-        }
-        axes.plot([seconds], [problems.index(line.key.problem)], linestyle="none", markersize=7, alpha=0.85, **style)
+        good = line.reached(target)
+        axes.plot(
+            [line.seconds_to[target] if good else never],
+            [problems.index(line.key.problem)],
+            linestyle="none",
+            marker=mark if good else "x",
+            color=colour,
+            markerfacecolor="none" if good and line.extrapolated[target] else colour,
+            markersize=7,
+            alpha=0.85,
+        )
     for peer in dict.fromkeys(line.key.peer for line in here):
         mark, colour = STYLES[peer]
         axes.plot([], [], linestyle="none", marker=mark, color=colour, label=peer)
@@ -51,7 +53,3 @@ def draw(table: Sequence[Line], setting: str, path: Path) -> None:
     axes.set_xlabel(f"seconds from process start to a least bulk ESS of {target} with R-hat under 1.01 ({setting})")
     figure.legend(loc="outside upper center", ncols=len(STYLES), frameon=False)
     figure.savefig(path, dpi=150)
-
-
-def _reached(line: Line, target: int) -> bool:
-    return line.counts and math.isfinite(line.seconds_to[target])

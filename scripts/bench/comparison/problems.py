@@ -163,8 +163,8 @@ _ROWS = (
     Problem(
         "irt_2pl",
         144,
-        "posteriordb's irt_2pl-irt_2pl: sigma_theta, sigma_a, sigma_b ~ HalfCauchy(2); theta_j ~ Normal(0, sigma_theta); "
-        "a_i ~ LogNormal(0, sigma_a); mu_b ~ Normal(0, 5); b_i ~ Normal(mu_b, sigma_b); "
+        "posteriordb's irt_2pl-irt_2pl: sigma_theta, sigma_a, sigma_b ~ HalfCauchy(2); theta_j ~ Normal(0, sigma_theta)"
+        "; a_i ~ LogNormal(0, sigma_a); mu_b ~ Normal(0, 5); b_i ~ Normal(mu_b, sigma_b); "
         "y_ij ~ Bernoulli(logit = a_i (theta_j - b_i)), 20 items, 100 persons",
         _stored("irt_2pl", "y"),
     ),
@@ -192,8 +192,8 @@ _ROWS = (
     Problem(
         "garch",
         4,
-        "posteriordb's garch-garch11: mu, alpha0 > 0, alpha1 > 0, beta1 > 0 flat on alpha1 + beta1 < 1; v_1 = sigma1^2; "
-        "v_t = alpha0 + alpha1 (y_{t-1} - mu)^2 + beta1 v_{t-1}; y_t ~ Normal(mu, sqrt(v_t)), T = 200",
+        "posteriordb's garch-garch11: mu, alpha0 > 0, alpha1 > 0, beta1 > 0 flat on alpha1 + beta1 < 1; v_1 = sigma1^2"
+        "; v_t = alpha0 + alpha1 (y_{t-1} - mu)^2 + beta1 v_{t-1}; y_t ~ Normal(mu, sqrt(v_t)), T = 200",
         _configured("garch", "y", "sigma1"),
     ),
     Problem("sv_long", 1002, _VOLATILITY + "T = 1000", long_volatility),

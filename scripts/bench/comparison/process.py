@@ -18,7 +18,7 @@ WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(__file__).parents[3]
 
 
-class Failure(Exception):
+class FailedRunError(Exception):
     """A library did not give draws; the message says why, in a line."""
 
 
@@ -52,7 +52,7 @@ def environment(cache: Path) -> dict[str, str]:
 def run_worker(request: dict[str, Any], cache: Path, timeout: float) -> Outcome:
     """Have `request` done; its draws are then in the file that it names.
 
-    Raises `Failure` if the library fails, or takes longer than `timeout` seconds.
+    Raises `FailedRunError` if the library fails, or takes longer than `timeout` seconds.
     """
     cache.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(WORKER), json.dumps(request)]
@@ -68,14 +68,14 @@ def run_worker(request: dict[str, Any], cache: Path, timeout: float) -> Outcome:
     try:
         output, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise Failure(f"took more than {timeout:.0f} s") from None
+        raise FailedRunError(f"took more than {timeout:.0f} s") from None
     finally:
         # Its own children, too.
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
     if process.returncode:
-        raise Failure((errors.strip().splitlines() or [f"ended with status {process.returncode}"])[-1][:300])
+        raise FailedRunError((errors.strip().splitlines() or [f"ended with status {process.returncode}"])[-1][:300])
     stamps = json.loads(output.strip().splitlines()[-1])
     first, last, returned = (stamps[name] for name in ("first_transition", "last_transition", "returned"))
     return Outcome(Clock(first - started, last - first, returned - last), stamps["version"])

@@ -44,15 +44,18 @@ def options(request: Request, **names: str) -> dict[str, Any]:
 
 def by_exmc(request: Request, data: Numbers) -> Run:
     """`exmc.sample`, which computes the pointwise log likelihood too; its calls of `advance` are timed."""
-    inference = import_module("exmc.inference")
+    inference: Any = import_module("exmc.inference")
     models = import_module("comparison.exmc_models").MODELS
-    calls: list[tuple[float, float, int, Any]] = []
+    spans: list[tuple[float, float]] = []
+    warmup: list[list[int]] = [[] for _ in range(request["chains"])]
     advance = inference.advance
 
     def timed(*given: Any, **named: Any) -> Any:
         began = time.perf_counter()
         state, block = advance(*given, **named)
-        calls.append((began, time.perf_counter(), state.chain, block))
+        spans.append((began, time.perf_counter()))
+        if block.warmup:
+            warmup[state.chain] += block.statistics["n_steps"].tolist()
         return state, block
 
     inference.advance = timed
@@ -64,15 +67,13 @@ def by_exmc(request: Request, data: Numbers) -> Run:
         **options(request, warmup="warmup"),
     )
     returned = time.perf_counter()
-    chains = range(request["chains"])
-    warmup = [[call[3].statistics["n_steps"] for call in calls if call[2] == c and call[3].warmup] for c in chains]
     statistics = tree["sample_stats"]
     return Run(
-        first_transition=min(began for began, *_ in calls),
-        last_transition=max(ended for _, ended, *_ in calls),
+        first_transition=min(began for began, _ in spans),
+        last_transition=max(ended for _, ended in spans),
         returned=returned,
         posterior={str(name): array.values for name, array in tree["posterior"].items()},
-        warmup_steps=[sum(map(list, blocks), []) for blocks in warmup],
+        warmup_steps=warmup,
         steps=statistics["n_steps"].values,
         diverging=statistics["diverging"].values,
     )
@@ -211,9 +212,7 @@ def main() -> None:
         data = {name: file[name] for name in file.files}
     run = PEERS[request["peer"]](request, data)
     arrays = {f"posterior.{name}": values for name, values in run.posterior.items()}
-    numpy.savez(
-        request["out"], warmup_steps=run.warmup_steps, steps=run.steps, diverging=run.diverging, **arrays
-    )
+    numpy.savez(request["out"], warmup_steps=run.warmup_steps, steps=run.steps, diverging=run.diverging, **arrays)
     stamps = {name: getattr(run, name) for name in ("first_transition", "last_transition", "returned")}
     print(json.dumps(stamps | {"version": version(request["peer"])}))
 
