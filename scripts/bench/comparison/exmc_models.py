@@ -213,3 +213,19 @@ MODELS: dict[str, Callable[[Arrays], Builder]] = {
     "correlated": correlated,
     "horseshoe": horseshoe,
 }
+
+
+def volatility_by_steps(data: Arrays) -> Builder:
+    """The same posterior of `sigma`, `nu` and `s`, written by the walk's standardised steps `z`."""
+    return (
+        Builder()
+        .rv("sigma", "Exponential", rate=50)
+        .rv("nu", "Exponential", rate=0.1)
+        .rv("z", "Normal", mu=0, sigma=1, shape=len(data["returns"]))
+        .det("s", "sigma * cumsum(z)")
+        .rv("r", "StudentT", nu="nu", mu=0, sigma="exp(s)", observed=data["returns"])
+    )
+
+
+OTHERWISE: dict[str, Callable[[Arrays], Builder]] = {"sv": volatility_by_steps, "sv_long": volatility_by_steps}
+"""Models with the same variables, and others, that mix better: for references, never for the comparison."""

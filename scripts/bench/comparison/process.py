@@ -57,23 +57,22 @@ def run_worker(request: dict[str, Any], cache: Path, timeout: float) -> Outcome:
     cache.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, str(WORKER), json.dumps(request)]
     started = time.perf_counter()
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command,
         env=environment(cache),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    )
-    try:
-        output, errors = process.communicate(timeout=timeout)
-    except subprocess.TimeoutExpired:
-        raise FailedRunError(f"took more than {timeout:.0f} s") from None
-    finally:
-        # Its own children, too.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    ) as process:
+        try:
+            output, errors = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            raise FailedRunError(f"took more than {timeout:g} s") from None
+        finally:
+            # Its own children, too.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
         raise FailedRunError((errors.strip().splitlines() or [f"ended with status {process.returncode}"])[-1][:300])
     stamps = json.loads(output.strip().splitlines()[-1])

@@ -18,8 +18,10 @@ HEAD = (
 def markdown(table: Sequence[Line], failed: dict[Key, str], peers: Sequence[str]) -> str:
     """The table, what could not be run, and where exmc stands."""
     # Where a library's own numbers are the equal ones, one line says both.
-    distinct = {(line.key.problem, line.key.peer, line.warmup, line.draws): line for line in reversed(table)}
-    rows = [HEAD, *(_cells(line) for line in reversed(distinct.values()))]
+    distinct: dict[tuple[Any, ...], Line] = {}
+    for line in table:
+        distinct.setdefault((line.key.problem, line.key.peer, line.warmup, line.draws), line)
+    rows = [HEAD, *map(_cells, distinct.values())]
     text = ["| " + " | ".join(row) + " |" for row in rows]
     text.insert(1, "|---|---" + "|---:" * (len(HEAD) - 2) + "|")
     versions = sorted({(line.key.peer, line.version) for line in table})

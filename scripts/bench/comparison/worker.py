@@ -3,10 +3,10 @@
     python worker.py '{"peer": "nutpie", "problem": "radon", "data": "data.npz", "out": "draws.npz", "seed": 1,
                        "chains": 4, "cores": 2, "warmup": 1000, "draws": 1000}'
 
-Without `warmup`, `draws` or `target_accept` they are the library's own. The line has `time.perf_counter()` at the first
-transition of the first chain, after the last transition of the last one, and when the caller had the draws; the file
-`out` has the draws (`posterior.NAME`, shape (chain, draw, ...)), and `warmup_steps`, `steps` and `diverging` of shape
-(chain, draw): gradients of each transition.
+Without `warmup`, `draws` or `target_accept` they are the library's own; `otherwise` takes exmc's model from `OTHERWISE`
+if it is there. The line has `time.perf_counter()` at the first transition of the first chain, after the last transition
+of the last one, and when the caller had the draws; the file `out` has the draws (`posterior.NAME`, shape (chain, draw,
+...)), and `warmup_steps`, `steps` and `diverging` of shape (chain, draw): gradients of each transition.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def options(request: Request, **names: str) -> dict[str, Any]:
 def by_exmc(request: Request, data: Numbers) -> Run:
     """`exmc.sample`, which computes the pointwise log likelihood too; its calls of `advance` are timed."""
     inference: Any = import_module("exmc.inference")
-    models = import_module("comparison.exmc_models").MODELS
+    written = import_module("comparison.exmc_models")
+    models = written.MODELS | written.OTHERWISE if request.get("otherwise") else written.MODELS
     spans: list[tuple[float, float]] = []
     warmup: list[list[int]] = [[] for _ in range(request["chains"])]
     advance = inference.advance
