@@ -53,7 +53,7 @@ def create_run(checked: Checked) -> Plan:
     config, rewriting, options = checked.config, checked.rewriting, checked.options
     built_with, digest = versions(), serial.digest(rewriting.source)
     method, settings = config.sampler.method, method_settings(config.sampler)
-    decisive = fingerprint(digest, options, config.sampler.engine, built_with, method, settings)
+    decisive = fingerprint(digest, options, config.sampler.engine, built_with, checked.code, method, settings)
     plan = _plan_of(checked, decisive)
     layout, warmup = layout_of(rewriting.model), config.run.save_warmup
     schema = schema_of(
@@ -127,6 +127,7 @@ def _plan_of(checked: Checked, decisive: str) -> Plan:
         versions=versions(),
         prior_draws=section.predictive.prior_draws,
         posterior_predictive=section.predictive.posterior,
+        code=checked.code,
         method=config.sampler.method,
         settings=method_settings(config.sampler),
     )

@@ -56,7 +56,8 @@ def fit_rounds(run: Following) -> None:
         run.tell(Event(kind="round", seconds=run.elapsed(), message=message))
         following, digest = pooled.following, pooled.digest
         round_number += 1
-    run.stage_done("fit")
+    # Whoever counts stages knows it by the name of what it takes the place of.
+    run.stage_done("warmup")
 
 
 def _parts(run: Following, tasks: list[PartTask]) -> tuple[PartOutcome, ...]:

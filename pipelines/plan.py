@@ -17,6 +17,7 @@ from exmc.errors import StoreError
 from exmc.methods import NUTS, method_of
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import Location, location
+from pipelines.code import Code
 
 MODEL = "ir.json"
 CONFIG = "config.yaml"
@@ -35,7 +36,7 @@ class Plan:
 
     `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`,
     `method` and its own `settings`. A chain that spends `watchdog` seconds on one gradient is given up. With `until`,
-    ``options.draws`` grow as it asks.
+    ``options.draws`` grow as it asks. `code` is what it may import.
     """
 
     label: str
@@ -51,6 +52,7 @@ class Plan:
     posterior_predictive: bool = True
     watchdog: float | None = None
     until: Until | None = None
+    code: Code | None = None
     method: str = NUTS
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -91,8 +93,8 @@ def check_versions(plan: Plan) -> None:
 
 
 def fingerprint(
-    model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str], method: str = NUTS,
-    settings: Mapping[str, Any] | None = None,
+    model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str],
+    code: Code | None = None, method: str = NUTS, settings: Mapping[str, Any] | None = None,
 ) -> str:  # fmt: skip
     """SHA-256 (hex) of all that decides the draws of a run.
 
@@ -101,6 +103,8 @@ def fingerprint(
     """
     decisive = {key: value for key, value in asdict(options).items() if key not in ("draws", "chains")}
     document = {"model": model_digest, "options": decisive, "engine": engine, "versions": dict(built_with)}
+    if code is not None and code.files:
+        document["code"] = code.digest
     if method != NUTS:
         document |= {"method": method, "settings": dict(settings or {})}
         if method_of(method).fixed_draws:

@@ -56,7 +56,7 @@ def load_recorded(plan: Plan) -> Model:
     except Exception as error:  # Of damaged JSON anything may come.
         raise _damaged_model(plan, f"{type(error).__name__}: {error}") from error
     found = fingerprint(
-        serial.digest(model), plan.options, plan.engine, plan.versions, plan.method, plan.settings
+        serial.digest(model), plan.options, plan.engine, plan.versions, plan.code, plan.method, plan.settings
     )  # fmt: skip
     if found != plan.fingerprint:
         raise _damaged_model(plan, "it is not the model, or these are not the options, that the run was begun with")
