@@ -17,7 +17,7 @@ class Following(Protocol):
 
     plan: Plan
     futures: dict[str, Any]
-    reported: set[tuple[int, int]]
+    reported: dict[int, float]
 
     def submit(self, stage: str, function: Any, *arguments: Any, priority: int = 0) -> Any:
         """Submit one task."""
@@ -77,12 +77,14 @@ def _parts(run: Following, tasks: list[PartTask]) -> tuple[PartOutcome, ...]:
 
 
 def _report(run: Following, outcome: PartOutcome) -> None:
-    # Rounds are no chains: they are counted below zero.
-    place = (-1 - outcome.task.round_number, outcome.task.part)
-    if outcome.failure and place not in run.reported:
+    # Parts are no chains: they are counted below zero.
+    place, reached = -1 - outcome.task.part, float(outcome.task.round_number + 1)
+    if reached <= run.reported.get(place, 0.0):
+        return
+    run.reported[place] = reached
+    if outcome.failure:
         message = f"part {outcome.task.part} of round {outcome.task.round_number} of the fit failed: {outcome.failure}"
         run.tell(Event(kind="note", seconds=run.elapsed(), message=message))
-    run.reported.add(place)
 
 
 def _pool(run: Following, round_number: int, outcomes: tuple[PartOutcome, ...]) -> RoundOutcome:

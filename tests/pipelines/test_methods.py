@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from exmc.errors import StoreError
+from exmc.errors import SamplingError, StoreError
 from exmc.methods import METHODS
 from exmc.trace.fits import POOL, Fits
 from pipelines.checking import check_config
@@ -110,7 +110,7 @@ def test_an_extended_run_is_the_longer_one(tmp_path: Path) -> None:
 
 FAULTS = {
     "method: pathfindr": "there is no method 'pathfindr'. Did you mean 'pathfinder'?",
-    "method: 3": "there is no method 3. Known: nuts, pathfinder",
+    "method: 3": "there is no method 3. Known: nuts, pathfinder, laplace, advi, smc",
     "method: pathfinder, warmup: 100": "'warmup' is an option of nuts, not of the method pathfinder.",
     "method: pathfinder, path: 3": "unknown key 'path'. Did you mean 'paths'?",
     "method: pathfinder, paths: 0": "0 is not an integer from 1 to 10000.",
@@ -129,18 +129,20 @@ def test_faults_are_named_with_their_line(written: str, tmp_path: Path) -> None:
 
 
 def test_a_fit_without_a_single_part_says_why_and_can_be_tried_again(tmp_path: Path) -> None:
-    (tmp_path / "flat_density.py").write_text("def flat(value):\n    return 0.0 * value\n")
-    path = tmp_path / "flat.yaml"
+    """Nowhere within reach of the starts has the data any density."""
+    path = tmp_path / "far.yaml"
     path.write_text(
-        "model: {variables: {x: {dist: Custom, function: 'flat_density:flat'}}}\n"
-        + config_of("pathfinder", ", paths: 2")
+        "model:\n  variables:\n    x: {dist: Normal, mu: 0, sigma: 1}\n"
+        '    y: {dist: Uniform, low: x, high: "x + 1", observed: 100.0}\n' + config_of("pathfinder", ", paths: 2")
     )
-    config = with_out(load_config(path), tmp_path / "flat")
-    with pytest.raises(Exception, match=r"Every part of the fit failed; part 0: .*no normal approximation"):
-        start(check_config(config), lambda event: None)
-    kept = list((tmp_path / "flat" / "state" / "fit" / "round-00000").glob("part-*.json"))
+    config = with_out(load_config(path), tmp_path / "far")
+    notes: list[Event] = []
+    with pytest.raises(SamplingError, match=r"Every part of the fit failed; part 0: .*found no starting point"):
+        start(check_config(config), notes.append)
+    assert len([e for e in notes if e.kind == "note" and "of the fit failed" in e.message]) == 2
+    kept = list((tmp_path / "far" / "state" / "fit" / "round-00000").glob("part-*.json"))
     assert len(kept) == 2
-    plan = read_checkpoint(tmp_path / "flat").plan
+    plan = read_checkpoint(tmp_path / "far").plan
     Fits(plan.path, plan.fingerprint).forgive()
     assert not any(path.exists() for path in kept)
 
