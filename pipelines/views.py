@@ -14,17 +14,31 @@ from pipelines.guard import Scene, guarded, say, shown_path
 def explain(
     config: ConfigFile,
     set_: Set = None,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw the model as a Mermaid flowchart.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the model as a Mermaid flowchart.")] = False,
+    dot: Annotated[bool, typer.Option("--dot", help="Print the model in Graphviz's DOT.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the model as LaTeX.")] = False,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="PASS", help="Of the model after this rewrite pass.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option("--out", metavar="FILE", help="Draw the model before and after each pass: .html, .svg, .png, .pdf."),
+    ] = None,
     debug: Debug = False,
 ) -> int:
     """Show the model in CONFIG, what the rewrite passes make of it, and why."""
 
     def action(scene: Scene) -> int:
-        from exmc.ir.text import mermaid as drawing
-        from exmc.rewrite.run import report_text
-
         checked = checked_config(config, None, set_ or [])
-        say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
+        with stopped_at_once():
+            from exmc.trace.files import location, write_whole
+            from pipelines.explaining import as_text, as_file
+        forms = [name for name, wanted in (("mermaid", mermaid), ("dot", dot), ("latex", latex)) if wanted]
+        if out is not None:
+            write_whole(location(out), as_file(checked.rewriting, checked.config.name, out, after))
+            say(f"The drawing is {shown_path(location(out))}.")
+        if forms or out is None:
+            say("\n".join(as_text(checked.rewriting, form, after) for form in forms or ["text"]), end="")
         return PASSED
 
     return guarded(action, debug)
