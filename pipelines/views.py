@@ -22,7 +22,9 @@ def explain(
     ] = None,
     out: Annotated[
         str | None,
-        typer.Option("--out", metavar="FILE", help="Draw the model before and after each pass: .html, .svg, .png, .pdf."),
+        typer.Option(
+            "--out", metavar="FILE", help="Draw the model before and after each pass: .html, .svg, .png, .pdf."
+        ),
     ] = None,
     debug: Debug = False,
 ) -> int:
@@ -32,7 +34,7 @@ def explain(
         checked = checked_config(config, None, set_ or [])
         with stopped_at_once():
             from exmc.trace.files import location, write_whole
-            from pipelines.explaining import as_text, as_file
+            from pipelines.explaining import as_file, as_text
         forms = [name for name, wanted in (("mermaid", mermaid), ("dot", dot), ("latex", latex)) if wanted]
         if out is not None:
             write_whole(location(out), as_file(checked.rewriting, checked.config.name, out, after))
@@ -78,6 +80,29 @@ def plot(
             for note in notes:
                 say(note)
             say(f"The picture is {shown_path(path)}.")
+        return PASSED
+
+    return guarded(action, debug)
+
+
+def report(
+    directory: Directory,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Where it goes.  [default: DIR/report.html]")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Write all there is to know about the run in DIR into one page of HTML, which needs no network."""
+
+    def action(scene: Scene) -> int:
+        where = run_in(directory)
+        with stopped_at_once():
+            from exmc.trace.files import location, write_whole
+            from pipelines.report import REPORT
+            from pipelines.report import report as page_of
+        path = where / REPORT if out is None else location(out)
+        write_whole(path, page_of(where).encode())
+        say(f"The report is {shown_path(path)}.")
         return PASSED
 
     return guarded(action, debug)

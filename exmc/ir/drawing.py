@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from exmc.ir.layered import Layout, layered
@@ -91,7 +92,7 @@ def _cut(text: str) -> str:
 def curve(points: tuple[tuple[float, float], ...]) -> list[tuple[float, float]]:
     """`points` as control points of cubic curves, each leaving and arriving upright: one, then three a curve."""
     found = [points[0]]
-    for (x, y), (to_x, to_y) in zip(points, points[1:], strict=False):
+    for (x, y), (to_x, to_y) in pairwise(points):
         middle = (y + to_y) / 2
         found += [(x, middle), (to_x, middle), (to_x, to_y)]
     return found

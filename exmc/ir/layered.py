@@ -53,11 +53,13 @@ def layered(
     _order(rows, near)
     across = _across(rows, boxes, near, gap[0])
     left = min((x - boxes[n][0] / 2 for n, x in across.items()), default=0.0) - margin
-    down, half, y = {}, {}, margin
+    down: dict[str, float] = {}
+    half: dict[str, float] = {}
+    y = margin
     for row in rows:
         tallest = max(boxes[name][1] for name in row)
-        down |= {name: y + tallest / 2 for name in row}
-        half |= {name: tallest / 2 for name in row}
+        down |= dict.fromkeys(row, y + tallest / 2)
+        half |= dict.fromkeys(row, tallest / 2)
         y += tallest + gap[1]
     centres = {name: (across[name] - left, down[name]) for name in sizes}
     paths = {}

@@ -9,7 +9,7 @@ from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.laws import call_in
 from exmc.ir.loops import loop_body
 from exmc.ir.model import Model
-from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Deterministic, Node, Observation, RandomVariable
+from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Deterministic, Node, RandomVariable
 from exmc.ir.text import expression_text
 from exmc.ir.types import Dims
 from exmc.ir.typesetting import Math, fenced, identifier, latex, listed, mathml, row, sign

@@ -27,11 +27,11 @@ class Math:
     parts: tuple[Math, ...] = ()
 
 
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi "
-    "psi omega"
-).split()
-_CODES = dict(zip(_GREEK, (*"αβγδεζηθικλμνξοπρστυφχψω",), strict=True))
+_CODES = {
+    "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ", "epsilon": "ε", "zeta": "ζ", "eta": "η", "theta": "θ",
+    "iota": "ι", "kappa": "κ", "lambda": "λ", "mu": "μ", "nu": "ν", "xi": "ξ", "omicron": "ο", "pi": "π", "rho": "ρ",
+    "sigma": "σ", "tau": "τ", "upsilon": "υ", "phi": "φ", "chi": "χ", "psi": "ψ", "omega": "ω",
+}  # fmt: skip
 GREEK = _CODES | {name.capitalize(): code.upper() for name, code in _CODES.items()}
 """Greek letters by the names that variables have."""
 

@@ -61,7 +61,7 @@ class Picture:
         """The figure of matplotlib, or the layout of bokeh."""
         return self.collection.viz["figure"].item()
 
-    def rendered(self, ending: str) -> bytes:
+    def rendered(self, ending: str, dots_per_inch: int = _DOTS_PER_INCH) -> bytes:
         """The picture as a file with that ending, one of `FORMATS` that its backend makes."""
         if FORMATS.get(ending) != self.backend:
             raise ConfigError(f"a plot by {self.backend} cannot become a .{ending} file.", remedy=_endings())
@@ -73,7 +73,7 @@ class Picture:
         target = io.BytesIO()
         with matplotlib.rc_context(_SAVING):
             self.figure.savefig(
-                target, format=ending, dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata=_UNDATED[ending]
+                target, format=ending, dpi=dots_per_inch, bbox_inches="tight", metadata=_UNDATED[ending]
             )
         return target.getvalue()
 
