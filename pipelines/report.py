@@ -174,7 +174,7 @@ def _figures(tree: xr.DataTree, found: Diagnosis) -> list[Figure]:
         try:
             picture = draw(content(tree, kind, (), most), PLOTS[kind])
         except StoreError:
-            # A run without predictions, say, has no plot of them; what was skipped is told elsewhere.
+            # A run without predictions, say, has no plot of them; which groups were skipped, and why, is told above.
             continue
         encoded = base64.b64encode(picture.rendered("png", _DOTS_PER_INCH)).decode()
         picture.close()
