@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -27,23 +26,38 @@ Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable sum
 ForceRestart = Annotated[
     bool, typer.Option("--force-restart", help="Begin the run again from DIR's config, in a new directory beside DIR.")
 ]
+Code = Annotated[
+    str | None, typer.Option("--code", metavar="DIR", help="A folder whose Python modules CONFIG may import.")
+]
+MovedCode = Annotated[
+    str | None, typer.Option("--code", metavar="DIR", help="Where the run's own code is now, if it has been moved.")
+]
 Detach = Annotated[
     bool, typer.Option("--detach", help="Go on without the terminal; on a Dask cluster the driver lives there.")
 ]
+Plain = Annotated[bool, typer.Option("--plain", help="Show progress as lines, for logs, in a terminal too.")]
+Page = Annotated[bool, typer.Option("--live", help="Serve a page that shows the run as it goes on, on this machine.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
-def checked_config(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
-    """The config in a file with `overrides`, its model built, rewritten and checked."""
+class Shown(NamedTuple):
+    """What is shown of a run while it goes on: nothing on stderr if `quiet` or `as_json`, lines if `plain`, a page."""
+
+    quiet: bool
+    plain: bool
+    as_json: bool
+    page: bool = False
+
+
+def checked_config(
+    config: str, out: str | None, overrides: Sequence[str], code: str | None, scheduler: str | None = None
+) -> Checked:
+    """The config in a file with `overrides`, its model built, rewritten and checked; with `code` it may import."""
     with stopped_at_once():
         from pipelines.checking import check_config
-        from pipelines.config import load_config, with_out
-    return check_config(with_out(load_config(config, overrides), out))
-
-
-def scheduler_override(address: str | None) -> list[str]:
-    """`address` as an override of a config."""
-    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
+        from pipelines.config import load_config, scheduler_override, with_out
+    loaded = load_config(config, [*overrides, *scheduler_override(scheduler)], code=code)
+    return check_config(with_out(loaded, out))
 
 
 def run_in(directory: str) -> Location:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.arguments import ConfigFile, Debug, Directory, Quiet, Set, checked_config, run_in
+from pipelines.arguments import Code, ConfigFile, Debug, Directory, Quiet, Set, checked_config, run_in
 from pipelines.cli import PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
@@ -14,6 +14,7 @@ from pipelines.guard import Scene, guarded, say, shown_path
 def explain(
     config: ConfigFile,
     set_: Set = None,
+    code: Code = None,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the model as a Mermaid flowchart.")] = False,
     dot: Annotated[bool, typer.Option("--dot", help="Print the model in Graphviz's DOT.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the model as LaTeX.")] = False,
@@ -31,7 +32,7 @@ def explain(
     """Show the model in CONFIG, what the rewrite passes make of it, and why."""
 
     def action(scene: Scene) -> int:
-        checked = checked_config(config, None, set_ or [])
+        checked = checked_config(config, None, set_ or [], code)
         with stopped_at_once():
             from exmc.trace.files import location, write_whole
             from pipelines.explaining import as_file, as_text

@@ -72,7 +72,8 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
-        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors")
+        f"pipelines.{name}"
+        for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
     "jinja2": ("pipelines.pages",),
     "pydantic": ("pipelines.",),
