@@ -1,4 +1,4 @@
-"""What it costs that a run can be resumed: commits while sampling, the driver's time, the memory of scheduler and driver.
+"""What it costs that a run can be resumed: commits while sampling, the driver's time, memory.
 
     .venv/bin/python scripts/bench/checkpoints.py [--rounds 7] [--chains 100 1000 10000]
 
@@ -113,7 +113,7 @@ def depth_for(folder: Path, model: Model) -> int:
     plan = planned(folder, model, 1, tried)
     density = stages.compile_rewritten(stages.rewrite_model(stages.load_recorded(plan)), plan).density()
     state = begin(density, plan.options, 0)
-    taken = min(spent_by(lambda: advance(density, plan.options, state, 1)).clock for _ in range(5))
+    taken = min(spent_by(lambda: advance(density, plan.options, state, 1)).processors for _ in range(5))
     shutil.rmtree(plan.path)
     return tried + round(math.log2(model.seconds / taken))
 
@@ -248,7 +248,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         if options.rounds:
             compare(Path(name), options.rounds)
-        print(f"{'chains':<8}{'segments':>10}{'clock':>12}{'driver':>12}{'scheduler':>12}{'driver':>13}{'scheduler':>13}")
+        print(
+            f"{'chains':<8}{'segments':>10}{'clock':>12}{'driver':>12}{'scheduler':>12}{'driver':>13}{'scheduler':>13}"
+        )
         for chains in options.chains:
             for segments in options.segments:
                 follow_idle(Path(name), chains, segments)
