@@ -24,8 +24,9 @@ class PageProcess:
     It is a process of its own: whatever becomes of it, the run goes on, and it takes nothing of the run's own process.
     """
 
-    def __init__(self, directory: Location, say: Callable[[str], None]) -> None:
-        self._directory, self._say = directory, say
+    def __init__(self, directory: Location, say: Callable[[str], None] = print) -> None:
+        self.say = say
+        self._directory = directory
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
 
@@ -74,9 +75,9 @@ class PageProcess:
         with contextlib.suppress(OSError, ValueError):
             first = self._process.stdout.readline().strip()
             if not first.startswith("http"):
-                self._say(f"there is no live page: {first.removeprefix('error ') or 'its process ended'}")
+                self.say(f"there is no live page: {first.removeprefix('error ') or 'its process ended'}")
                 return
             self.url = first
             port = urllib.parse.urlsplit(first).port
             busy = "" if port == PORT else f" (port {PORT} is busy)"
-            self._say(f"live page: {first}{busy}")
+            self.say(f"live page: {first}{busy}")

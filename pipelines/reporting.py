@@ -20,8 +20,13 @@ from pipelines.worst import WorstRHat
 
 
 @contextlib.contextmanager
-def progress_of(name: str, options: SamplerOptions, directory: Location, shown: Shown) -> Iterator[Listener]:
-    """A listener that shows the run in `directory` on stderr while it is used as a context, as `shown` says."""
+def progress_of(
+    name: str, options: SamplerOptions, directory: Location, shown: Shown, page: PageProcess | None = None
+) -> Iterator[Listener]:
+    """A listener that shows the run in `directory` on stderr while it is used as a context, as `shown` says.
+
+    A `page` of the caller's is not ended with it.
+    """
     listeners: list[Listener] = []
     with contextlib.ExitStack() as stack:
         say: Callable[[str], None] = _say_aside
@@ -29,9 +34,11 @@ def progress_of(name: str, options: SamplerOptions, directory: Location, shown: 
             progress = stack.enter_context(Progress(name, options, plain=shown.plain, worst=WorstRHat(directory)))
             listeners.append(progress)
             say = progress.line
-        if shown.page:
-            page = PageProcess(directory, say)
+        if shown.page and page is None:
+            page = PageProcess(directory)
             stack.callback(page.stop)
+        if page is not None:
+            page.say = say
             listeners.append(page.wake)
 
         def tell(event: Event) -> None:

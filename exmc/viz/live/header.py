@@ -6,6 +6,7 @@ import math
 from html import escape
 
 from exmc.viz.live.status import ChainStatus, Status
+from exmc.viz.live.style import CHAIN_COLOURS
 
 _MOST_CHAINS = 12
 _STANDINGS = {
@@ -72,8 +73,10 @@ def _row(number: int, chain: ChainStatus) -> str:
     share = 100 * chain.done / max(chain.total, 1)
     divergent = "bad" if chain.divergences else ""
     kind = chain.phase.replace(" ", "-")
+    colour = CHAIN_COLOURS[number % len(CHAIN_COLOURS)]
     return (
-        f'<tr class="{kind}"><td>{number}</td>'
+        f'<tr class="{kind}"><td><i class="dot" style="background:{colour}"></i>{number}'
+        f' <small class="extra">{escape(chain.phase)}</small></td>'
         f'<td class="wide"><div class="bar" title="{escape(chain.phase)}"><i style="width:{share:.1f}%"></i></div></td>'
         f'<td>{chain.done:,}<small>/{chain.total:,}</small></td><td class="{divergent}">{chain.divergences}</td>'
         f'<td class="extra">{_number(chain.step_size, ".3g")}</td>'
