@@ -81,7 +81,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
         f"pipelines.{name}"
         for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
-    "jinja2": ("pipelines.pages",),
+    "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands", "pipelines.arguments", "pipelines.views"),
     "rich": ("pipelines.",),
