@@ -34,6 +34,7 @@ from pipelines.patience import patiently
 from pipelines.plan import STOP, Plan, check_versions
 from pipelines.processors import record_processor
 from pipelines.reasons import reason
+from pipelines.warm_start import carried_by
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -146,6 +147,8 @@ def _draw_and_commit(
 
 def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
     try:
+        if plan.options.warm_start:
+            return begin(density, plan.options, chain, pulse=pulse, carried=carried_by(plan, chain))
         start = start_of(compiled, plan.options, chain, pulse)
         return begin(density, plan.options, chain, start, pulse)
     except SamplingError as error:
