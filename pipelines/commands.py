@@ -67,8 +67,8 @@ def common(
 @app.command()
 def run(
     config: ConfigFile, out: Out = None, set_: Set = None, code: Code = None, warm_start: WarmStart = None,
-    scheduler: Scheduler = None, detach: Detach = False, quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False,
-    debug: Debug = False,
+    scheduler: Scheduler = None, detach: Detach = False, quiet: Quiet = False, plain: Plain = False,
+    live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
