@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -27,6 +26,12 @@ Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable sum
 ForceRestart = Annotated[
     bool, typer.Option("--force-restart", help="Begin the run again from DIR's config, in a new directory beside DIR.")
 ]
+Code = Annotated[
+    str | None, typer.Option("--code", metavar="DIR", help="A folder whose Python modules CONFIG may import.")
+]
+MovedCode = Annotated[
+    str | None, typer.Option("--code", metavar="DIR", help="Where the run's own code is now, if it has been moved.")
+]
 Detach = Annotated[
     bool, typer.Option("--detach", help="Go on without the terminal; on a Dask cluster the driver lives there.")
 ]
@@ -44,17 +49,15 @@ class Shown(NamedTuple):
     page: bool = False
 
 
-def checked_config(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
-    """The config in a file with `overrides`, its model built, rewritten and checked."""
+def checked_config(
+    config: str, out: str | None, overrides: Sequence[str], code: str | None, scheduler: str | None = None
+) -> Checked:
+    """The config in a file with `overrides`, its model built, rewritten and checked; with `code` it may import."""
     with stopped_at_once():
         from pipelines.checking import check_config
-        from pipelines.config import load_config, with_out
-    return check_config(with_out(load_config(config, overrides), out))
-
-
-def scheduler_override(address: str | None) -> list[str]:
-    """`address` as an override of a config."""
-    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
+        from pipelines.config import load_config, scheduler_override, with_out
+    loaded = load_config(config, [*overrides, *scheduler_override(scheduler)], code=code)
+    return check_config(with_out(loaded, out))
 
 
 def run_in(directory: str) -> Location:

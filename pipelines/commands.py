@@ -13,12 +13,14 @@ import exmc
 from exmc.errors import StoreError
 from pipelines import views
 from pipelines.arguments import (
+    Code,
     ConfigFile,
     Debug,
     Detach,
     Directory,
     ForceRestart,
     Json,
+    MovedCode,
     Out,
     Page,
     Plain,
@@ -28,7 +30,6 @@ from pipelines.arguments import (
     Shown,
     checked_config,
     run_in,
-    scheduler_override,
 )
 from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
@@ -63,45 +64,35 @@ def common(
 
 @app.command()
 def run(
-    config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, detach: Detach = False,
-    quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
+    config: ConfigFile, out: Out = None, set_: Set = None, code: Code = None, scheduler: Scheduler = None,
+    detach: Detach = False, quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False,
+    debug: Debug = False,
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
     def action(scene: Scene) -> int:
-        checked = checked_config(config, out, [*(set_ or []), *scheduler_override(scheduler)])
-        scene.directory = checked.config.out
+        checked = checked_config(config, out, set_ or [], code, scheduler)
         with stopped_at_once():
-            from pipelines.elsewhere import hand_over
-            from pipelines.reporting import conclude, progress_of
-            from pipelines.run import prepare, start
-        if detach:
-            prepare(checked)
-            return hand_over(checked.config.out, None, None, quiet)
-        shown = Shown(quiet, plain, as_json, live)
-        with progress_of(checked.config.name, checked.options, checked.config.out, shown) as on_event:
-            result = start(checked, on_event)
-        return conclude(result, quiet, as_json)
+            from pipelines.going_on import Way, begin
+        return begin(scene, checked, Way(detach=detach), Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
 
 @app.command()
 def resume(
-    directory: Directory, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
-    quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
+    directory: Directory, code: MovedCode = None, scheduler: Scheduler = None, force_restart: ForceRestart = False,
+    detach: Detach = False, quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False,
+    debug: Debug = False,
 ) -> int:  # fmt: skip
     """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on."""
 
     def action(scene: Scene) -> int:
         where = run_in(directory)
         with stopped_at_once():
-            from pipelines.elsewhere import hand_over, let_go_on
-        if let_go_on(where):
-            return PASSED
-        if detach and not force_restart:
-            return hand_over(where, None, scheduler, quiet)
-        return _go_on(scene, directory, None, scheduler, force_restart, Shown(quiet, plain, as_json, live))
+            from pipelines.going_on import Way, go_on
+        way = Way(None, code, scheduler, force_restart, detach)
+        return go_on(scene, where, way, Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
@@ -110,18 +101,17 @@ def resume(
 def extend(
     directory: Directory,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Draws of each chain, those there are included.")],
-    scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False, quiet: Quiet = False,
-    plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
+    code: MovedCode = None, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
+    quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Draw on in DIR until each chain has N draws: the run that had N from the start."""
 
     def action(scene: Scene) -> int:
         where = run_in(directory)
-        if detach and not force_restart:
-            with stopped_at_once():
-                from pipelines.elsewhere import hand_over
-            return hand_over(where, draws, scheduler, quiet)
-        return _go_on(scene, directory, draws, scheduler, force_restart, Shown(quiet, plain, as_json, live))
+        with stopped_at_once():
+            from pipelines.going_on import Way, go_on
+        way = Way(draws, code, scheduler, force_restart, detach)
+        return go_on(scene, where, way, Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
@@ -180,14 +170,14 @@ def abort(directory: Directory, debug: Debug = False) -> int:
 
 
 @app.command()
-def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
+def check(config: ConfigFile, set_: Set = None, code: Code = None, debug: Debug = False) -> int:
     """Read CONFIG and its data, build and rewrite its model, and say what it is; nothing is run or written."""
 
     def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
         from exmc.ir.notes import model_notes
 
-        checked = checked_config(config, None, set_ or [])
+        checked = checked_config(config, None, set_ or [], code)
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
         options = checked.options
@@ -258,6 +248,7 @@ def sbc(
     replications: Annotated[int, typer.Option("--replications", min=10, help="How many times to simulate.")] = 100,
     out: Out = None,
     set_: Set = None,
+    code: Code = None,
     scheduler: Scheduler = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -266,7 +257,7 @@ def sbc(
     """Calibrate CONFIG by simulation: fit data drawn from its prior, and test whether the truth's ranks are uniform."""
 
     def action(scene: Scene) -> int:
-        checked = checked_config(config, out, [*(set_ or []), *scheduler_override(scheduler)])
+        checked = checked_config(config, out, set_ or [], code, scheduler)
         with stopped_at_once():
             from pipelines.config import with_out
             from pipelines.counting import counting
@@ -298,6 +289,7 @@ def predict(
     variables: Annotated[
         str | None, typer.Option("--vars", metavar="A,B", help="What to predict.  [default: what is observed or kept]")
     ] = None,
+    code: MovedCode = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="From the draws so far of a run.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -312,7 +304,7 @@ def predict(
             from pipelines.counting import working
             from pipelines.predict import Request, predict_run
         wanted = None if variables is None else tuple(part.strip() for part in variables.split(","))
-        request = Request(data, out, name, seed, wanted, unfinished)
+        request = Request(data, out, name, seed, wanted, unfinished, code)
         with working("predicting", quiet or as_json) as on_part:
             found = predict_run(location(directory), request, on_part)
         if as_json:
@@ -322,31 +314,3 @@ def predict(
         return PASSED
 
     return guarded(action, debug)
-
-
-def _go_on(scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, shown: Shown) -> int:
-    """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
-    run_in(directory)
-    with stopped_at_once():
-        from exmc.trace.files import location
-        from pipelines.checking import check_config
-        from pipelines.checkpoint import read_checkpoint
-        from pipelines.config import parse_cluster
-        from pipelines.places import Places
-        from pipelines.reporting import conclude, progress_of
-        from pipelines.run import extend, restarted, resume, start
-    if restart:
-        overrides = [] if draws is None else [f"sampler.draws={draws}"]
-        checked = check_config(restarted(directory, [*overrides, *scheduler_override(scheduler)]))
-        scene.directory = checked.config.out
-        print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
-        with progress_of(checked.config.name, checked.options, checked.config.out, shown) as on_event:
-            result = start(checked, on_event)
-        return conclude(result, shown.quiet, shown.as_json)
-    scene.directory = location(directory)
-    plan = read_checkpoint(location(directory)).plan
-    cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
-    options = plan.options if draws is None else replace(plan.options, draws=draws)
-    with progress_of(plan.label, options, plan.path, shown) as on_event:
-        result = resume(directory, on_event, cluster) if draws is None else extend(directory, draws, on_event, cluster)
-    return conclude(result, shown.quiet, shown.as_json)

@@ -18,6 +18,7 @@ from exmc.diagnostics.enough import Verdict
 from exmc.errors import ClusterError, ExmcError
 from exmc.trace.journal import Journal
 from pipelines import endings, stages
+from pipelines.code import run_permitted
 from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, signals_ask
 from pipelines.events import Event, Kind, Listener
 from pipelines.lengthening import lengthen
@@ -155,6 +156,8 @@ class _Following:
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
         """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
         future = self.client.submit(
+            run_permitted,
+            self.plan.code,
             patiently,
             self.plan.retries,
             function,

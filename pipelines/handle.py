@@ -212,6 +212,7 @@ def start(
     out: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     on_event: Listener | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunHandle:
     """Begin to run `config`, a YAML file or what `load_config` made of one, and return at once.
 
@@ -223,13 +224,15 @@ def start(
         ``key.path=value`` each, put over the file's values.
     on_event
         Called with each `Event` as it happens, in the driver's thread; what it raises ends the run.
+    code
+        A folder whose modules the config may import, beside installed packages. (What `load_config` made has its own.)
 
     Raises
     ------
     ConfigError
         For a config that cannot be run, and a directory that holds another run; nothing has been written then.
     """
-    loaded = config if isinstance(config, Config) else load_config(config, overrides)
+    loaded = config if isinstance(config, Config) else load_config(config, overrides, code=code)
     checked = check_config(with_out(loaded, out))
     refuse_occupied(checked.config)
     return RunHandle(
@@ -239,18 +242,23 @@ def start(
 
 
 def resume(
-    directory: str | os.PathLike[str], draws: int | None = None, *, on_event: Listener | None = None
+    directory: str | os.PathLike[str],
+    draws: int | None = None,
+    *,
+    on_event: Listener | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunHandle:
     """Begin to finish the run in `directory`, or to extend it to `draws` draws a chain, and return at once.
 
-    Raises `StoreError` if there is no run; what else is amiss is raised by `RunHandle.wait`.
+    `code` is the folder that its own code is in now, if that has been moved. Raises `StoreError` if there is no run;
+    what else is amiss is raised by `RunHandle.wait`.
     """
     path = location(directory)
     options = read_checkpoint(path).plan.options
 
     def drive(listener: Listener, control: Control) -> run.RunResult:
         if draws is None:
-            return run.resume(path, listener, None, control)
-        return run.extend(path, draws, listener, None, control)
+            return run.resume(path, listener, None, control, code)
+        return run.extend(path, draws, listener, None, control, code)
 
     return RunHandle(path, options if draws is None else replace(options, draws=draws), on_event, drive)

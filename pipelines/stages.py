@@ -54,7 +54,8 @@ def load_recorded(plan: Plan) -> Model:
         ) from error
     except Exception as error:  # Of damaged JSON anything may come.
         raise _damaged_model(plan, f"{type(error).__name__}: {error}") from error
-    if fingerprint(serial.digest(model), plan.options, plan.engine, plan.versions) != plan.fingerprint:
+    found = fingerprint(serial.digest(model), plan.options, plan.engine, plan.versions, plan.code)
+    if found != plan.fingerprint:
         raise _damaged_model(plan, "it is not the model, or these are not the options, that the run was begun with")
     return model
 

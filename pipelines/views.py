@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.arguments import ConfigFile, Debug, Directory, Quiet, Set, checked_config, run_in
+from pipelines.arguments import Code, ConfigFile, Debug, Directory, Quiet, Set, checked_config, run_in
 from pipelines.cli import PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
@@ -14,6 +14,7 @@ from pipelines.guard import Scene, guarded, say, shown_path
 def explain(
     config: ConfigFile,
     set_: Set = None,
+    code: Code = None,
     mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw the model as a Mermaid flowchart.")] = False,
     debug: Debug = False,
 ) -> int:
@@ -23,7 +24,7 @@ def explain(
         from exmc.ir.text import mermaid as drawing
         from exmc.rewrite.run import report_text
 
-        checked = checked_config(config, None, set_ or [])
+        checked = checked_config(config, None, set_ or [], code)
         say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
         return PASSED
 
