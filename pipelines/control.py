@@ -26,11 +26,13 @@ class Control:
     """What is asked of one run, and what wakes its driver: tasks that are done, and requests.
 
     Another process asks by the file alone (`pipelines.requests`), which the driver looks for when a chain has obeyed
-    it; whoever has this object need not wait for that, nor for the directory to be there.
+    it; whoever has this object need not wait for that, nor for the directory to be there. `asker` says, in a word, who
+    asked last.
     """
 
     def __init__(self) -> None:
         self.wish = Wish.GO
+        self.asker = ""
         # Its `put` may be called while another call of it is interrupted by a signal.
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._directory: Location | None = None
@@ -40,14 +42,14 @@ class Control:
         """Whether the run was asked to end."""
         return self.wish in (Wish.STOP, Wish.CANCEL)
 
-    def ask(self, wish: Wish) -> None:
+    def ask(self, wish: Wish, asker: str = "its program") -> None:
         """Ask the run for `wish`; one that was asked to end cannot be asked to go on.
 
         Raises `OSError` if a pause, or its end, cannot be written into the run directory.
         """
         if self.ending and wish is not Wish.CANCEL:
             return
-        before, self.wish = self.wish, wish
+        before, self.wish, self.asker = self.wish, wish, asker
         try:
             self._write()
         except OSError:
@@ -67,7 +69,7 @@ class Control:
         """Take over what another process has asked for, or taken back."""
         if self._directory is not None and not self.ending:
             with contextlib.suppress(OSError):
-                self.wish = requested(self._directory)
+                self.wish, self.asker = requested(self._directory), "another process"
 
     def clear(self) -> None:
         """Forget a request that came when nothing was left to be done."""
@@ -104,7 +106,7 @@ def signals_ask(control: Control, drawing: Callable[[], bool]) -> Iterator[None]
     def handler(number: int, frame: FrameType | None) -> None:
         if control.ending or not drawing():
             raise KeyboardInterrupt
-        control.ask(Wish.STOP)
+        control.ask(Wish.STOP, "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
 
     # Batch systems send SIGTERM some time before they kill.
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from exmc.errors import ConfigError, StoreError
 from exmc.trace.files import Location
@@ -20,7 +21,7 @@ from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request, requested
 from pipelines.run import result_of
-from pipelines.sections import RemoteCluster
+from pipelines.sections import Cluster, RemoteCluster
 from pipelines.standing import unfinished
 from pipelines.watching import events_of
 
@@ -49,7 +50,7 @@ def watch(directory: Location, once: bool, quiet: bool, as_json: bool) -> int:
     The status is that of ``exmc run``; 1 for a run that ended unfinished.
     """
     plan, ended = read_checkpoint(directory).plan, ""
-    with progress_of(plan.label, plan.options, quiet or as_json) as on_event:
+    with progress_of(plan.label, plan.options, quiet or as_json, driver=False) as on_event:
         for event in events_of(directory, once):
             on_event(event)
             ended = event.message if event.kind == "ended" else ""
@@ -61,6 +62,16 @@ def watch(directory: Location, once: bool, quiet: bool, as_json: bool) -> int:
     else:
         say(unfinished(store))
     return PASSED if being_run(directory) else FAILED
+
+
+def require_detachable(directory: Location, cluster: Cluster) -> None:
+    """Raise `ConfigError` if no process could drive the run in `directory` on `cluster` without this one."""
+    if isinstance(directory, ObjectPath) and not isinstance(cluster, RemoteCluster):
+        raise ConfigError(
+            f"{directory} is no folder that a process of this machine could write its messages to.",
+            where=("--detach",),
+            remedy="Hand the run to a cluster: --scheduler ADDRESS.",
+        )
 
 
 def hand_over(
@@ -78,18 +89,14 @@ def hand_over(
     cluster = checkpoint.cluster
     if scheduler is not None:
         cluster = parse_cluster({"address": scheduler}, Places("--scheduler", {}))
+    require_detachable(directory, cluster)
     if isinstance(cluster, RemoteCluster):
         begun = entrust(cluster, checkpoint.plan, draws, code)
         where = f"on {cluster.address}{'' if begun else ' once a worker is free'}"
-    elif isinstance(directory, ObjectPath):
-        raise ConfigError(
-            f"{directory} is no folder that a process of this machine could write its messages to.",
-            where=("--detach",),
-            remedy="Hand the run to a cluster: --scheduler ADDRESS.",
-        )
     else:
         options = [] if draws is None else ["--draws", str(draws)]
         options += [] if code is None else ["--code", code]
+        assert isinstance(directory, Path)
         process = detach(directory, ["resume" if draws is None else "extend", str(directory), *options])
         where = f"by process {process}, which writes to {shown_path(directory / LOG)}"
     if not quiet:

@@ -13,9 +13,14 @@ from pipelines.run import RunResult
 from pipelines.terminal import Progress, opening_lines
 
 
-def progress_of(name: str, options: SamplerOptions, silent: bool) -> contextlib.AbstractContextManager[Any]:
-    """A listener that shows a run on stderr while it is used as a context; one that does nothing if `silent`."""
-    return contextlib.nullcontext(lambda _: None) if silent else Progress(name, options)
+def progress_of(
+    name: str, options: SamplerOptions, silent: bool, driver: bool = True
+) -> contextlib.AbstractContextManager[Any]:
+    """A listener that shows a run on stderr while it is used as a context; one that does nothing if `silent`.
+
+    `driver` says whether this process runs it.
+    """
+    return contextlib.nullcontext(lambda _: None) if silent else Progress(name, options, driver=driver)
 
 
 def conclude(result: RunResult, quiet: bool, as_json: bool) -> int:

@@ -71,11 +71,13 @@ class Progress:
     """Listens to a run and shows it, while used as a context.
 
     In a terminal: a table that is drawn anew with each event. Else: a line per pipeline stage and per finished chain.
+    `driver` says whether Ctrl-C here stops the run.
     """
 
     name: str
     options: SamplerOptions
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    driver: bool = True
     chains: list[ChainLine] = field(init=False)
     stages: list[str] = field(default_factory=list)
     live: Live | None = None
@@ -114,7 +116,7 @@ class Progress:
             "chain_failed": self.on_failure,
             "paused": self.on_message,
             "resumed": self.on_message,
-            "stopped": self.on_message,
+            "stopped": self.on_stop,
             "note": self.on_message,
             "worker_lost": self.on_message,
         }.get(event.kind, _nothing)(event)
@@ -145,6 +147,10 @@ class Progress:
 
     def on_message(self, event: Event) -> None:
         self.line(f"{self.name}: {event.message}")
+
+    def on_stop(self, event: Event) -> None:
+        again = " again" if event.message.endswith("Ctrl-C") else ""
+        self.line(f"{self.name}: {event.message}{f'. Ctrl-C{again}: do not wait' if self.driver else ''}")
 
     def sentence(self, chain: ChainLine) -> str:
         _, draws, divergences, step_size, gradients, speed = chain.cells(self.options)

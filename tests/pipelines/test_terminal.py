@@ -110,3 +110,19 @@ def test_the_parts_of_a_work_are_shown_in_a_terminal_alone(monkeypatch: pytest.M
                 on_part(done, 3)
     assert "predicting" in terminal.getvalue()
     assert (file.getvalue(), silenced.getvalue()) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("asker", "driver", "more"),
+    [
+        ("Ctrl-C", True, ". Ctrl-C again: do not wait"),
+        ("SIGTERM", True, ". Ctrl-C: do not wait"),
+        ("another process", True, ". Ctrl-C: do not wait"),
+        ("Ctrl-C", False, ""),
+    ],
+)
+def test_what_control_c_does_is_said_where_it_does_it(asker: str, driver: bool, more: str) -> None:
+    stream = io.StringIO()
+    with Progress("small", OPTIONS, stream, driver) as progress:
+        progress(Event(kind="stopped", seconds=1.0, message=f"stopping, asked by {asker}"))
+    assert stream.getvalue() == f"small: stopping, asked by {asker}{more}\n"
