@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from exmc.errors import ExmcError
+from exmc.errors import ExmcError, StoreError
 from exmc.trace.files import Location
 from pipelines.requests import Wish, request, requested
 
@@ -45,14 +45,14 @@ class Control:
     def ask(self, wish: Wish, asker: str = "its program") -> None:
         """Ask the run for `wish`; one that was asked to end cannot be asked to go on.
 
-        Raises `OSError` if a pause, or its end, cannot be written into the run directory.
+        Raises `OSError`, or `StoreError`, if a pause, or its end, cannot be written into the run directory.
         """
         if self.ending and wish is not Wish.CANCEL:
             return
         before, self.wish, self.asker = self.wish, wish, asker
         try:
             self._write()
-        except OSError:
+        except (OSError, StoreError):
             # On a full disk chains are not asked to stop; those under way end with their segments, and no others begin.
             if wish in (Wish.GO, Wish.PAUSE):
                 self.wish = before
@@ -68,13 +68,13 @@ class Control:
     def look(self) -> None:
         """Take over what another process has asked for, or taken back."""
         if self._directory is not None and not self.ending:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, StoreError):
                 self.wish, self.asker = requested(self._directory), "another process"
 
     def clear(self) -> None:
         """Forget a request that came when nothing was left to be done."""
         if self._directory is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, StoreError):
                 request(self._directory, Wish.GO)
 
     def put(self, completion: Any) -> None:

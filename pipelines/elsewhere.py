@@ -16,7 +16,7 @@ from pipelines.config import parse_cluster
 from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
 from pipelines.guard import say, shown_path
-from pipelines.locks import being_run
+from pipelines.locks import being_run, owner_of
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request, requested
@@ -27,10 +27,16 @@ from pipelines.watching import events_of
 
 
 def ask(directory: Location, wish: Wish, remedy: str) -> int:
-    """Ask the run in `directory` for `wish`; an error if nobody runs it."""
+    """Ask the run in `directory` for `wish`; `StoreError` if nobody runs it, or if that cannot be written."""
     if not being_run(directory):
         raise StoreError("nobody runs this run.", where=(str(directory),), remedy=f"See: exmc summary {directory}")
-    request(directory, wish)
+    try:
+        request(directory, wish)
+    except OSError as error:
+        message = f"the run could not be asked to {wish}: {error.strerror or error}."
+        owner = owner_of(directory)
+        remedy = f"Try again once its storage can be written{f', or send SIGTERM to {owner}' if owner else ''}."
+        raise StoreError(message, where=(str(directory),), remedy=remedy) from None
     print(f"exmc: {directory} was asked to {wish}, which it does once its segments are done. {remedy}", file=sys.stderr)
     return PASSED
 

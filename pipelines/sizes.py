@@ -53,7 +53,7 @@ def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
 
 
 def unlabelled(draws: int) -> str | None:
-    """Why `draws` cannot be numbered in this machine's memory, as the coordinate of a store has it; None if they can."""
+    """Why `draws` cannot be numbered in this machine's memory, which a store's coordinate is made in; or None."""
     size, memory = draws * _FLOAT, total_memory()
     if size <= memory:
         return None
