@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from exmc.diagnostics.until import Until
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
@@ -80,9 +81,13 @@ def read_checkpoint(directory: Location) -> Checkpoint:
     try:
         document = read_sealed(directory / PLAN)
         held: dict[str, Any] = document["plan"]
-        options, code = SamplerOptions(**held.pop("options")), held.pop("code", None)
-        own = None if code is None else Code(**code)
-        plan = Plan(**(held | {"options": options, "code": own, "directory": str(directory.absolute())}))
+        options, code, until = SamplerOptions(**held.pop("options")), held.pop("code", None), held.pop("until", None)
+        made = {
+            "options": options,
+            "code": None if code is None else Code(**code),
+            "until": None if until is None else Until(**until),
+        }
+        plan = Plan(**(held | made | {"directory": str(directory.absolute())}))
         cluster = parse_cluster(document["cluster"], Places(str(directory / PLAN), {}))
         texts = (str(document[key]) for key in ("config", "folder", "model_digest", "explanation"))
         return Checkpoint(plan, cluster, *texts)

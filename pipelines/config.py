@@ -17,7 +17,7 @@ from exmc.trace.objects import ObjectPath
 from pipelines.code import code_folder
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel, parse_model
 from pipelines.places import KeyPath, LocatedError, Places
-from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RemoteCluster, RunSection, SamplerSection
+from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RemoteCluster, RunSection, SamplerSection, UntilSection
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 from pipelines.yaml_lines import LARGEST, read_yaml, write_yaml
 
@@ -116,6 +116,7 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
     sampler = parse_section(SamplerSection, values.get("sampler") or {}, places, ("sampler",))
     if sampler.seed is None:
         sampler = sampler.model_copy(update={"seed": secrets.randbits(32)})
+    _check_until(sampler, places)
     cluster = parse_cluster(values.get("cluster"), places)
     run = parse_section(RunSection, values.get("run") or {}, places, ("run",))
     if run.out is not None and (not run.out or "\0" in run.out):
@@ -222,6 +223,15 @@ def _put(values: Any, path: KeyPath, value: Any, places: Places, above: KeyPath)
         )
     below = _put(inner.get(head), tuple(rest), value, places, (*above, head)) if rest else value
     return inner | {head: below}
+
+
+def _check_until(sampler: SamplerSection, places: Places) -> None:
+    until, where = sampler.until, ("sampler", "until")
+    if until.asked is None and until != UntilSection():
+        raise places.error("nothing is asked of the draws.", where, "Give ess, rhat or both.")
+    if until.asked is not None and until.max_draws < sampler.draws:
+        message = f"the run begins with {sampler.draws} draws, and may have {until.max_draws}."
+        raise places.error(message, (*where, "max_draws"), "Raise it, or lower sampler.draws.")
 
 
 def _parse_name(raw: Any, places: Places) -> str:

@@ -109,6 +109,7 @@ def _plan_of(checked: Checked, decisive: str) -> Plan:
         options=checked.options,
         engine=config.sampler.engine,
         watchdog=config.sampler.watchdog,
+        until=config.sampler.until.asked,
         segment_seconds=section.segment_seconds,
         retries=section.retries,
         min_chains=config.min_chains,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from exmc.errors import ConfigError, StoreError
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
 from exmc.trace.store import RunStore
+from pipelines.arguments import Shown
 from pipelines.checkpoint import read_checkpoint
 from pipelines.cli import FAILED, PASSED
 from pipelines.code import check_code, moved
@@ -23,6 +25,7 @@ from pipelines.requests import Wish, request, requested
 from pipelines.run import result_of
 from pipelines.sections import Cluster, RemoteCluster
 from pipelines.standing import unfinished
+from pipelines.topic import listening
 from pipelines.watching import events_of
 
 
@@ -50,19 +53,22 @@ def let_go_on(directory: Location) -> bool:
     return True
 
 
-def watch(directory: Location, once: bool, quiet: bool, as_json: bool) -> int:
+def watch(directory: Location, once: bool, shown: Shown) -> int:
     """Show the events of the run in `directory`, then what it came to.
 
-    The status is that of ``exmc run``; 1 for a run that ended unfinished.
+    Where its scheduler can be attached to, they are pushed. The status is that of ``exmc run``; 1 for a run that ended
+    unfinished.
     """
-    plan, ended = read_checkpoint(directory).plan, ""
-    with progress_of(plan.label, plan.options, quiet or as_json, driver=False) as on_event:
-        for event in events_of(directory, once):
+    checkpoint, ended = read_checkpoint(directory), ""
+    plan = checkpoint.plan
+    attached = contextlib.nullcontext(None) if once or not being_run(directory) else listening(checkpoint.cluster, plan)
+    with progress_of(plan.label, plan.options, directory, shown, driver=False) as on_event, attached as pause:
+        for event in events_of(directory, once, pause):
             on_event(event)
             ended = event.message if event.kind == "ended" else ""
     store = RunStore.open(directory)
     if store.complete:
-        return conclude(result_of(directory), quiet, as_json)
+        return conclude(result_of(directory), shown.quiet, shown.as_json)
     if ended:
         print(f"exmc: {ended}", file=sys.stderr)
     else:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from exmc.compile.kernel import Engine
+from exmc.diagnostics.until import Until
 from exmc.errors import StoreError
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import Location, location
@@ -32,7 +33,8 @@ class Plan:
     """A run as its tasks see it; everything else lies in the run directory, which all of them can reach.
 
     `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`. A
-    chain that spends `watchdog` seconds on one gradient is given up. `code` is what it may import.
+    chain that spends `watchdog` seconds on one gradient is given up. With `until`, ``options.draws`` grow as it asks.
+    `code` is what it may import.
     """
 
     label: str
@@ -47,6 +49,7 @@ class Plan:
     prior_draws: int = 500
     posterior_predictive: bool = True
     watchdog: float | None = None
+    until: Until | None = None
     code: Code | None = None
 
     @property

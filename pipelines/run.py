@@ -153,7 +153,9 @@ def extend(
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
         raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
-    return _go_on(checkpoint, draws, on_event or _ignore, cluster, control)
+    # Who says how many draws there shall be asks for these, whatever the run was begun for.
+    exact = replace(checkpoint, plan=replace(checkpoint.plan, until=None))
+    return _go_on(exact, draws, on_event or _ignore, cluster, control)
 
 
 def _read(directory: str | os.PathLike[str] | Location, code: str | os.PathLike[str] | None) -> Checkpoint:

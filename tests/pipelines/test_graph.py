@@ -250,7 +250,7 @@ def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert keys == [
         f"exmc-small-{token}-{stage}"
         for stage in (
-            "build", "rewrite", "compile", "note", "processor", "warmup-c0-s0", "warmup-c0-s1", "sample-c0-s2",
+            "build", "rewrite", "compile", "note", "warmup-c0-s0", "warmup-c0-s1", "sample-c0-s2",
             "sample-c0-s3", "sample-c0-s4", "diagnose",
         )
     ]  # fmt: skip
