@@ -1,4 +1,4 @@
-"""Hostile text for the parser of expressions and the reader of YAML, and what must hold of whatever they make of it."""
+"""Hostile text for whatever reads formulas, YAML and configs, and what must hold of what they make of it."""
 
 from __future__ import annotations
 
@@ -241,7 +241,9 @@ def hostile(generator: random.Random, tokens: tuple[str, ...], legal: tuple[str,
 def main() -> int:
     """Feed the parsers random text; an input that breaks one is printed."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=main.__doc__)
-    parser.add_argument("--inputs", type=int, default=1_000_000, help="in all; half of them expressions, half YAML")
+    parser.add_argument(
+        "--inputs", type=int, default=1_000_000, help="in all; a third of them each expressions, YAML and configs"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     generator = random.Random(options.seed)
