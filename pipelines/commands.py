@@ -248,7 +248,9 @@ def compare(
 @app.command()
 def sbc(
     config: ConfigFile,
-    replications: Annotated[int, typer.Option("--replications", min=10, help="How many times to simulate.")] = 100,
+    replications: Annotated[
+        int, typer.Option("--replications", min=10, max=1_000_000, help="How many times to simulate.")
+    ] = 100,
     out: Out = None,
     set_: Set = None,
     code: Code = None,

@@ -289,7 +289,8 @@ class _Following:
             self.held.clear()
             if not self.told:
                 self.told = True
-                self.say("stopped", "stopping; Ctrl-C again: do not wait")
+                message = f"stopping once its segments are done, asked by {self.control.asker}"
+                self.say("stopped", message)
         elif self.control.wish is Wish.PAUSE and self.held and not waiting and not self.holding:
             self.holding = True
             message = f"paused; to go on: exmc resume {self.plan.directory}"

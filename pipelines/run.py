@@ -33,7 +33,7 @@ from pipelines.plan import CONFIG, EVENTS, Plan, check_versions
 from pipelines.reasons import reason
 from pipelines.requests import Wish, request
 from pipelines.sections import Cluster, RemoteCluster
-from pipelines.sizes import amount
+from pipelines.sizes import amount, unlabelled
 from pipelines.stages import Diagnosed
 
 
@@ -246,6 +246,8 @@ def _check_room(store: RunStore, draws: int) -> None:
     schema, folder = store.schema, store.journal.directory
     total = (draws - store.draws_done()) * schema.chains * schema.bytes_per_draw
     free = free_bytes(folder)
+    if (why := unlabelled(draws)) is not None:
+        raise StoreError(why, where=(str(folder),), remedy="Draw less.")
     if free is not None and total > free:
         raise StoreError(
             f"{draws} draws in each of {schema.chains} chains take {amount(total)} more; {amount(free)} are free.",

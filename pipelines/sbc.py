@@ -137,6 +137,7 @@ def _prepare(checked: Checked, folder: Path) -> Path:
         return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise config.places.error(f"{config.out} is not empty.", where, "Choose another with --out.")
+    made = not folder.exists()
     try:
         (folder / REPLICATIONS).mkdir(parents=True)
         (folder / MODEL).write_text(serial.dumps(source), encoding="utf-8")
@@ -144,6 +145,10 @@ def _prepare(checked: Checked, folder: Path) -> Path:
         # Last: with it the directory is complete.
         write_whole(folder / IDENTITY, json.dumps({"fingerprint": identity}).encode())
     except OSError as error:
+        # A second attempt would find it in its way.
+        for part in [folder] if made else [folder / name for name in (REPLICATIONS, MODEL, CONFIG)]:
+            shutil.rmtree(part, ignore_errors=True)
+            part.unlink(missing_ok=True)
         raise config.places.error(f"{config.out} cannot be written: {error.strerror}.", where) from None
     return folder
 

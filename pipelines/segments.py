@@ -257,8 +257,8 @@ def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:
         now = time.monotonic()
         if now - looked >= pause:
             looked = now
-            # Storage that does not answer asks nobody to stop.
-            with contextlib.suppress(OSError):
+            # Storage that does not answer, or refuses to, asks nobody to stop.
+            with contextlib.suppress(OSError, StoreError):
                 answer = path.exists()
         return answer or pulse.abandoned
 

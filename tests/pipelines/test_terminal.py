@@ -195,3 +195,19 @@ def test_bars_rise_with_the_distance_from_one() -> None:
 
 def at(seconds: float, event: Event) -> Event:
     return replace(event, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("asker", "driver", "more"),
+    [
+        ("Ctrl-C", True, ". Ctrl-C again: do not wait"),
+        ("SIGTERM", True, ". Ctrl-C: do not wait"),
+        ("another process", True, ". Ctrl-C: do not wait"),
+        ("Ctrl-C", False, ""),
+    ],
+)
+def test_what_control_c_does_is_said_where_it_does_it(asker: str, driver: bool, more: str) -> None:
+    stream = io.StringIO()
+    with Progress("small", OPTIONS, stream, driver) as progress:
+        progress(Event(kind="stopped", seconds=1.0, message=f"stopping, asked by {asker}"))
+    assert stream.getvalue() == f"small: stopping, asked by {asker}{more}\n"
