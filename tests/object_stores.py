@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
@@ -17,9 +18,7 @@ KINDS = ("local", "memory", "file", "s3")
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The URL of a bucket of such a server; fsspec and the processes started find it by environment variables."""
-    pytest.importorskip("s3fs", reason="needs the extra s3")
-    server_module = pytest.importorskip("moto.server", reason="needs the extra s3")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     with pytest.MonkeyPatch.context() as environment:
