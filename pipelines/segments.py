@@ -27,9 +27,10 @@ from exmc.trace.journal import Journal
 from exmc.trace.objects import ObjectPath
 from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.patience import patiently
-from pipelines.plan import STOP, Plan, check_versions
+from pipelines.plan import Plan, check_versions
 from pipelines.processors import record_processor
 from pipelines.reasons import reason
+from pipelines.requests import Wish, requested
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -196,14 +197,12 @@ def _commit(journal: Journal, record: CommitRecord) -> CommitRecord:
     Attempts end by time, so they may differ in length; their draws are the same, and so are the chunks they share.
     """
     try:
-        journal.commit(record)
+        return journal.commit(record)
     except StoreError:
         present = journal.record(record.chain, record.segment)
         if present is None or present.count == record.count or present.fingerprint != record.fingerprint:
             raise
         return present
-    present = journal.record(record.chain, record.segment)
-    return record if present is None else present
 
 
 def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:
@@ -213,8 +212,7 @@ def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:
 
 def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:
     """Whether the chain was given up, or the file that asks all chains to stop is there, looked for now and then."""
-    path = plan.path / STOP
-    pause = _SECONDS_BETWEEN_REQUESTS if isinstance(path, ObjectPath) else _SECONDS_BETWEEN_LOOKS
+    pause = _SECONDS_BETWEEN_REQUESTS if isinstance(plan.path, ObjectPath) else _SECONDS_BETWEEN_LOOKS
     looked, answer = -float("inf"), False
 
     def stopped() -> bool:
@@ -224,7 +222,7 @@ def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:
             looked = now
             # Storage that does not answer asks nobody to stop.
             with contextlib.suppress(OSError):
-                answer = path.exists()
+                answer = requested(plan.path) is not Wish.GO
         return answer or pulse.abandoned
 
     return stopped

@@ -20,7 +20,7 @@ from exmc.trace.files import ROOT, Location, location
 from exmc.trace.journal import Damage, Journal
 from exmc.trace.manifest import check_root, is_as_finished, write_manifest
 from exmc.trace.metadata import read_metadata
-from exmc.trace.objects import OPTIONS
+from exmc.trace.objects import options_of
 from exmc.trace.records import CommitRecord, Written
 from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema
 
@@ -123,9 +123,9 @@ class RunStore:
         """See `Journal.write_segment`."""
         return self.journal.write_segment(chain, first, warmup, draws)
 
-    def commit(self, record: CommitRecord) -> None:
+    def commit(self, record: CommitRecord) -> CommitRecord:
         """See `Journal.commit`."""
-        self.journal.commit(record)
+        return self.journal.commit(record)
 
     def committed(self, chain: int) -> tuple[CommitRecord, ...]:
         """See `Journal.committed`."""
@@ -362,7 +362,8 @@ def _open_tree(path: Location, consolidated: bool, loaded: bool) -> xr.DataTree:
         if isinstance(path, Path):
             tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
         else:
-            tree = xr.open_datatree(str(path), engine="zarr", consolidated=consolidated, storage_options=OPTIONS)
+            options = options_of(path.protocol)
+            tree = xr.open_datatree(str(path), engine="zarr", consolidated=consolidated, storage_options=options)
         return tree.load() if loaded else tree
 
 

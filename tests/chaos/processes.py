@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.checkpoint import read_checkpoint
 from tests.pipelines.running import EXMC
 
 ROOT = Path(__file__).parents[2]
@@ -21,6 +22,8 @@ FINISHED = (0, 3)
 _ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 # What `exmc resume` says of a directory that a driver was killed in before there was anything to resume.
 _NOTHING_YET = "the creation of this run was interrupted", "there is no run"
+# What `exmc run` says, with status 2, of a disk that is full when it comes to make the directory.
+_NO_ROOM = "cannot be written: No space left on device"
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -105,6 +108,7 @@ class HandCluster:
 class Driver:
     """The commands that bring one run to its end: `exmc run`, then `exmc resume` as often as it takes.
 
+    With `draws`, the run at `out` is extended to these; `exmc resume` goes on with that once its checkpoint says so.
     What they print goes beside the config: the run itself may lie on a disk that is full.
     """
 
@@ -112,6 +116,7 @@ class Driver:
     out: Path
     arguments: Sequence[str] = ()
     prefix: Sequence[str] = ()
+    draws: int | None = None
     process: subprocess.Popen[bytes] | None = None
     attempts: int = 0
 
@@ -120,8 +125,12 @@ class Driver:
         said = self.said()
         if self.out.exists() and any(words in said for words in _NOTHING_YET):
             shutil.rmtree(self.out)
-        begun = self.out.exists()
-        arguments = ["resume", str(self.out)] if begun else ["run", str(self.config), "--out", str(self.out)]
+        if not self.out.exists():
+            arguments = ["run", str(self.config), "--out", str(self.out)]
+        elif self.draws is not None and read_checkpoint(self.out).plan.options.draws < self.draws:
+            arguments = ["extend", str(self.out), "--draws", str(self.draws)]
+        else:
+            arguments = ["resume", str(self.out)]
         self.attempts += 1
         with open(self._log(), "wb") as log:
             self.process = subprocess.Popen(
@@ -135,10 +144,15 @@ class Driver:
         if status in FINISHED:
             return True
         if status is not None:
-            assert "internal error" not in self.said(), self.said()
-            assert status in (1, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGINT), self.said()
+            said = self.said()
+            assert "internal error" not in said, said
+            assert status in (1, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGINT) or _NO_ROOM in said, said
             self.begin()
         return False
+
+    def committed(self) -> int:
+        """How many segments of the run are committed."""
+        return sum(1 for _ in self.out.glob("state/chain-*/segment-*.json"))
 
     def said(self) -> str:
         """What the last command printed."""
