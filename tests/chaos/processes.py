@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exmc.trace import files
+from exmc.trace.files import Location
 from pipelines.checkpoint import read_checkpoint
 from tests.pipelines.running import EXMC
 
@@ -113,7 +114,7 @@ class Driver:
     """
 
     config: Path
-    out: Path
+    out: Location
     arguments: Sequence[str] = ()
     prefix: Sequence[str] = ()
     draws: int | None = None
@@ -124,7 +125,7 @@ class Driver:
         """Start the first command, or the one that goes on after the last."""
         said = self.said()
         if self.out.exists() and any(words in said for words in _NOTHING_YET):
-            shutil.rmtree(self.out)
+            files.remove(self.out)
         if not self.out.exists():
             arguments = ["run", str(self.config), "--out", str(self.out)]
         elif self.draws is not None and read_checkpoint(self.out).plan.options.draws < self.draws:
