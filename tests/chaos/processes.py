@@ -16,7 +16,7 @@ from pathlib import Path
 from exmc.trace import files
 from exmc.trace.files import Location
 from pipelines.checkpoint import read_checkpoint
-from tests.pipelines.running import EXMC
+from tests.pipelines.running import EXMC, PATIENCE
 
 ROOT = Path(__file__).parents[2]
 FINISHED = (0, 3)
@@ -97,7 +97,7 @@ class HandCluster:
             return subprocess.Popen(command, stdout=out, stderr=out, env=environment(**self.extra), cwd=self.folder)
 
     def _await_address(self, log: Path) -> str:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if found := _ADDRESS.search(log.read_text()):
                 return found[1]

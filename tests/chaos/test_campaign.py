@@ -24,18 +24,18 @@ def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Campaign]:
 
 
 def test_kills_and_stalls_cost_nothing_that_was_drawn(small: Campaign) -> None:
-    assert all(ended.identical for ended in small.disturb_often(KILLS | STALLS, 3, (0.5, 2.0)))
+    assert all(ended.identical for ended in small.disturb_often(KILLS | STALLS, 3, small.pauses(0.1, 0.4)))
 
 
 def test_a_failing_disk_costs_nothing_that_was_drawn(small: Campaign) -> None:
     disk = FULL_DISK if small.mounted else {}
-    assert all(ended.identical for ended in small.disturb_often(STORAGE | disk, 2, (0.5, 2.0)))
+    assert all(ended.identical for ended in small.disturb_often(STORAGE | disk, 2, small.pauses(0.1, 0.4)))
 
 
 def test_kills_cost_an_extension_nothing(small: Campaign) -> None:
     """Killed while it extends a finished run of half the draws, it ends with the run that was begun with all."""
     small.shorten()
-    assert all(ended.identical for ended in small.disturb_often(KILLS, 2, (0.3, 2.0), extended=True))
+    assert all(ended.identical for ended in small.disturb_often(KILLS, 2, small.pauses(0.1, 0.4), extended=True))
 
 
 @pytest.mark.slow
@@ -43,7 +43,9 @@ def test_kills_cost_an_extension_nothing(small: Campaign) -> None:
 def test_each_disturbance_is_survived(impatient: Campaign, name: str) -> None:
     if name in FULL_DISK and not impatient.mounted:
         pytest.skip("no small file system can be mounted here")
-    assert all(ended.identical for ended in impatient.disturb_often({name: EVERYTHING[name]}, 2, (0.5, 3.0)))
+    assert all(
+        ended.identical for ended in impatient.disturb_often({name: EVERYTHING[name]}, 2, impatient.pauses(0.1, 0.6))
+    )
 
 
 def test_the_cost_of_a_disturbance_is_what_the_undisturbed_run_had_done_meanwhile() -> None:

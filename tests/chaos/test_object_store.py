@@ -18,11 +18,10 @@ from pipelines.run import run_config
 from tests.chaos.campaign import CONFIG
 from tests.chaos.processes import Driver, HandCluster
 from tests.object_stores import Request, Server, s3, s3_server
-from tests.pipelines.running import assert_same_store
+from tests.pipelines.running import PATIENCE, assert_same_store
 
 __all__ = ["s3", "s3_server"]
 
-_LONGEST_RUN = 600.0
 _CHUNK = r"run\.zarr/posterior/x/c\.\d"
 _RECORD = r"state/chain-\d+/segment-\d+\.json"
 
@@ -65,7 +64,7 @@ class Killer:
 
 def finish(driver: Driver, cluster: HandCluster) -> None:
     """Bring the run to its end, by as many commands and workers as it takes."""
-    deadline = time.monotonic() + _LONGEST_RUN
+    deadline = time.monotonic() + PATIENCE
     driver.begin()
     try:
         while not driver.finished():

@@ -30,7 +30,7 @@ from pipelines.run import RunResult, extend, resume, start
 from pipelines.sbc import calibrate
 from pipelines.segments import SegmentTask, run_segment
 from tests.object_stores import Server, folder_of, s3, s3_server
-from tests.pipelines.running import QUICK, SLOW, assert_same_store, begin, begin_failing, write_config
+from tests.pipelines.running import PATIENCE, QUICK, SLOW, assert_same_store, begin, begin_failing, write_config
 
 __all__ = ["s3", "s3_server"]
 
@@ -195,20 +195,20 @@ def test_killed_on_s3_and_resumed(s3: str, tmp_path: Path) -> None:
     process = begin(["run", str(write_config(tmp_path, rest)), "--out", str(out)], start_new_session=True)
     kills = 0
     for wanted in (2, 6):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while len(list(out.glob("state/chain-*/segment-*.json"))) < wanted:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert being_run(out)
         other = begin(["resume", str(out)])
-        assert "another process is running this run" in other.communicate(timeout=60)[1]
+        assert "another process is running this run" in other.communicate(timeout=PATIENCE)[1]
         assert other.returncode == 1
         os.killpg(process.pid, 9)
         process.communicate()
         kills += 1
         process = begin(["resume", str(out)], start_new_session=True)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode in (0, 3), errors
     assert kills == 2
     assert_same_store(out, disk)
