@@ -50,7 +50,7 @@ def create_run(checked: Checked) -> Plan:
     """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
     config, rewriting, options = checked.config, checked.rewriting, checked.options
     built_with, digest = versions(), serial.digest(rewriting.source)
-    plan = _plan_of(checked, fingerprint(digest, options, config.sampler.engine, built_with))
+    plan = _plan_of(checked, fingerprint(digest, options, config.sampler.engine, built_with, checked.code))
     layout, warmup = layout_of(rewriting.model), config.run.save_warmup
     schema = schema_of(
         rewriting.source, rewriting.model, layout, options.draws, options.warmup, options.chains, warmup
@@ -109,6 +109,7 @@ def _plan_of(checked: Checked, decisive: str) -> Plan:
         options=checked.options,
         engine=config.sampler.engine,
         watchdog=config.sampler.watchdog,
+        until=config.sampler.until.asked,
         segment_seconds=section.segment_seconds,
         retries=section.retries,
         min_chains=config.min_chains,
@@ -116,4 +117,5 @@ def _plan_of(checked: Checked, decisive: str) -> Plan:
         versions=versions(),
         prior_draws=section.predictive.prior_draws,
         posterior_predictive=section.predictive.posterior,
+        code=checked.code,
     )

@@ -10,8 +10,8 @@ from typing import Any, Literal, TypeAlias
 from exmc.sampling.progress import Receipt
 
 Kind: TypeAlias = Literal[
-    "started", "stage", "segment", "note", "worker_lost", "chain_failed", "paused", "resumed", "stopped", "finished",
-    "ended",
+    "started", "stage", "segment", "longer", "note", "worker_lost", "chain_failed", "paused", "resumed", "stopped",
+    "finished", "ended",
 ]  # fmt: skip
 
 
@@ -22,7 +22,8 @@ class Event:
     Attributes
     ----------
     kind
-        ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``segment``: see `receipt`.
+        ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``segment``: see `receipt`. ``longer``:
+        each chain goes on to `draws` draws, for the reason in `message`.
         ``chain_failed``: chain `chain`, for the reason in `message`. ``note``: what the user should
         know, in `message`. ``worker_lost``: which one, in `message`; its work is done again. ``stopped``: it was
         asked to stop. ``ended``: before it was finished, for the reason in `message`; in events.jsonl alone, callers
@@ -34,6 +35,7 @@ class Event:
     stage: str = ""
     took: float | None = None
     chain: int | None = None
+    draws: int | None = None
     receipt: Receipt | None = None
     message: str = ""
 

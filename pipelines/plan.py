@@ -11,9 +11,11 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from exmc.compile.kernel import Engine
+from exmc.diagnostics.until import Until
 from exmc.errors import StoreError
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import Location, location
+from pipelines.code import Code
 
 MODEL = "ir.json"
 CONFIG = "config.yaml"
@@ -31,7 +33,8 @@ class Plan:
     """A run as its tasks see it; everything else lies in the run directory, which all of them can reach.
 
     `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`. A
-    chain that spends `watchdog` seconds on one gradient is given up.
+    chain that spends `watchdog` seconds on one gradient is given up. With `until`, ``options.draws`` grow as it asks.
+    `code` is what it may import.
     """
 
     label: str
@@ -46,6 +49,8 @@ class Plan:
     prior_draws: int = 500
     posterior_predictive: bool = True
     watchdog: float | None = None
+    until: Until | None = None
+    code: Code | None = None
 
     @property
     def path(self) -> Location:
@@ -83,11 +88,15 @@ def check_versions(plan: Plan) -> None:
         )
 
 
-def fingerprint(model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str]) -> str:
+def fingerprint(
+    model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str], code: Code | None = None
+) -> str:
     """SHA-256 (hex) of all that decides the draws of a run.
 
     The numbers of draws and chains are left out: a chain's first draws do not depend on how many follow.
     """
     decisive = {key: value for key, value in asdict(options).items() if key not in ("draws", "chains")}
     document = {"model": model_digest, "options": decisive, "engine": engine, "versions": dict(built_with)}
+    if code is not None and code.files:
+        document["code"] = code.digest
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

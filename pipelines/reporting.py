@@ -7,15 +7,22 @@ import json
 from typing import Any
 
 from exmc.sampling.options import SamplerOptions
+from exmc.trace.files import Location
+from pipelines.arguments import Shown
 from pipelines.cli import DOUBTFUL, PASSED
 from pipelines.guard import say, shown_path
 from pipelines.run import RunResult
 from pipelines.terminal import Progress, opening_lines
+from pipelines.worst import WorstRHat
 
 
-def progress_of(name: str, options: SamplerOptions, silent: bool) -> contextlib.AbstractContextManager[Any]:
-    """A listener that shows a run on stderr while it is used as a context; one that does nothing if `silent`."""
-    return contextlib.nullcontext(lambda _: None) if silent else Progress(name, options)
+def progress_of(
+    name: str, options: SamplerOptions, directory: Location, shown: Shown
+) -> contextlib.AbstractContextManager[Any]:
+    """A listener that shows the run in `directory` on stderr while it is used as a context; as `shown` says."""
+    if shown.quiet or shown.as_json:
+        return contextlib.nullcontext(lambda _: None)
+    return Progress(name, options, plain=shown.plain, worst=WorstRHat(directory))
 
 
 def conclude(result: RunResult, quiet: bool, as_json: bool) -> int:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from exmc.diagnostics.until import MAX_DRAWS, Until
+
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
 Dims: TypeAlias = str | list[str | None]
@@ -146,6 +148,20 @@ ENTRIES: dict[str, type[Entry]] = {
 """The kind of variable by the key that tells it from the others."""
 
 
+class UntilSection(Section):
+    """What is asked of the draws; with none of it, there are as many as `draws` says."""
+
+    ess: Annotated[float, Field(gt=0)] | None = None
+    rhat: Annotated[float, Field(gt=1)] | None = None
+    max_draws: PositiveInt = MAX_DRAWS
+    max_seconds: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def asked(self) -> Until | None:
+        """The aim, None if there is none."""
+        return None if self.ess is None and self.rhat is None else Until(**self.model_dump())
+
+
 class SamplerSection(Section):
     """How to sample; the defaults are Stan's."""
 
@@ -160,6 +176,7 @@ class SamplerSection(Section):
     centering: Centering = "auto"
     initial_radius: Annotated[float, Field(ge=0)] = 2.0
     watchdog: Annotated[float, Field(gt=0)] | None = 600.0
+    until: UntilSection = UntilSection()
 
 
 class LocalCluster(Section):

@@ -7,7 +7,7 @@ import errno
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,10 @@ _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
 # A request to an object store takes time, and costs money.
 _SECONDS_BETWEEN_REQUESTS = 2.0
+# To write a segment takes about as long as to read the state it begins with: both together are 3 % of drawing then,
+# where storage is slow or the state large, unless a segment would become this many times as long as was asked for.
+_DRAWING_TO_READING = 70.0
+_LONGER_AT_MOST = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
     infrastructure (`pipelines.patience`) are raised, for whoever runs this to try again; once draws are there to be
     written, that is done here, so that they need not be drawn again.
     """
+    began = time.perf_counter()
     journal = Journal.open(plan.path)
     present = journal.record(task.chain, task.number)
     if present is not None:
@@ -86,7 +91,8 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
         message = f"the record before segment {task.number} of chain {task.chain} is not there"
         raise FileNotFoundError(errno.ENOENT, f"{message}: are all workers on the same shared storage?", plan.directory)
     try:
-        return _draw_and_commit(plan, compiled, task, journal, before)
+        seconds = _seconds_to_draw(plan, reading=time.perf_counter() - began)
+        return _draw_and_commit(replace(plan, segment_seconds=seconds), compiled, task, journal, before)
     except _ChainError as error:
         cause = error.__cause__
         patiently(plan.retries, journal.fail, task.chain, "".join(traceback.format_exception(cause)))
@@ -126,7 +132,7 @@ def _draw_and_commit(
         state=state.to_arrays(),
         receipt=asdict(receipt),
     )
-    return outcome_of(task, patiently(plan.retries, _commit, journal, record))
+    return outcome_of(task, patiently(plan.retries, _commit, journal, record, before))
 
 
 def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
@@ -191,13 +197,19 @@ def _arrays(compiled: CompiledModel, journal: Journal, block: Block) -> dict[str
     return groups
 
 
-def _commit(journal: Journal, record: CommitRecord) -> CommitRecord:
-    """Publish `record`; the one that counts if another attempt at the same segment was first.
+def _seconds_to_draw(plan: Plan, reading: float) -> float:
+    """How long a segment shall draw whose state took `reading` seconds to be read."""
+    longer = min(_DRAWING_TO_READING * reading, _LONGER_AT_MOST * plan.segment_seconds)
+    return max(plan.segment_seconds, longer)
+
+
+def _commit(journal: Journal, record: CommitRecord, before: CommitRecord | None) -> CommitRecord:
+    """Publish `record`, after `before`; the one that counts if another attempt at the same segment was first.
 
     Attempts end by time, so they may differ in length; their draws are the same, and so are the chunks they share.
     """
     try:
-        return journal.commit(record)
+        return journal.commit(record, before)
     except StoreError:
         present = journal.record(record.chain, record.segment)
         if present is None or present.count == record.count or present.fingerprint != record.fingerprint:

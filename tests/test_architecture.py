@@ -56,7 +56,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
 # data: few need pandas or xarray to be read.
-LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.guard", "pipelines.tables"}
+LATE_IMPORTS = {
+    *("pipelines.cli", "pipelines.commands", "pipelines.arguments", "pipelines.views", "pipelines.guard"),
+    "pipelines.tables",
+}
 
 # Third parties, and the only modules (or packages, with a trailing dot) that may import them.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {
@@ -69,11 +72,13 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
-        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors")
+        f"pipelines.{name}"
+        for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
     "pydantic": ("pipelines.",),
-    "typer": ("pipelines.commands",),
+    "typer": ("pipelines.commands", "pipelines.arguments", "pipelines.views"),
     "rich": ("pipelines.",),
+    "arviz_base": ("exmc.viz.",),
     "arviz_stats": ("exmc.diagnostics.",),
     "arviz_plots": ("exmc.viz.", "exmc.diagnostics."),
     "matplotlib": ("exmc.viz.",),

@@ -116,17 +116,18 @@ class Journal:
 
     # Commit records
 
-    def commit(self, record: CommitRecord) -> CommitRecord:
-        """Publish `record`, exactly one per chain and segment; the one that counts.
+    def commit(self, record: CommitRecord, before: CommitRecord | None = None) -> CommitRecord:
+        """Publish `record`, exactly one per chain and segment; returns the one that is there then.
 
         A record that is there already must be equal but for its receipt; else `StoreError` is raised, as for one that
-        does not follow the record before.
+        does not follow the record `before`, which is read unless it is given.
         """
         self._check_chain(record.chain)
         where = self._place(record.chain, record.segment)
         if record.segment < 0:
             raise StoreError(f"there is no segment {record.segment}.", where=where)
-        before = self.record(record.chain, record.segment - 1) if record.segment else None
+        if record.segment and before is None:
+            before = self.record(record.chain, record.segment - 1)
         if record.segment and before is None:
             raise StoreError("the segment before it is not committed.", where=where)
         if fault := _misfit(record, before):
@@ -166,7 +167,14 @@ class Journal:
 
     def draws_done(self, chain: int, warmup: bool = False) -> int:
         """Draws of `chain` that are committed, of the warm-up if `warmup`."""
-        return sum(r.count for r in self.committed(chain) if r.warmup == warmup)
+        return self.done(chain)["warmup" if warmup else "draws"]
+
+    def done(self, chain: int) -> dict[str, int]:
+        """How much of `chain` is committed: ``draws``, and ``warmup``."""
+        found = {"draws": 0, "warmup": 0}
+        for record in self.committed(chain):
+            found["warmup" if record.warmup else "draws"] += record.count
+        return found
 
     def _consecutive(self, chain: int, anew: bool = False) -> tuple[tuple[CommitRecord, ...], Damage | None]:
         """The records of `chain` up to the first damage, and that; `anew`: those verified before are read, too."""

@@ -19,6 +19,8 @@ from pipelines.checkpoint import read_checkpoint
 from tests.pipelines.running import EXMC, PATIENCE
 
 ROOT = Path(__file__).parents[2]
+# Where the density of the runs is.
+CODE = Path(__file__).parent
 FINISHED = (0, 3)
 _ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 # What `exmc resume` says of a directory that a driver was killed in before there was anything to resume.
@@ -127,7 +129,7 @@ class Driver:
         if self.out.exists() and any(words in said for words in _NOTHING_YET):
             files.remove(self.out)
         if not self.out.exists():
-            arguments = ["run", str(self.config), "--out", str(self.out)]
+            arguments = ["run", str(self.config), "--code", str(CODE), "--out", str(self.out)]
         elif self.draws is not None and read_checkpoint(self.out).plan.options.draws < self.draws:
             arguments = ["extend", str(self.out), "--draws", str(self.draws)]
         else:

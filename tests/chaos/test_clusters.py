@@ -26,7 +26,7 @@ from pipelines.events import Event
 from pipelines.run import run_config, start
 from tests.chaos.campaign import CONFIG
 from tests.chaos.disturbances import IMPATIENT
-from tests.chaos.processes import Driver, HandCluster
+from tests.chaos.processes import CODE, Driver, HandCluster
 from tests.pipelines.running import PATIENCE, assert_same_store
 
 
@@ -35,7 +35,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The undisturbed run, in threads of this process."""
     folder = tmp_path_factory.mktemp("clusters")
     (folder / "chaos.yaml").write_text(CONFIG.replace("DRAWS", "1000"))
-    run_config(folder / "chaos.yaml", out=folder / "whole")
+    run_config(folder / "chaos.yaml", out=folder / "whole", code=CODE)
     return folder / "whole"
 
 
@@ -115,7 +115,7 @@ def test_an_adaptive_cluster_that_shrinks(whole: Path, tmp_path: Path) -> None:
         n_workers=3, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     ) as cluster:
         overrides = [f"cluster={{address: '{cluster.scheduler_address}'}}"]
-        config = with_out(load_config(whole.parent / "chaos.yaml", overrides), tmp_path / "out")
+        config = with_out(load_config(whole.parent / "chaos.yaml", overrides, code=CODE), tmp_path / "out")
         seen: list[Event] = []
 
         def shrink(event: Event) -> None:
@@ -139,7 +139,7 @@ def test_workers_that_die_every_few_seconds(whole: Path, tmp_path: Path) -> None
     generator = random.Random(5)
     config = whole.parent / "longer.yaml"
     config.write_text(CONFIG.replace("DRAWS", "2000"))
-    run_config(config, out=tmp_path / "whole")
+    run_config(config, out=tmp_path / "whole", code=CODE)
     out, over, killed = tmp_path / "out", threading.Event(), []
     with HandCluster(tmp_path / "cluster", 2) as cluster:
 
@@ -201,7 +201,7 @@ def test_a_network_cut_in_two(whole: Path, tmp_path: Path) -> None:
         near, far = (("ip", "netns", "exec", name) for name in names)
         config = whole.parent / "chaos-partition.yaml"
         config.write_text(CONFIG.replace("DRAWS", "2000"))
-        run_config(config, out=tmp_path / "whole")
+        run_config(config, out=tmp_path / "whole", code=CODE)
         bridge = (*near, "bridge", "link", "set", "dev", "port", "state")
         with HandCluster(
             tmp_path / "cluster", 2, scheduler_options=("--host", "10.77.0.1"), extra=IMPATIENT, prefix=near,

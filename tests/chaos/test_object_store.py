@@ -16,7 +16,7 @@ import pytest
 from exmc.trace.objects import ObjectPath
 from pipelines.run import run_config
 from tests.chaos.campaign import CONFIG
-from tests.chaos.processes import Driver, HandCluster
+from tests.chaos.processes import CODE, Driver, HandCluster
 from tests.object_stores import Request, Server, s3, s3_server
 from tests.pipelines.running import PATIENCE, assert_same_store
 
@@ -31,7 +31,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The undisturbed run, on a disk."""
     folder = tmp_path_factory.mktemp("s3")
     (folder / "chaos.yaml").write_text(CONFIG.replace("DRAWS", "1000"))
-    run_config(folder / "chaos.yaml", out=folder / "whole")
+    run_config(folder / "chaos.yaml", out=folder / "whole", code=CODE)
     return folder / "whole"
 
 
@@ -150,7 +150,7 @@ def test_a_server_that_fails_and_dawdles(s3_server: Server, s3: str, whole: Path
 
     s3_server.meddle = meddle
     try:
-        run_config(whole.parent / "chaos.yaml", out=f"{s3}/dawdling")
+        run_config(whole.parent / "chaos.yaml", out=f"{s3}/dawdling", code=CODE)
     finally:
         s3_server.meddle = None
     assert len(refused) > 20
