@@ -94,9 +94,9 @@ def begin_failing(chains: set[int]) -> Any:
     """What `segments.begin` is replaced by, so that these `chains` fail."""
     real = segments.begin
 
-    def begin(density: Any, options: Any, chain: int, pulse: Any) -> Any:
+    def begin(density: Any, options: Any, chain: int, *others: Any) -> Any:
         if chain in chains:
             raise SamplingError(f"chain {chain} found no starting point.")
-        return real(density, options, chain, pulse=pulse)
+        return real(density, options, chain, *others)
 
     return begin
