@@ -16,11 +16,8 @@ import xarray as xr
 from exmc.errors import ClusterError, ExmcError, StoreError
 from exmc.methods import NUTS, method_of
 from exmc.trace.files import Location, free_bytes, location, open_log
-<<<<<<< HEAD
-from exmc.trace.journal import Journal
-=======
 from exmc.trace.fits import Fits
->>>>>>> main
+from exmc.trace.journal import Journal
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
@@ -243,11 +240,8 @@ def _revive(store: RunStore, plan: Plan) -> Journal:
     store.repair()
     for chain in store.failures():
         store.journal.forgive(chain)
-<<<<<<< HEAD
-    return store.journal
-=======
     Fits(plan.path, plan.fingerprint).forgive()
->>>>>>> main
+    return store.journal
 
 
 def _check_room(store: RunStore, draws: int) -> None:
