@@ -17,7 +17,8 @@ draws, had just enough draws been asked for that they are worth 400 with R-hats 
 measured, sampling in proportion to gradients; "~" marks runs that had to be extrapolated to more draws than they made.
 "ESS/s" is of sampling, warm-up included; "whole" from process start. exmc computes pointwise log likelihoods before it
 returns, which is in "whole" and not in "sampling". NumPyro has no own numbers; it runs in double precision, a host
-device a chain, and gets a cache on disk. The peers come with `pip install exmc[bench]`.
+device a chain, and gets a cache on disk. The peers come with `pip install exmc[bench]`; PyMC so installed multiplies
+matrices by BLAS only where the system has one with its header files (libopenblas-dev): install it first.
 """
 
 from __future__ import annotations
@@ -108,9 +109,9 @@ def execute(task: Task, out: Path, timeout: float) -> Row:
 
 def write_report(rows: list[Row], peers: list[str], out: Path) -> str:
     """Write the table, the same as JSON, and the plot; returns the table."""
-    # Rounds come seed by seed, lines model by model.
-    order = list(PROBLEMS)
-    ordered = sorted(rows, key=lambda row: (order.index(row["problem"]), list(SETTINGS).index(row["setting"])))
+    # Rounds come seed by seed, lines model by model and library by library.
+    columns = {"problem": list(PROBLEMS), "peer": list(PEERS), "setting": list(SETTINGS)}
+    ordered = sorted(rows, key=lambda row: [names.index(row[column]) for column, names in columns.items()])
     table, failed = lines.lines(ordered), lines.failures(ordered)
     text = report.markdown(table, failed, peers)
     (out / "compare.md").write_text(text, encoding="utf-8")

@@ -12,7 +12,7 @@ import compare
 import numpy as np
 import pytest
 from compare import Task
-from comparison import judge, lines, picture, report
+from comparison import judge, lines, picture, process, report
 from comparison.exmc_models import MODELS
 from comparison.judge import Clock, Reference, Steps
 from comparison.lines import Key
@@ -353,6 +353,13 @@ def test_a_worker_says_when_what_happened(tmp_path: Path) -> None:
         run_worker(request | {"peer": "nobody"}, tmp_path / "cache", timeout=120.0)
     with pytest.raises(FailedRunError, match="took more than"):
         run_worker(request, tmp_path / "cache", timeout=0.01)
+
+
+def test_a_failure_is_told_in_the_line_that_names_it() -> None:
+    told = "Traceback (most recent call last):\n  File ...\njax.errors.TracerError: no\n---\nFor simplicity, ...\n"
+    assert process._reason(told) == "jax.errors.TracerError: no"
+    assert process._reason("Killed\n") == "Killed"
+    assert process._reason("") == ""
 
 
 def test_libraries_share_no_cache_and_no_threads(tmp_path: Path) -> None:

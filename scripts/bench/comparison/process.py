@@ -85,4 +85,4 @@ def _reason(errors: str) -> str:
     """The line of a traceback that names the exception, or else the last; JAX adds lines after it."""
     told = errors.strip().splitlines()
     named = [line for line in told if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit)\b", line)]
-    return (named or told or [""])[-1][:300]
+    return (named or told or [""])[-1][:200]
