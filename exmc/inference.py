@@ -205,7 +205,8 @@ def _fit_and_draw(
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int) -> Block:
     density = compiled.density()
     try:
-        state = begin(density, options, chain, start_of(compiled, options, chain))
+        start = start_of(compiled, options, chain)
+        state = begin(density, options, chain, start.position, variances=start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from None
     state, _ = advance(density, options, state, options.warmup)

@@ -147,7 +147,7 @@ def _draw_and_commit(
 def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
     try:
         start = start_of(compiled, plan.options, chain, pulse)
-        return begin(density, plan.options, chain, start, pulse)
+        return begin(density, plan.options, chain, start.position, pulse, start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from error
 

@@ -61,8 +61,9 @@ def begin(
     chain: int,
     initial: FloatArray | None = None,
     pulse: Pulse | None = None,
+    variances: FloatArray | None = None,
 ) -> ChainState:
-    """Chain number `chain` before its first iteration: a starting point, the unit metric, a first step size.
+    """Chain number `chain` before its first iteration: a starting point, a first metric, a first step size.
 
     Parameters
     ----------
@@ -70,6 +71,8 @@ def begin(
         Where to start, on the unconstrained scale; drawn if not given.
     pulse
         By which a watchdog sees that the chain is alive.
+    variances : ndarray, shape (dimension,), optional
+        Of the coordinates, as far as they are known, for the first metric; without them it is the unit metric.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def begin(
         point = use_initial(density, chain, initial)
     else:
         point = draw_initial(density, options, chain, key, pulse)
-    state = _first_state(chain, key, point, options)
+    state = _first_state(chain, key, point, options, variances)
     if options.step_size is not None:
         return state
     run = _Run(density, options, state, pulse)
@@ -147,8 +150,14 @@ def advance(
     return run.state(), Block(first, in_warmup, positions[:done], columns(table[:done]))
 
 
-def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions) -> ChainState:
+def _first_state(
+    chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions, variances: FloatArray | None
+) -> ChainState:
     step_size = 1.0 if options.step_size is None else float(options.step_size)
+    adaptation = warmup.init(options.metric, point.position.size, step_size)
+    if variances is not None:
+        # Diagonal or dense, the unit metric has its ones where the variances belong.
+        adaptation = adaptation._replace(inverse_mass_matrix=adaptation.inverse_mass_matrix * variances)
     return ChainState(
         chain=chain,
         key=key,
@@ -156,7 +165,7 @@ def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, optio
         position=point.position,
         log_density=point.log_density,
         gradient=point.gradient,
-        adaptation=warmup.init(options.metric, point.position.size, step_size),
+        adaptation=adaptation,
     )
 
 
