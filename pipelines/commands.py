@@ -212,6 +212,7 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
 
 
 app.command()(views.plot)
+app.command()(views.report)
 
 
 @app.command()

@@ -15,17 +15,33 @@ def explain(
     config: ConfigFile,
     set_: Set = None,
     code: Code = None,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw the model as a Mermaid flowchart.")] = False,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print the model as a Mermaid flowchart.")] = False,
+    dot: Annotated[bool, typer.Option("--dot", help="Print the model in Graphviz's DOT.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the model as LaTeX.")] = False,
+    after: Annotated[
+        str | None, typer.Option("--after", metavar="PASS", help="Of the model after this rewrite pass.")
+    ] = None,
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out", metavar="FILE", help="Draw the model before and after each pass: .html, .svg, .png, .pdf."
+        ),
+    ] = None,
     debug: Debug = False,
 ) -> int:
     """Show the model in CONFIG, what the rewrite passes make of it, and why."""
 
     def action(scene: Scene) -> int:
-        from exmc.ir.text import mermaid as drawing
-        from exmc.rewrite.run import report_text
-
         checked = checked_config(config, None, set_ or [], code)
-        say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
+        with stopped_at_once():
+            from exmc.trace.files import location, write_whole
+            from pipelines.explaining import as_file, as_text
+        forms = [name for name, wanted in (("mermaid", mermaid), ("dot", dot), ("latex", latex)) if wanted]
+        if out is not None:
+            write_whole(location(out), as_file(checked.rewriting, checked.config.name, out, after))
+            say(f"The drawing is {shown_path(location(out))}.")
+        if forms or out is None:
+            say("\n".join(as_text(checked.rewriting, form, after) for form in forms or ["text"]), end="")
         return PASSED
 
     return guarded(action, debug)
@@ -65,6 +81,29 @@ def plot(
             for note in notes:
                 say(note)
             say(f"The picture is {shown_path(path)}.")
+        return PASSED
+
+    return guarded(action, debug)
+
+
+def report(
+    directory: Directory,
+    out: Annotated[
+        str | None, typer.Option("--out", metavar="FILE", help="Where it goes.  [default: DIR/report.html]")
+    ] = None,
+    debug: Debug = False,
+) -> int:
+    """Write all there is to know about the run in DIR into one page of HTML, which needs no network."""
+
+    def action(scene: Scene) -> int:
+        where = run_in(directory)
+        with stopped_at_once():
+            from exmc.trace.files import location, write_whole
+            from pipelines.report import REPORT
+            from pipelines.report import report as page_of
+        path = where / REPORT if out is None else location(out)
+        write_whole(path, page_of(where).encode())
+        say(f"The report is {shown_path(path)}.")
         return PASSED
 
     return guarded(action, debug)

@@ -44,7 +44,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "trace": {"errors", "ir", "distributions", "sampling", "compile.layout"},
     "diagnostics": {"errors"},
     "predictive": {"errors", "ir", "distributions", "transforms"},
-    "viz": {"errors", "diagnostics"},
+    "viz": {"errors", "diagnostics", "ir"},
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
@@ -81,6 +81,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
         f"pipelines.{name}"
         for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
+    "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands", "pipelines.arguments", "pipelines.views"),
     "rich": ("pipelines.",),

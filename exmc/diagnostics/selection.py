@@ -15,6 +15,8 @@ from exmc.diagnostics.summary import scalar_labels
 from exmc.errors import StoreError, suggest
 
 _ANY = frozenset({"*", ":"})
+SLASH = "∕"
+"""U+2215, which looks like the slash."""
 _MIXED = next(check.threshold for check in CHECKS if check.name == "r_hat")
 
 
@@ -108,12 +110,15 @@ def worst_first(summary: xr.Dataset) -> NDArray[np.int64]:
 
 
 def flattened(group: xr.Dataset, scalars: Iterable[Scalar]) -> xr.Dataset:
-    """The draws of `scalars` of `group`, each a variable of its own with the dims chain and draw, by its label."""
+    """The draws of `scalars` of `group`, each a variable of its own with the dims chain and draw, by its label.
+
+    No variable of a tree may have a slash in its name: there is a `SLASH` instead.
+    """
     arrays: dict[str, NDArray[np.float64]] = {}
     found: dict[str, tuple[tuple[str, str], NDArray[np.float64]]] = {}
     for label, name, place in scalars:
         if name not in arrays:
             values = group[name].transpose("chain", "draw", ...).values
             arrays[name] = values.reshape(*values.shape[:2], -1)
-        found[label] = (("chain", "draw"), arrays[name][:, :, place].astype(np.float64))
+        found[label.replace("/", SLASH)] = (("chain", "draw"), arrays[name][:, :, place].astype(np.float64))
     return xr.Dataset(found, coords={dim: group[dim] for dim in ("chain", "draw") if dim in group.coords})

@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -15,10 +16,11 @@ from typing import Any, Literal, TypeAlias
 import arviz_plots
 import matplotlib
 import matplotlib.pyplot
+import numpy as np
 import xarray as xr
 from arviz_base.labels import BaseLabeller
 
-from exmc.errors import ConfigError, suggest
+from exmc.errors import ConfigError, StoreError, suggest
 from exmc.viz.content import Content, content
 from exmc.viz.kinds import PLOTS, Kind
 
@@ -61,7 +63,7 @@ class Picture:
         """The figure of matplotlib, or the layout of bokeh."""
         return self.collection.viz["figure"].item()
 
-    def rendered(self, ending: str) -> bytes:
+    def rendered(self, ending: str, dots_per_inch: int = _DOTS_PER_INCH) -> bytes:
         """The picture as a file with that ending, one of `FORMATS` that its backend makes."""
         if FORMATS.get(ending) != self.backend:
             raise ConfigError(f"a plot by {self.backend} cannot become a .{ending} file.", remedy=_endings())
@@ -73,7 +75,7 @@ class Picture:
         target = io.BytesIO()
         with matplotlib.rc_context(_SAVING):
             self.figure.savefig(
-                target, format=ending, dpi=_DOTS_PER_INCH, bbox_inches="tight", metadata=_UNDATED[ending]
+                target, format=ending, dpi=dots_per_inch, bbox_inches="tight", metadata=_UNDATED[ending]
             )
         return target.getvalue()
 
@@ -159,15 +161,31 @@ def _endings() -> str:
 
 def draw(found: Content, row: Kind, backend: Backend = "matplotlib") -> Picture:
     """`found` drawn as `row` says; raises `StoreError` if arviz-plots cannot."""
+    before = set(matplotlib.pyplot.get_fignums())
     options = dict(row.options) | _figure(found, row, backend) | {"labeller": _Labeller()}
     if row.per_chain:
         chains = found.tree["posterior"].sizes["chain"]
         options |= {name: value * chains for name, value in row.per_chain.items()}
-    with matplotlib.style.context(_STYLE if backend == "matplotlib" else "default"):
-        collection = getattr(arviz_plots, row.function)(found.tree, backend=backend, **options)
+    if row.function == "plot_ppc_dist":
+        options |= _densities(found.tree["observed_data"].to_dataset())
+    with matplotlib.style.context(_STYLE if backend == "matplotlib" else "default"), warnings.catch_warnings():
+        # What arviz-plots would rather draw instead, a user of `PLOTS` cannot.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            collection = getattr(arviz_plots, row.function)(found.tree, backend=backend, **options)
+        except Exception as error:  # It does not say what it may raise, and a page of plots must not end with one.
+            for number in set(matplotlib.pyplot.get_fignums()) - before:
+                matplotlib.pyplot.close(number)
+            raise StoreError(f"arviz-plots cannot draw this: {type(error).__name__}: {error}.") from error
         if row.legend is not None and 1 < found.tree["posterior"].sizes[row.legend] <= _MOST_IN_LEGEND:
             collection.add_legend(row.legend)
     return Picture(collection, backend, found.notes)
+
+
+def _densities(observed: xr.Dataset) -> dict[str, str]:
+    """How distributions of data are drawn: densities, or steps where there are fewer than three different values."""
+    few = any(len(np.unique(array.values)) < 3 for array in observed.data_vars.values())
+    return {"kind": "ecdf"} if few else {}
 
 
 def _figure(found: Content, row: Kind, backend: Backend) -> dict[str, Any]:

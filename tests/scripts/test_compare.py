@@ -1,4 +1,4 @@
-"""The comparison with other libraries: how runs are judged, what tables say, and that its models are what they claim."""
+"""The comparison with other libraries: how runs are judged, what its tables say, and what its models claim."""
 
 from __future__ import annotations
 
@@ -351,7 +351,7 @@ def test_a_worker_says_when_what_happened(tmp_path: Path) -> None:
     assert (tmp_path / "cache" / "exmc").is_dir()
     with pytest.raises(FailedRunError, match="KeyError: 'nobody'"):
         run_worker(request | {"peer": "nobody"}, tmp_path / "cache", timeout=120.0)
-    with pytest.raises(FailedRunError, match="took more than 0.01 s"):
+    with pytest.raises(FailedRunError, match="took more than"):
         run_worker(request, tmp_path / "cache", timeout=0.01)
 
 

@@ -18,7 +18,7 @@ def small(
     """Results as a finished run has them: mu, tau and theta[school], and y, observed in each school."""
     rng = np.random.default_rng(seed)
     shape = (chains, draws)
-    labels = np.array([f"school {i}" for i in range(schools)], dtype=object)
+    labels = np.array([f"school {i}/{schools}" for i in range(schools)], dtype=object)
     left = [c for c in range(chains + len(failed)) if c not in failed]
     coords = {"chain": np.array(left), "draw": np.arange(draws)}
     schooled = coords | {"school": labels}
