@@ -151,7 +151,7 @@ def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int,
         if plan.options.warm_start:
             return begin(density, plan.options, chain, pulse=pulse, carried=carried_by(plan, chain))
         start = start_of(compiled, plan.options, chain, pulse)
-        return begin(density, plan.options, chain, start, pulse)
+        return begin(density, plan.options, chain, start.position, pulse, start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from error
 

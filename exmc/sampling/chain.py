@@ -79,9 +79,10 @@ def begin(
     chain: int,
     initial: FloatArray | None = None,
     pulse: Pulse | None = None,
+    variances: FloatArray | None = None,
     carried: Carried | None = None,
 ) -> ChainState:
-    """Chain number `chain` before its first iteration: a starting point, the unit metric, a first step size.
+    """Chain number `chain` before its first iteration: a starting point, a first metric, a first step size.
 
     Parameters
     ----------
@@ -89,6 +90,8 @@ def begin(
         Where to start, on the unconstrained scale; drawn if not given.
     pulse
         By which a watchdog sees that the chain is alive.
+    variances : ndarray, shape (dimension,), optional
+        Of the coordinates, as far as they are known, for the first metric; without them it is the unit metric.
     carried
         Where it starts, and with which step size and metric, if that is known.
 
@@ -108,7 +111,7 @@ def begin(
         point = use_initial(density, chain, initial)
     else:
         point = draw_initial(density, options, chain, key, pulse)
-    state = _first_state(chain, key, point, options)
+    state = _first_state(chain, key, point, options, variances)
     if options.step_size is not None:
         return state
     run = _Run(density, options, state, pulse)
@@ -170,8 +173,14 @@ def advance(
     return run.state(), Block(first, in_warmup, positions[:done], columns(table[:done]))
 
 
-def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions) -> ChainState:
+def _first_state(
+    chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions, variances: FloatArray | None
+) -> ChainState:
     step_size = 1.0 if options.step_size is None else float(options.step_size)
+    adaptation = warmup.init(options.metric, point.position.size, step_size)
+    if variances is not None:
+        # Diagonal or dense, the unit metric has its ones where the variances belong.
+        adaptation = adaptation._replace(inverse_mass_matrix=adaptation.inverse_mass_matrix * variances)
     return ChainState(
         chain=chain,
         key=key,
@@ -179,14 +188,14 @@ def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, optio
         position=point.position,
         log_density=point.log_density,
         gradient=point.gradient,
-        adaptation=warmup.init(options.metric, point.position.size, step_size),
+        adaptation=adaptation,
     )
 
 
 def _carried_state(
     key: NDArray[np.uint64], point: InitialPoint, chain: int, carried: Carried, options: SamplerOptions
 ) -> ChainState:
-    fresh = _first_state(chain, key, point, options)
+    fresh = _first_state(chain, key, point, options, None)
     tuned = fresh.adaptation._replace(inverse_mass_matrix=carried.inverse_mass_matrix.copy())
     return replace(fresh, adaptation=warmup.restart_averaging(tuned, carried.step_size))
 
