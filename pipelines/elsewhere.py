@@ -12,6 +12,7 @@ from exmc.trace.store import RunStore
 from pipelines.arguments import Shown
 from pipelines.checkpoint import read_checkpoint
 from pipelines.cli import FAILED, PASSED
+from pipelines.code import check_code, moved
 from pipelines.config import parse_cluster
 from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
@@ -83,17 +84,23 @@ def _watch(directory: Location, once: bool, shown: Shown, page: PageProcess | No
     return PASSED if being_run(directory) else FAILED
 
 
-def hand_over(directory: Location, draws: int | None, scheduler: str | None, quiet: bool) -> int:
-    """Have the run in `directory` finished, or extended to `draws`, without this process; say how to follow it."""
+def hand_over(
+    directory: Location, draws: int | None, scheduler: str | None, quiet: bool, code: str | None = None
+) -> int:
+    """Have the run in `directory` finished, or extended to `draws`, without this process; say how to follow it.
+
+    `code` is the folder that its own code is in now, if that has been moved.
+    """
     if being_run(directory):
         remedy = f"To follow it: exmc watch {directory}"
         raise StoreError("another process is running this run.", where=(str(directory),), remedy=remedy)
     checkpoint = read_checkpoint(directory)
+    check_code(moved(checkpoint.plan.code, code))
     cluster = checkpoint.cluster
     if scheduler is not None:
         cluster = parse_cluster({"address": scheduler}, Places("--scheduler", {}))
     if isinstance(cluster, RemoteCluster):
-        begun = entrust(cluster, checkpoint.plan, draws)
+        begun = entrust(cluster, checkpoint.plan, draws, code)
         where = f"on {cluster.address}{'' if begun else ' once a worker is free'}"
     elif isinstance(directory, ObjectPath):
         raise ConfigError(
@@ -102,8 +109,9 @@ def hand_over(directory: Location, draws: int | None, scheduler: str | None, qui
             remedy="Hand the run to a cluster: --scheduler ADDRESS.",
         )
     else:
-        longer = [] if draws is None else ["--draws", str(draws)]
-        process = detach(directory, ["resume" if draws is None else "extend", str(directory), *longer])
+        options = [] if draws is None else ["--draws", str(draws)]
+        options += [] if code is None else ["--code", code]
+        process = detach(directory, ["resume" if draws is None else "extend", str(directory), *options])
         where = f"by process {process}, which writes to {shown_path(directory / LOG)}"
     if not quiet:
         shown = shown_path(directory)

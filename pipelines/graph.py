@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -15,10 +16,13 @@ from distributed.comm.core import CommClosedError
 
 from exmc.diagnostics.enough import Verdict
 from exmc.errors import ClusterError, ExmcError
+from exmc.methods import NUTS
 from exmc.trace.journal import Journal
 from pipelines import endings, stages
+from pipelines.code import run_permitted
 from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, signals_ask
 from pipelines.events import Event, Kind, Listener
+from pipelines.fit_driver import fit_rounds
 from pipelines.lengthening import lengthen
 from pipelines.losses import Losses
 from pipelines.patience import patiently
@@ -40,16 +44,12 @@ _SECONDS_BETWEEN_COUNTS = 0.1
 CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
 
 
-def _unlocated(error: ExmcError) -> ExmcError:
-    return error
-
-
 def follow(
     client: Client,
     plan: Plan,
     on_event: Listener,
     started: float,
-    locate: Callable[[ExmcError], ExmcError] = _unlocated,
+    locate: Callable[[ExmcError], ExmcError] = lambda error: error,
     control: Control | None = None,
 ) -> Diagnosed:
     """Run `plan`, whose run directory exists, to its end; `locate` says where in the config a note belongs.
@@ -105,8 +105,8 @@ class _Following:
     holding: bool = False
     losses: Losses = field(default_factory=Losses)
     drawing: bool = False
-    # Segments that were told of, by chain and number: a run that begins again meets them again.
-    reported: set[tuple[int, int]] = field(default_factory=set)
+    # How far each chain was told of, by iterations: a run that begins again meets its segments again.
+    reported: dict[int, float] = field(default_factory=dict)
     # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
     token: str = field(default_factory=lambda: secrets.token_hex(2))
 
@@ -128,7 +128,7 @@ class _Following:
         """Every stage of the run; again from what is committed, when workers died until a task was given up."""
         fruitless = 0
         while True:
-            before = len(self.reported)
+            before = dict(self.reported)
             try:
                 self.prepare()
                 self.sample()
@@ -136,7 +136,7 @@ class _Following:
                     self.sample()
                 return self.diagnose()
             except GivenUpError as error:
-                fruitless = fruitless + 1 if len(self.reported) == before else 0
+                fruitless = fruitless + 1 if self.reported == before else 0
                 if fruitless > self.plan.retries:
                     raise
                 message = f"{error.message} Going on from what is committed"
@@ -154,6 +154,8 @@ class _Following:
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
         """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
         future = self.client.submit(
+            run_permitted,
+            self.plan.code,
             patiently,
             self.plan.retries,
             function,
@@ -235,6 +237,8 @@ class _Following:
 
     def sample(self) -> None:
         """Warm up and sample every chain, segment by segment."""
+        if self.plan.method != NUTS:
+            fit_rounds(self)
         self.drawing = True
         waiting: dict[str, SegmentTask] = {}
         journal = Journal.open(self.plan.path)
@@ -363,17 +367,15 @@ class _Following:
             raise meant from (None if meant is error else error)
 
     def report(self, outcome: Outcome) -> None:
-        segment = (outcome.task.chain, outcome.task.number)
-        if segment in self.reported:
+        chain, receipt = outcome.task.chain, outcome.receipt
+        reached = math.inf if outcome.failure else 0.0
+        if receipt is not None:
+            reached = receipt.draws_done + (0 if receipt.warmup else self.plan.options.warmup)
+        if reached <= self.reported.get(chain, 0.0):
             return
-        self.reported.add(segment)
-        if outcome.failure:
-            self.tell(
-                Event(kind="chain_failed", seconds=self.elapsed(), chain=outcome.task.chain, message=outcome.failure)
-            )
-        elif outcome.receipt is not None:
-            receipt = outcome.receipt
-            self.tell(Event(kind="segment", seconds=self.elapsed(), chain=receipt.chain, receipt=receipt))
+        self.reported[chain] = reached
+        kind: Kind = "chain_failed" if outcome.failure else "segment"
+        self.tell(Event(kind=kind, seconds=self.elapsed(), chain=chain, receipt=receipt, message=outcome.failure))
 
     def stage_done(self, stage: str) -> None:
         now = time.perf_counter()

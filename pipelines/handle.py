@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from pipelines.control import Control, StoppedError
 from pipelines.creation import refuse_occupied
 from pipelines.events import Event, Listener
 from pipelines.live import Live
+from pipelines.notebook import Display, status_html
 from pipelines.requests import Wish
 from pipelines.tally import Tally
 
@@ -80,6 +82,7 @@ class RunHandle:
         self._state: State = "starting"
         self._result: run.RunResult | None = None
         self._error: BaseException | None = None
+        self._displays: list[Display] = []
         self._thread = threading.Thread(target=self._drive, args=(drive,), daemon=True, name="exmc-driver")
         self._thread.start()
 
@@ -186,6 +189,7 @@ class RunHandle:
         with self._changed:
             self._state = state
             self._changed.notify_all()
+        self._refresh(last=True)
 
     def _listen(self, event: Event) -> None:
         with self._changed:
@@ -195,8 +199,30 @@ class RunHandle:
             elif event.kind in _STATES:
                 self._state = _STATES[event.kind]
             self._changed.notify_all()
+        self._refresh()
         if self._on_event is not None:
             self._on_event(event)
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it, as it is now."""
+        text = "" if self._result is None else self._result.diagnosed.text
+        return status_html(str(self.directory), self.status, text)
+
+    def _ipython_display_(self) -> None:
+        """Show it in a notebook, and redraw it there as the run goes on."""
+        display = Display(self._repr_html_)
+        with self._changed:
+            self._displays.append(display)
+        if self.is_finished:
+            display.refresh(last=True)
+
+    def _refresh(self, last: bool = False) -> None:
+        with self._changed:
+            displays = tuple(self._displays)
+        for display in displays:
+            # A notebook that is closed ends no run.
+            with contextlib.suppress(Exception):
+                display.refresh(last)
 
     def _await(self, reached: Callable[[], bool], timeout: float | None) -> bool:
         with self._changed:
@@ -212,6 +238,7 @@ def start(
     out: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     on_event: Listener | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunHandle:
     """Begin to run `config`, a YAML file or what `load_config` made of one, and return at once.
 
@@ -223,13 +250,15 @@ def start(
         ``key.path=value`` each, put over the file's values.
     on_event
         Called with each `Event` as it happens, in the driver's thread; what it raises ends the run.
+    code
+        A folder whose modules the config may import, beside installed packages. (What `load_config` made has its own.)
 
     Raises
     ------
     ConfigError
         For a config that cannot be run, and a directory that holds another run; nothing has been written then.
     """
-    loaded = config if isinstance(config, Config) else load_config(config, overrides)
+    loaded = config if isinstance(config, Config) else load_config(config, overrides, code=code)
     checked = check_config(with_out(loaded, out))
     refuse_occupied(checked.config)
     return RunHandle(
@@ -239,18 +268,23 @@ def start(
 
 
 def resume(
-    directory: str | os.PathLike[str], draws: int | None = None, *, on_event: Listener | None = None
+    directory: str | os.PathLike[str],
+    draws: int | None = None,
+    *,
+    on_event: Listener | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunHandle:
     """Begin to finish the run in `directory`, or to extend it to `draws` draws a chain, and return at once.
 
-    Raises `StoreError` if there is no run; what else is amiss is raised by `RunHandle.wait`.
+    `code` is the folder that its own code is in now, if that has been moved. Raises `StoreError` if there is no run;
+    what else is amiss is raised by `RunHandle.wait`.
     """
     path = location(directory)
     options = read_checkpoint(path).plan.options
 
     def drive(listener: Listener, control: Control) -> run.RunResult:
         if draws is None:
-            return run.resume(path, listener, None, control)
-        return run.extend(path, draws, listener, None, control)
+            return run.resume(path, listener, None, control, code)
+        return run.extend(path, draws, listener, None, control, code)
 
     return RunHandle(path, options if draws is None else replace(options, draws=draws), on_event, drive)

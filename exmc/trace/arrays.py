@@ -53,10 +53,12 @@ def link(
         # One that is damaged is taken over as it is, for `Journal.damage` to find.
         with contextlib.suppress(FileNotFoundError):
             if wanted < chunk_draws and chunks.is_whole(old):
-                values = _decode(old.read_bytes(), variable, chunk_draws)[:wanted]
-                files.write_whole(new, chunks.encode(values, chunk_draws))
-            else:
-                files.share(old, new)
+                held = old.read_bytes()
+                shorter = chunks.encode(_decode(held, variable, chunk_draws)[:wanted], chunk_draws)
+                if shorter != held:
+                    files.write_whole(new, shorter)
+                    return
+            files.share(old, new)
 
     files.each(take, product(enumerate(chains), range(-(-rows // chunk_draws))), source)
 
