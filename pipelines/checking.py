@@ -17,11 +17,14 @@ from exmc.ir.expressions import Reference
 from exmc.ir.model import Model
 from exmc.ir.nodes import Argument, Call
 from exmc.ir.proper import check_proper
+from exmc.methods import settings_of
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.options import SamplerOptions
 from pipelines.building import build_model
 from pipelines.code import Code, Permission, permitted
 from pipelines.config import Config
+from pipelines.sampler_section import method_settings
+from pipelines.sections import SamplerSection
 from pipelines.sizes import check_sizes
 
 
@@ -118,6 +121,16 @@ def sampler_options(config: Config) -> SamplerOptions:
     """The options of the sampler, which checks them once more."""
     section = config.sampler
     try:
+        if not isinstance(section, SamplerSection):
+            settings_of(section.method, method_settings(section))
+            # What NUTS alone has stays at its defaults, and decides nothing.
+            return SamplerOptions(
+                seed=config.seed,
+                draws=section.draws,
+                warmup=0,
+                chains=section.chains,
+                initial_radius=section.initial_radius,
+            )
         return SamplerOptions(
             seed=config.seed,
             draws=section.draws,
@@ -126,6 +139,7 @@ def sampler_options(config: Config) -> SamplerOptions:
             target_accept=section.target_accept,
             max_treedepth=section.max_treedepth,
             metric=section.metric,
+            init=section.init,
             initial_radius=section.initial_radius,
         )
     except SamplingError as error:

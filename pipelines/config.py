@@ -17,7 +17,17 @@ from exmc.trace.objects import ObjectPath
 from pipelines.code import code_folder
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel, parse_model
 from pipelines.places import KeyPath, LocatedError, Places
-from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RemoteCluster, RunSection, SamplerSection, UntilSection
+from pipelines.sampler_section import parse_sampler
+from pipelines.sections import (
+    CLUSTERS,
+    Cluster,
+    LocalCluster,
+    MethodSection,
+    RemoteCluster,
+    RunSection,
+    SamplerSection,
+    UntilSection,
+)
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 from pipelines.yaml_lines import LARGEST, read_yaml, write_yaml
 
@@ -36,7 +46,7 @@ class Config:
 
     name: str
     model: ModelSource
-    sampler: SamplerSection
+    sampler: SamplerSection | MethodSection
     cluster: Cluster
     run: RunSection
     places: Places
@@ -113,7 +123,7 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
     if "model" not in values:
         raise places.error("the key 'model' is missing.", remedy="A config describes a model.")
     name = _parse_name(values.get("name", Path(places.source).stem), places)
-    sampler = parse_section(SamplerSection, values.get("sampler") or {}, places, ("sampler",))
+    sampler = parse_sampler(values.get("sampler") or {}, places)
     if sampler.seed is None:
         sampler = sampler.model_copy(update={"seed": secrets.randbits(32)})
     _check_until(sampler, places)
@@ -225,7 +235,7 @@ def _put(values: Any, path: KeyPath, value: Any, places: Places, above: KeyPath)
     return inner | {head: below}
 
 
-def _check_until(sampler: SamplerSection, places: Places) -> None:
+def _check_until(sampler: SamplerSection | MethodSection, places: Places) -> None:
     until, where = sampler.until, ("sampler", "until")
     if until.asked is None and until != UntilSection():
         raise places.error("nothing is asked of the draws.", where, "Give ess, rhat or both.")

@@ -18,6 +18,7 @@ from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
 from pipelines.guard import say, shown_path
 from pipelines.locks import being_run
+from pipelines.page_process import PageProcess
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request, requested
@@ -49,13 +50,27 @@ def let_go_on(directory: Location) -> bool:
 def watch(directory: Location, once: bool, shown: Shown) -> int:
     """Show the events of the run in `directory`, then what it came to.
 
-    Where its scheduler can be attached to, they are pushed. The status is that of ``exmc run``; 1 for a run that ended
-    unfinished.
+    Where its scheduler can be attached to, they are pushed. A page stays when the run has ended, until Ctrl-C. The
+    status is that of ``exmc run``; 1 for a run that ended unfinished.
     """
+    if not shown.page:
+        return _watch(directory, once, shown, None)
+    page = PageProcess(directory)
+    try:
+        status = _watch(directory, once, shown, page)
+        print("exmc: the page stays until Ctrl-C.", file=sys.stderr)
+        with contextlib.suppress(KeyboardInterrupt):
+            page.wait()
+        return status
+    finally:
+        page.stop()
+
+
+def _watch(directory: Location, once: bool, shown: Shown, page: PageProcess | None) -> int:
     checkpoint, ended = read_checkpoint(directory), ""
     plan = checkpoint.plan
     attached = contextlib.nullcontext(None) if once or not being_run(directory) else listening(checkpoint.cluster, plan)
-    with progress_of(plan.label, plan.options, directory, shown) as on_event, attached as pause:
+    with progress_of(plan.label, plan.options, directory, shown, page) as on_event, attached as pause:
         for event in events_of(directory, once, pause):
             on_event(event)
             ended = event.message if event.kind == "ended" else ""

@@ -16,11 +16,13 @@ from distributed.comm.core import CommClosedError
 
 from exmc.diagnostics.enough import Verdict
 from exmc.errors import ClusterError, ExmcError
+from exmc.methods import NUTS
 from exmc.trace.journal import Journal
 from pipelines import endings, stages
 from pipelines.code import run_permitted
 from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, signals_ask
 from pipelines.events import Event, Kind, Listener
+from pipelines.fit_driver import fit_rounds
 from pipelines.lengthening import lengthen
 from pipelines.losses import Losses
 from pipelines.patience import patiently
@@ -42,16 +44,12 @@ _SECONDS_BETWEEN_COUNTS = 0.1
 CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
 
 
-def _unlocated(error: ExmcError) -> ExmcError:
-    return error
-
-
 def follow(
     client: Client,
     plan: Plan,
     on_event: Listener,
     started: float,
-    locate: Callable[[ExmcError], ExmcError] = _unlocated,
+    locate: Callable[[ExmcError], ExmcError] = lambda error: error,
     control: Control | None = None,
 ) -> Diagnosed:
     """Run `plan`, whose run directory exists, to its end; `locate` says where in the config a note belongs.
@@ -239,6 +237,8 @@ class _Following:
 
     def sample(self) -> None:
         """Warm up and sample every chain, segment by segment."""
+        if self.plan.method != NUTS:
+            fit_rounds(self)
         self.drawing = True
         waiting: dict[str, SegmentTask] = {}
         journal = Journal.open(self.plan.path)

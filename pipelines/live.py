@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import xarray as xr
@@ -27,6 +27,7 @@ from pipelines.watching import EventLog
 # Between the two renames that put a finished store in place, its chunks are not there.
 _SECONDS_OF_A_RENAME = 0.05
 _DRAWS_AT_ONCE = 1000
+_FEWEST_AT_ONCE, _PARTS = 100, 24
 
 Arrays: TypeAlias = dict[str, NDArray[Any]]
 
@@ -63,15 +64,18 @@ class Live:
         self._lock = threading.Lock()
         self._walk()
 
-    def refresh(self) -> list[Event]:
-        """Take in what was committed since the last look; the events that told of it."""
+    def refresh(self, on_part: Callable[[], object] | None = None) -> list[Event]:
+        """Take in what was committed since the last look; the events that told of it.
+
+        Of much, `on_part` is told each time that all chains have gone a part of the way, which then is small.
+        """
         with self._lock:
             events = self._log.new()
             for event in events:
                 self._take(event)
             failed = [number for number, chain in enumerate(self.tally.chains) if chain.failure]
             self.posterior.leave_out(failed)
-            self._read()
+            self._read(on_part)
         return events
 
     def __getitem__(self, name: str) -> LiveVariable:
@@ -125,22 +129,28 @@ class Live:
         for chain in range(len(self._committed)):
             self._committed[chain] = max(self._committed[chain], journal.draws_done(chain))
 
-    def _read(self) -> None:
+    def _read(self, on_part: Callable[[], object] | None) -> None:
+        """Read what is committed, a window of draws of every chain at a time: a run that is met late has many."""
         journal = Journal.open(self.directory)
-        for chain, committed in enumerate(self._committed):
-            first = self.posterior.chains[chain].draws
-            if committed > first:
-                self._add(journal, chain, first, committed)
-
-    def _add(self, journal: Journal, chain: int, first: int, end: int) -> None:
-        """Add draws ``[first, end)`` of `chain`, some chunks at a time: a run that is met late may have many."""
-        step = journal.chunk_draws * max(1, _DRAWS_AT_ONCE // journal.chunk_draws)
+        behind = [n for n, committed in enumerate(self._committed) if committed > self.posterior.chains[n].draws]
+        if not behind:
+            return
+        first, end = min(self.posterior.chains[n].draws for n in behind), max(self._committed)
+        window = _DRAWS_AT_ONCE if on_part is None else max(_FEWEST_AT_ONCE, -(-(end - first) // _PARTS))
         while first < end:
-            stop = min((first // step + 1) * step, end)
-            draws = _patiently_read(journal, "posterior", tuple(self.posterior.variables), chain, first, stop)
-            statistics = _patiently_read(journal, "sample_stats", ("energy", "diverging"), chain, first, stop)
+            first = min((first // window + 1) * window, end)
+            for chain in behind:
+                self._add(journal, chain, min(first, self._committed[chain]))
+            if on_part is not None:
+                on_part()
+
+    def _add(self, journal: Journal, chain: int, end: int) -> None:
+        """Add what is new of the draws of `chain` up to `end`."""
+        first = self.posterior.chains[chain].draws
+        if first < end:
+            draws = _patiently_read(journal, "posterior", tuple(self.posterior.variables), chain, first, end)
+            statistics = _patiently_read(journal, "sample_stats", ("energy", "diverging"), chain, first, end)
             self.posterior.add(chain, first, draws, statistics)
-            first = stop
 
 
 def live_posterior(schema: Schema, *, quantiles: bool = True, points: bool = False) -> LivePosterior:

@@ -14,7 +14,9 @@ from pathlib import Path
 import xarray as xr
 
 from exmc.errors import ClusterError, ExmcError, StoreError
+from exmc.methods import NUTS, method_of
 from exmc.trace.files import Location, free_bytes, location, open_log
+from exmc.trace.fits import Fits
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
@@ -153,6 +155,10 @@ def extend(
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
         raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
+    method = checkpoint.plan.method
+    if draws > planned and method != NUTS and method_of(method).fixed_draws:
+        message = f"a run of the method {method} cannot be extended: its draws are one whole."
+        raise StoreError(message, where=(str(directory),), remedy="Begin another run with more draws.")
     # Who says how many draws there shall be asks for these, whatever the run was begun for.
     exact = replace(checkpoint, plan=replace(checkpoint.plan, until=None))
     return _go_on(exact, draws, on_event or _ignore, cluster, control)
@@ -232,6 +238,7 @@ def _revive(store: RunStore, plan: Plan) -> None:
     store.repair()
     for chain in store.failures():
         store.journal.forgive(chain)
+    Fits(plan.path, plan.fingerprint).forgive()
 
 
 def _check_room(store: RunStore, draws: int) -> None:

@@ -19,6 +19,7 @@ from exmc.compile.layout import layout_of
 from exmc.diagnostics.calibration import Uniformity, calibration_text, pit_values, scalar_values, uniformity
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
+from exmc.methods import NUTS
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import write_whole
 from exmc.trace.objects import ObjectPath
@@ -79,6 +80,9 @@ def calibrate(checked: Checked, replications: int, on_done: Callable[[int], None
 
 def _calibrated(checked: Checked, replications: int, on_done: Callable[[int], None]) -> Verdict:
     config = checked.config
+    if config.sampler.method != NUTS:
+        message = f"the method {config.sampler.method} cannot be calibrated: replications are sampled by {NUTS}."
+        raise config.places.error(message, ("sampler", "method"), f"Set it: --set sampler.method={NUTS}.")
     try:
         check_calibratable(checked.rewriting.source, checked.options)
     except ExmcError as error:

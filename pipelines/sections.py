@@ -162,9 +162,28 @@ class UntilSection(Section):
         return None if self.ess is None and self.rhat is None else Until(**self.model_dump())
 
 
-class SamplerSection(Section):
-    """How to sample; the defaults are Stan's."""
+class MethodSection(Section):
+    """How to infer, whatever the method; each adds its own options (`pipelines.sampler_section`)."""
 
+    method: str
+    draws: PositiveInt = 1000
+    chains: Annotated[int, Field(ge=1, le=100_000)] = 4
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    engine: Literal["native", "autograd"] = "native"
+    centering: Centering = "auto"
+    initial_radius: Annotated[float, Field(ge=0)] = 2.0
+    watchdog: Annotated[float, Field(gt=0)] | None = 600.0
+
+    @property
+    def until(self) -> UntilSection:
+        """Nothing: only chains of NUTS go on until something is reached."""
+        return UntilSection()
+
+
+class SamplerSection(Section):
+    """How to sample by NUTS; the defaults are Stan's."""
+
+    method: Literal["nuts"] = "nuts"
     draws: PositiveInt = 1000
     warmup: Count = 1000
     chains: Annotated[int, Field(ge=1, le=100_000)] = 4
@@ -174,6 +193,7 @@ class SamplerSection(Section):
     metric: Literal["diagonal", "dense"] = "diagonal"
     engine: Literal["native", "autograd"] = "native"
     centering: Centering = "auto"
+    init: Literal["uniform", "prior", "pathfinder"] = "uniform"
     initial_radius: Annotated[float, Field(ge=0)] = 2.0
     watchdog: Annotated[float, Field(gt=0)] | None = 600.0
     until: UntilSection = UntilSection()

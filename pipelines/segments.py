@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,18 @@ from exmc.blame import explained
 from exmc.compile.program import CompiledModel
 from exmc.density import LogDensity
 from exmc.errors import ExmcError, SamplingError, StoreError
+from exmc.methods import NUTS, method_of
+from exmc.methods.chain import FittedState, advance_fitted
 from exmc.sampling import progress
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.progress import Receipt
 from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
+from exmc.starts import start_of
 from exmc.trace.journal import Journal
 from exmc.trace.objects import ObjectPath
 from exmc.trace.records import NO_RECORD, CommitRecord
+from pipelines.fit_tasks import finished_fit, fitted_problem
 from pipelines.patience import patiently
 from pipelines.plan import STOP, Plan, check_versions
 from pipelines.processors import record_processor
@@ -39,6 +43,8 @@ _SECONDS_BETWEEN_REQUESTS = 2.0
 # where storage is slow or the state large, unless a segment would become this many times as long as was asked for.
 _DRAWING_TO_READING = 70.0
 _LONGER_AT_MOST = 15.0
+
+State: TypeAlias = ChainState | FittedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +111,16 @@ def _draw_and_commit(
     started = time.perf_counter()
     density = _guarded(compiled.density)
 
-    def draw(pulse: Pulse) -> tuple[ChainState, Block]:
+    def draw(pulse: Pulse) -> tuple[State, Block]:
+        if plan.method != NUTS:
+            return _draw_fitted(plan, compiled, task.chain, journal, before, pulse)
         if before is not None:
             state = ChainState.from_arrays(before.state)
         else:
             state = _guarded(partial(_begin, compiled, density, plan, task.chain, pulse), storage=False)
-        return _draw(plan, density, state, journal, pulse)
+        stopped = _stop_flag(plan, pulse)
+        step = partial(advance, density, plan.options, should_stop=stopped, pulse=pulse)
+        return _draw(plan, step, state, journal, stopped)
 
     state, block = _guarded(lambda: watched(draw, plan.watchdog))
     if not len(block.positions):
@@ -118,7 +128,7 @@ def _draw_and_commit(
     groups = _guarded(lambda: _arrays(compiled, journal, block))
     patiently(plan.retries, record_processor, plan.path)
     written = patiently(plan.retries, journal.write_segment, task.chain, block.first, block.warmup, groups)
-    receipt = progress.receipt(state, block, task.number, time.perf_counter() - started)
+    receipt = progress.receipt(task.chain, state.step_size, block, task.number, time.perf_counter() - started)
     record = CommitRecord(
         fingerprint=plan.fingerprint,
         chain=task.chain,
@@ -136,24 +146,36 @@ def _draw_and_commit(
 
 def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
     try:
-        return begin(density, plan.options, chain, pulse=pulse)
+        start = start_of(compiled, plan.options, chain, pulse)
+        return begin(density, plan.options, chain, start, pulse)
     except SamplingError as error:
         raise explained(error, compiled) from error
 
 
+def _draw_fitted(
+    plan: Plan, compiled: CompiledModel, chain: int, journal: Journal, before: CommitRecord | None, pulse: Pulse
+) -> tuple[State, Block]:
+    """As `_draw`, of a chain whose draws follow from a finished fit."""
+    method, fit = method_of(plan.method), finished_fit(plan)
+    problem = _guarded(partial(fitted_problem, plan, compiled, pulse), storage=False)
+    state = FittedState(chain, 0) if before is None else FittedState.from_arrays(before.state)
+    return _draw(plan, partial(advance_fitted, method, problem, fit), state, journal, _stop_flag(plan, pulse))
+
+
 def _draw(
-    plan: Plan, density: LogDensity, state: ChainState, journal: Journal, pulse: Pulse
-) -> tuple[ChainState, Block]:
-    """Whole chunks until the time is up or the phase ends; what a stop leaves of a chunk is dropped."""
+    plan: Plan, step: Callable[..., tuple[Any, Block]], state: State, journal: Journal, stopped: Callable[[], bool]
+) -> tuple[State, Block]:
+    """Whole chunks until the time is up or the phase ends; what a stop leaves of a chunk is dropped.
+
+    ``step(state, draws)`` gives the next state, and the draws that led there.
+    """
     ends = time.perf_counter() + plan.segment_seconds
-    stopped = _stop_flag(plan, pulse)
     most = _LARGEST_SEGMENT_BYTES // max(journal.schema.bytes_per_draw, 1)
     blocks: list[Block] = []
     drawn = 0
     while True:
         before = state
-        draw = partial(advance, density, plan.options, before, journal.chunk_draws, stopped, pulse=pulse)
-        state, block = _guarded(draw, storage=False)
+        state, block = _guarded(partial(step, before, journal.chunk_draws), storage=False)
         phase_ends = state.iteration in (plan.options.warmup, plan.options.warmup + plan.options.draws)
         if len(block.positions) < journal.chunk_draws and not phase_ends:
             state = before

@@ -19,6 +19,7 @@ from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.progress import Receipt
 from exmc.trace.records import CommitRecord
 from exmc.trace.store import RunStore
+from pipelines.fit_tasks import fit_attributes
 from pipelines.plan import MODEL, Plan, fingerprint
 from pipelines.processors import mixed_note, processor, processors
 from pipelines.standing import failed_chains, unfinished
@@ -54,7 +55,9 @@ def load_recorded(plan: Plan) -> Model:
         ) from error
     except Exception as error:  # Of damaged JSON anything may come.
         raise _damaged_model(plan, f"{type(error).__name__}: {error}") from error
-    found = fingerprint(serial.digest(model), plan.options, plan.engine, plan.versions, plan.code)
+    found = fingerprint(
+        serial.digest(model), plan.options, plan.engine, plan.versions, plan.code, plan.method, plan.settings
+    )  # fmt: skip
     if found != plan.fingerprint:
         raise _damaged_model(plan, "it is not the model, or these are not the options, that the run was begun with")
     return model
@@ -114,7 +117,7 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
         )
         notes = derived.notes
         everything = [str(note) for note in (*notes_on(compiled), *notes)]
-        attributes: dict[str, Any] = {"skipped_groups": derived.skipped, "notes": everything}
+        attributes: dict[str, Any] = {"skipped_groups": derived.skipped, "notes": everything} | fit_attributes(plan)
         if plan.until is not None:
             verdict = judge_length(plan)
             attributes["until"] = asdict(plan.until) | {"reached": verdict.reached, "reason": verdict.reason}

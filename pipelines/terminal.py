@@ -100,6 +100,8 @@ class Progress:
 
     def sentence(self, chain: ChainTally) -> str:
         cells = self.cells(chain)
+        if not chain.step_size:
+            return f"{cells['draws']} draws, {cells['speed']} draws/s"
         return (
             f"{cells['draws']} draws, {cells['divergences']} divergences, step size {cells['step size']}, "
             f"{cells['gradients']} gradients a draw, {cells['speed']} draws/s"
@@ -193,8 +195,9 @@ class Progress:
             return cells | dict.fromkeys(("divergences", "step size", "gradients", "speed"), "")
         return cells | {
             "divergences": str(chain.divergences),
-            "step size": f"{chain.step_size:.3g}",
-            "gradients": f"{chain.gradients_per_draw:.1f}",
+            # Methods other than NUTS have neither.
+            "step size": f"{chain.step_size:.3g}" if chain.step_size else "",
+            "gradients": f"{chain.gradients_per_draw:.1f}" if chain.gradients else "",
             "speed": f"{chain.draws_per_second:.0f}",
         }
 
@@ -230,7 +233,7 @@ _HEADINGS = {
 }
 _TEXTS = ("chain", "phase", "bar")
 _PHASES = ("warming up", "sampling", "done", "failed")
-_TOLD = ("longer", "paused", "resumed", "stopped", "note", "worker_lost")
+_TOLD = ("longer", "round", "paused", "resumed", "stopped", "note", "worker_lost")
 # The longest cells, where that is not the number of draws.
 _WIDTHS = {"chain": 5, "phase": 10, "bar": _BAR, "divergences": 0, "step size": 8, "gradients": 6, "speed": 7}
 _DROPPED = ("bar", "gradients", "step size", "phase", "speed", "chain")

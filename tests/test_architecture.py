@@ -40,6 +40,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Samplers know a density, and nothing of models.
     "nuts": {"errors", "density", "cache", "machine_code"},
     "sampling": {"errors", "density", "nuts"},
+    "methods": {"errors", "density", "nuts", "sampling"},
     "trace": {"errors", "ir", "distributions", "sampling", "compile.layout"},
     "diagnostics": {"errors"},
     "predictive": {"errors", "ir", "distributions", "transforms"},
@@ -48,8 +49,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
     "blame": {"errors", "compile"},
+    "priors": {"ir", "compile", "predictive", "transforms"},
+    "tempering": {"density", "compile", "predictive", "priors"},
+    "fitting": {"errors", "compile", "blame", "methods", "sampling", "tempering"},
+    "starts": {"errors", "density", "compile", "fitting", "methods", "predictive", "priors", "sampling"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
+        *("methods", "fitting", "starts"),
     },
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
@@ -75,7 +81,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
         f"pipelines.{name}"
         for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
-    "jinja2": ("pipelines.pages",),
+    "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands", "pipelines.arguments", "pipelines.views"),
     "rich": ("pipelines.",),

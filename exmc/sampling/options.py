@@ -9,6 +9,7 @@ from typing import Any
 from exmc.errors import SamplingError, suggest
 
 METRIC_NAMES = ("diagonal", "dense")
+INITS = ("uniform", "prior", "pathfinder")
 _MAX_SEED = 2**128 - 1
 _MAX_TREEDEPTH = 30
 
@@ -29,6 +30,8 @@ class SamplerOptions:
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str
         ``"diagonal"`` or ``"dense"``.
+    init : str
+        Where chains start (`exmc.starts`): ``"uniform"``, ``"prior"`` or ``"pathfinder"``.
     initial_radius : float
         Initial points are uniform on (-radius, radius) in each unconstrained coordinate.
     initial_attempts : int
@@ -49,30 +52,35 @@ class SamplerOptions:
     target_accept: float = 0.8
     max_treedepth: int = 10
     metric: str = "diagonal"
+    init: str = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
     step_size: float | None = None
 
     def __post_init__(self) -> None:
-        _integer("seed", self.seed, 0, _MAX_SEED)
-        _integer("draws", self.draws, 1)
-        _integer("warmup", self.warmup, 0)
-        _integer("chains", self.chains, 1)
-        _between("target_accept", self.target_accept, 0.0, 1.0)
-        _integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
+        check_integer("seed", self.seed, 0, _MAX_SEED)
+        check_integer("draws", self.draws, 1)
+        check_integer("warmup", self.warmup, 0)
+        check_integer("chains", self.chains, 1)
+        check_between("target_accept", self.target_accept, 0.0, 1.0)
+        check_integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
         if self.metric not in METRIC_NAMES:
             raise SamplingError(
                 f"There is no metric {self.metric!r}.",
                 where=("metric",),
                 remedy=suggest(str(self.metric), METRIC_NAMES),
             )
-        _between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
-        _integer("initial_attempts", self.initial_attempts, 1)
+        if self.init not in INITS:
+            message = f"There is no way to start called {self.init!r}."
+            raise SamplingError(message, where=("init",), remedy=suggest(str(self.init), INITS))
+        check_between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
+        check_integer("initial_attempts", self.initial_attempts, 1)
         if self.step_size is not None:
-            _between("step_size", self.step_size, 0.0, math.inf)
+            check_between("step_size", self.step_size, 0.0, math.inf)
 
 
-def _integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:
+def check_integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:
+    """Raise `SamplingError` unless `value`, that of the option `name`, is an integer within the limits."""
     integer = isinstance(value, int) and not isinstance(value, bool)
     if integer and value >= lowest and (highest is None or value <= highest):
         return
@@ -80,7 +88,8 @@ def _integer(name: str, value: Any, lowest: int, highest: int | None = None) -> 
     raise SamplingError(f"{value!r} is not an integer {allowed}.", where=(name,), remedy=f"Set {name} to one.")
 
 
-def _between(name: str, value: Any, low: float, high: float, *, lower_allowed: bool = False) -> None:
+def check_between(name: str, value: Any, low: float, high: float, *, lower_allowed: bool = False) -> None:
+    """Raise `SamplingError` unless `value`, that of the option `name`, is a number within the limits."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and (low < value or (lower_allowed and low == value)) and value < high:
         return

@@ -1,12 +1,14 @@
-"""What it costs that a run can be resumed: commits while sampling, the driver's time, and memory.
+"""What it costs that a run can be resumed: commits while sampling, the driver's time, memory.
 
-    .venv/bin/python scripts/bench/checkpoints.py [--rounds 7] [--chains 100 1000 10000]
+    .venv/bin/python scripts/bench/checkpoints.py [--rounds 7] [--draws 1 100] [--chains 100 1000 10000]
 
 First, for draws of about 1 and 100 ms, what one more draw costs with checkpoints and without. Two chains run on two
 threads of a cluster as `exmc run` starts it: driven segment by segment, each committed, or each chain drawn by one task
 that keeps its draws in memory and writes nothing. Both do so for a short and for a long run, in turn; the slope between
 the two is free of what is done once (imports, compiling, making the directory). Medians of the rounds' ratios, with
-their quartiles: of the clock, and of the processor time of all that takes part.
+their quartiles: of the clock, and of the processor time of all that takes part. Segments end by the clock, so that on a
+machine with other work they hold fewer draws, and there are more: hence, too, the processor time that each costs beside
+its draws, and which part of the time for which a segment draws that is.
 
 Then, with segments that draw nothing: what each costs the driver and the scheduler, and by how much these grow with
 the chains, and with the segments.
@@ -22,6 +24,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -61,16 +64,16 @@ run: {predictive: {prior_draws: 0, posterior: false}}
 
 
 class Model(NamedTuple):
-    """Seconds a draw, parameters, and draws of the short and of the long run: some segments, and five times as many."""
+    """Parameters, draws of the short and of the long run, and seconds that a segment takes at least."""
 
-    seconds: float
     size: int
     short: int
     long: int
+    segment: float
 
 
-# With 3000 parameters a chunk has 100 draws, so that a segment of 100 ms draws takes 10 s.
-MODELS = (Model(0.001, 20, 2_000, 10_000), Model(0.1, 3000, 100, 500))
+# By milliseconds a draw. With 3000 parameters a chunk has 100 draws, and no segment has less than a chunk.
+MODELS = {1: Model(20, 2_000, 8_000, 2.0), 100: Model(3000, 100, 300, 10.0)}
 
 
 class Spent(NamedTuple):
@@ -78,6 +81,7 @@ class Spent(NamedTuple):
 
     clock: float
     processors: float
+    segments: float = 0.0
 
     @classmethod
     def so_far(cls) -> Spent:
@@ -88,7 +92,7 @@ class Spent(NamedTuple):
 
     def less(self, before: Spent) -> Spent:
         """What was spent since `before`."""
-        return Spent(self.clock - before.clock, self.processors - before.processors)
+        return Spent(*(now - then for now, then in zip(self, before, strict=True)))
 
 
 def spent_by(work: Callable[[], object]) -> Spent:
@@ -107,15 +111,17 @@ def planned(folder: Path, model: Model, draws: int, depth: int) -> Plan:
     return create_run(replace(checked, options=replace(checked.options, step_size=1e-9)))
 
 
-def depth_for(folder: Path, model: Model) -> int:
-    """The depth of trees that makes a draw of `model` take about as long as it says."""
+def depth_for(folder: Path, model: Model, milliseconds: int) -> int:
+    """The depth of trees that makes a draw of `model` take about so long."""
     tried = 12
-    plan = planned(folder, model, 1, tried)
+    plan = planned(folder, model, 20, tried)
     density = stages.compile_rewritten(stages.rewrite_model(stages.load_recorded(plan)), plan).density()
     state = begin(density, plan.options, 0)
-    taken = min(spent_by(lambda: advance(density, plan.options, state, 1)).clock for _ in range(5))
+    before = time.process_time()
+    advance(density, plan.options, state, 20)
+    taken = (time.process_time() - before) / 20
     shutil.rmtree(plan.path)
-    return tried + round(math.log2(model.seconds / taken))
+    return tried + round(math.log2(1e-3 * milliseconds / taken))
 
 
 def draw_in_memory(plan: Plan, compiled: CompiledModel, chain: int) -> int:
@@ -127,8 +133,10 @@ def draw_in_memory(plan: Plan, compiled: CompiledModel, chain: int) -> int:
 
 def sampling(client: Client, folder: Path, model: Model, draws: int, depth: int, committed: bool) -> Spent:
     """What it takes to draw each chain of a new run, once it is compiled."""
-    plan = planned(folder, model, draws, depth)
-    following = graph._Following(client, plan, lambda event: None, time.perf_counter(), lambda error: error, Control())
+    plan, segments = planned(folder, model, draws, depth), Counter[str]()
+    following = graph._Following(
+        client, plan, lambda event: segments.update([event.kind]), time.perf_counter(), lambda error: error, Control()
+    )
     following.prepare()
 
     def plainly() -> None:
@@ -139,35 +147,43 @@ def sampling(client: Client, folder: Path, model: Model, draws: int, depth: int,
     found = spent_by(following.sample if committed else plainly)
     following.forget()
     shutil.rmtree(plan.path)
-    return found
+    return found._replace(segments=segments["segment"])
 
 
 def slopes(client: Client, folder: Path, model: Model, depth: int) -> tuple[Spent, Spent]:
-    """Seconds that one more draw of each chain takes: without checkpoints, and with them."""
+    """What one more draw of each chain takes: without checkpoints, and with them."""
     found = []
     for committed in (False, True):
         short, long = (sampling(client, folder, model, n, depth, committed) for n in (model.short, model.long))
-        found.append(Spent(*(seconds / (model.long - model.short) for seconds in long.less(short))))
+        found.append(Spent(*(spent / (model.long - model.short) for spent in long.less(short))))
     return found[0], found[1]
 
 
-def compare(folder: Path, rounds: int) -> None:
+def quartiles(values: list[float]) -> list[float]:
+    """The lower one, the median and the upper one."""
+    return statistics.quantiles(values, n=4) if len(values) > 1 else values * 3
+
+
+def compare(folder: Path, milliseconds: int, rounds: int) -> None:
     """Print what one more draw takes, with checkpoints and without."""
-    print(f"{'a draw of':<12}{'':<12}{'without':>12}{'with':>12}   ratio (quartiles)")
-    for model in MODELS:
-        depth = depth_for(folder, model)
-        section = load_config(folder / "config.yaml").cluster
-        with connect(section, CHAINS) as client:
-            # The first run loads what the others find loaded.
-            sampling(client, folder, model, model.short, depth, committed=True)
-            found = [slopes(client, folder, model, depth) for _ in range(rounds)]
-        for number, kind in enumerate(Spent._fields):
-            ratios = sorted(checkpointed[number] / plain[number] for plain, checkpointed in found)
-            low, middle, high = statistics.quantiles(ratios, n=4) if rounds > 1 else ratios * 3
-            each = [1e3 * statistics.median(pair[which][number] for pair in found) for which in (0, 1)]
-            times = "".join(f"{one:>9.3f} ms" for one in each)
-            print(f"{1e3 * model.seconds:>3.0f} ms      {kind:<12}{times}   {middle:.4f} ({low:.4f} to {high:.4f})")
-        sys.stdout.flush()
+    model = MODELS[milliseconds]
+    depth = depth_for(folder, model, milliseconds)
+    with connect(load_config(folder / "config.yaml").cluster, CHAINS) as client:
+        # The first run loads what the others find loaded.
+        sampling(client, folder, model, model.short, depth, committed=True)
+        found = [slopes(client, folder, model, depth) for _ in range(rounds)]
+    for number, kind in enumerate(("clock", "processors")):
+        low, middle, high = quartiles([checkpointed[number] / plain[number] for plain, checkpointed in found])
+        each = [1e3 * statistics.median(pair[which][number] for pair in found) for which in (0, 1)]
+        times = "".join(f"{one:>9.3f} ms" for one in each)
+        print(f"{milliseconds:>3} ms      {kind:<12}{times}   {middle:.4f} ({low:.4f} to {high:.4f})")
+    costs = [(checkpointed.processors - plain.processors) / checkpointed.segments for plain, checkpointed in found]
+    low, middle, high = quartiles(costs)
+    print(
+        f"            a segment costs {1e3 * middle:.1f} ms ({1e3 * low:.1f} to {1e3 * high:.1f}) of a processor: "
+        f"{100 * middle / model.segment:.2f} % of its {model.segment:g} s",
+        flush=True,
+    )
 
 
 def idle_segment(segments: int, plan: Plan, compiled: Any, task: SegmentTask) -> Outcome:
@@ -241,13 +257,16 @@ def follow_idle(folder: Path, chains: int, segments: int) -> None:
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="of the first table; 0 leaves it out")
+    parser.add_argument("--rounds", type=int, default=7, help="of the first table")
+    parser.add_argument("--draws", type=int, nargs="*", choices=[*MODELS], default=[*MODELS], help="milliseconds")
     parser.add_argument("--chains", type=int, nargs="*", default=[100, 1000, 10_000])
     parser.add_argument("--segments", type=int, nargs="*", default=[2, 10], help="of each chain")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        if options.rounds:
-            compare(Path(name), options.rounds)
+        if options.draws:
+            print(f"{'a draw of':<12}{'':<12}{'without':>12}{'with':>12}   ratio (quartiles)")
+        for milliseconds in options.draws:
+            compare(Path(name), milliseconds, options.rounds)
         print(
             f"{'chains':<8}{'segments':>10}{'clock':>12}{'driver':>12}{'scheduler':>12}{'driver':>13}{'scheduler':>13}"
         )

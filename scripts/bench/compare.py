@@ -7,8 +7,8 @@ Every run is a process of its own, libraries in turn, four chains on two cores. 
 numbers of transitions, and "equal", 1000 of warm-up and 1000 draws. Seed 0 comes first, with empty caches on disk, and
 says only what a cold start costs; seeds 1, 2, … find the caches that it left (byte code of Python is never cold). A
 round of all models is done before the next seed begins, so that the run may be stopped, or stop itself after --minutes;
-begun anew with the same --out, it goes on. DIR then has runs.jsonl (a line a run), compare.md, compare.json and
-compare.png, written anew after each model.
+begun anew with the same --out, it goes on; what failed is not tried again while its line is there. DIR has runs.jsonl
+(a line a run), compare.md, compare.json and compare.png, written anew after each model.
 
 Figures are medians over the seeds whose means agree with `comparison/references.json` within five standard errors; a
 library most of whose runs do not is printed as wrong. ESS is the least over all scalars of the free variables on their
@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -85,8 +86,12 @@ def execute(task: Task, out: Path, timeout: float) -> Row:
     request: dict[str, Any] = {"peer": key.peer, "problem": key.problem, "data": str(data), "out": str(draws)}
     request |= {"seed": task.seed, "chains": CHAINS, "cores": CORES, **counts}
     row: Row = {**key._asdict(), "seed": task.seed}
+    cache = out / "caches" / "-".join(key)
+    if task.seed == 0:
+        # What a run that was stopped has left there.
+        shutil.rmtree(cache, ignore_errors=True)
     try:
-        outcome = run_worker(request, out / "caches" / "-".join(key), timeout)
+        outcome = run_worker(request, cache, timeout)
     except FailedRunError as failure:
         return row | {"failed": str(failure)}
     with np.load(draws) as file:

@@ -122,10 +122,10 @@ def main() -> None:
     if unknown:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     for problem in arguments.problems or PROBLEMS:
-        path = judge.REFERENCES
-        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         made = entry(problem, arguments.draws, arguments.check, arguments.check_draws)
         made["scalars"] = {name: [float(f"{x:.{DIGITS}g}") for x in row] for name, row in made["scalars"].items()}
+        path = judge.REFERENCES
+        document = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         document[problem] = made
         # One line a problem.
         lines = [f"{json.dumps(name)}: {json.dumps(document[name])}" for name in PROBLEMS if name in document]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import re
 import subprocess
 import sys
@@ -23,8 +24,11 @@ from exmc.trace.store import RunStore
 from pipelines import graph, patience, segments
 from pipelines.checking import check_config
 from pipelines.cli import main
+from pipelines.cluster import connect
 from pipelines.config import load_config, with_out
+from pipelines.creation import create_run
 from pipelines.events import Event
+from pipelines.graph import follow
 from pipelines.run import RunResult, resume, run_config, start
 from pipelines.sections import LocalCluster
 from tests.pipelines.running import SLOW, assert_same_store, write_config
@@ -37,10 +41,10 @@ def ignore(event: Event) -> None:
 def begin_failing(chains: set[int]) -> Any:
     real = segments.begin
 
-    def begin(density: Any, options: Any, chain: int, pulse: Any) -> Any:
+    def begin(density: Any, options: Any, chain: int, *others: Any) -> Any:
         if chain in chains:
             raise SamplingError(f"chain {chain} found no starting point.")
-        return real(density, options, chain, pulse=pulse)
+        return real(density, options, chain, *others)
 
     return begin
 
@@ -364,3 +368,32 @@ def test_a_cluster_without_workers_is_one_clear_error(tmp_path: Path, monkeypatc
         with pytest.raises(ClusterError, match=r"no worker of the cluster came within 0\.3 s"):
             run_config(write_config(tmp_path), out=tmp_path / "out", overrides=[address], on_event=told.append)
     assert any(event.kind == "note" and "no worker yet" in event.message for event in told)
+
+
+def held(dask_scheduler: Any) -> tuple[int, int, int]:
+    """Tasks that a scheduler holds, bytes of what they are to do, and names under which it adds up their times."""
+    tasks = [*dask_scheduler.tasks.values()]
+    return len(tasks), sum(len(pickle.dumps(task.run_spec)) for task in tasks), len(dask_scheduler.task_prefixes)
+
+
+def test_a_scheduler_holds_no_more_of_a_chain_as_that_goes_on(tmp_path: Path) -> None:
+    """Nor does a client: of each chain a task, beside those that prepare all of them."""
+    config = load_config(write_config(tmp_path), ["sampler.draws=4000"])
+    plan = create_run(check_config(with_out(config, tmp_path / "run")))
+    alone, found = 4, {}
+    with connect(LocalCluster(workers=1), plan.options.chains) as client:
+
+        def look(event: Event) -> None:
+            if event.receipt is None or event.chain != 0 or event.receipt.segment not in (3, 7):
+                return
+            # What the client has let go of, the scheduler hears of in its own time.
+            deadline = time.monotonic() + 60
+            while (now := client.run_on_scheduler(held))[0] > plan.options.chains + alone:
+                assert time.monotonic() < deadline, now
+                time.sleep(0.01)
+            found[event.receipt.segment] = (*now, len(client.futures))
+
+        follow(client, plan, look, time.perf_counter())
+    assert sorted(found) == [3, 7]
+    assert found[3] == found[7]
+    assert found[3][0] == found[3][-1] == plan.options.chains + alone

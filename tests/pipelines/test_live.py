@@ -66,7 +66,9 @@ def test_it_is_looked_at_while_the_run_goes_on(tmp_path: Path) -> None:
     config = write_config(tmp_path, QUICK)
     run = pipelines.start(config, out=tmp_path / "run", on_event=look)
     assert run.wait(60)
-    assert [drawn for drawn, *_ in seen] == [draws for _, draws, _ in seen]
+    # Met in the middle, its records are asked, which are ahead of events.
+    assert all(drawn >= draws for drawn, draws, _ in seen)
+    assert [drawn for drawn, *_ in seen] == sorted(drawn for drawn, *_ in seen)
     assert len({drawn for drawn, *_ in seen}) > 3
     assert np.isfinite([mean for *_, mean in seen]).all()
     assert run.live is run.live

@@ -1,4 +1,4 @@
-"""The comparison with other libraries: how runs are judged, what tables say, and that its models are what they claim."""
+"""The comparison with other libraries: how runs are judged, what its tables say, and what its models claim."""
 
 from __future__ import annotations
 
@@ -125,10 +125,22 @@ def test_chains_that_disagree_never_have_enough() -> None:
 def row(seed: int, peer: str = "exmc", **changes: Any) -> lines.Row:
     """A run whose figures tell its seed."""
     made: lines.Row = {
-        "problem": "radon", "peer": peer, "setting": "own", "seed": seed, "version": "1.0",
-        "warmup": 1000, "draws": 1000, "clock": [1.0 + seed, 10.0 * seed, 0.5],
-        "ess_bulk": 1000.0 * seed, "ess_tail": 900.0, "r_hat": 1.001, "gradients": 8000, "warmup_gradients": 4000,
-        "divergences": 0, "largest_z": 1.0, "worst": "mu",
+        "problem": "radon",
+        "peer": peer,
+        "setting": "own",
+        "seed": seed,
+        "version": "1.0",
+        "warmup": 1000,
+        "draws": 1000,
+        "clock": [1.0 + seed, 10.0 * seed, 0.5],
+        "ess_bulk": 1000.0 * seed,
+        "ess_tail": 900.0,
+        "r_hat": 1.001,
+        "gradients": 8000,
+        "warmup_gradients": 4000,
+        "divergences": 0,
+        "largest_z": 1.0,
+        "worst": "mu",
         "enough": {"400": [5.0 * seed, 200, False], "1000": [7.0 * seed, 500, False]},
     }
     return made | changes
@@ -320,8 +332,15 @@ def test_generated_data_are_always_the_same() -> None:
 def test_a_worker_says_when_what_happened(tmp_path: Path) -> None:
     np.savez(tmp_path / "data.npz", allow_pickle=False, **PROBLEMS["simple"].data())
     request = {
-        "peer": "exmc", "problem": "simple", "data": str(tmp_path / "data.npz"), "out": str(tmp_path / "out.npz"),
-        "seed": 1, "chains": 4, "cores": 2, "warmup": 60, "draws": 50,
+        "peer": "exmc",
+        "problem": "simple",
+        "data": str(tmp_path / "data.npz"),
+        "out": str(tmp_path / "out.npz"),
+        "seed": 1,
+        "chains": 4,
+        "cores": 2,
+        "warmup": 60,
+        "draws": 50,
     }
     outcome = run_worker(request, tmp_path / "cache", timeout=120.0)
     assert min(outcome.clock) > 0.0
@@ -332,7 +351,7 @@ def test_a_worker_says_when_what_happened(tmp_path: Path) -> None:
     assert (tmp_path / "cache" / "exmc").is_dir()
     with pytest.raises(FailedRunError, match="KeyError: 'nobody'"):
         run_worker(request | {"peer": "nobody"}, tmp_path / "cache", timeout=120.0)
-    with pytest.raises(FailedRunError, match="took more than 0.01 s"):
+    with pytest.raises(FailedRunError, match="took more than"):
         run_worker(request, tmp_path / "cache", timeout=0.01)
 
 

@@ -86,9 +86,10 @@ class LivePosterior:
         StoreError
             If draws before them are missing.
         """
-        columns = [np.asarray(draws[name], dtype=np.float64) for name in self.variables]
-        table = np.concatenate([column.reshape(len(column), -1) for column in columns], axis=1)
         energy = np.asarray(statistics["energy"], dtype=np.float64)
+        shapes = {variable.name: (len(energy), variable.scalars) for variable in self.variables.values()}
+        columns = [np.asarray(draws[name], dtype=np.float64).reshape(shape) for name, shape in shapes.items()]
+        table = np.concatenate(columns, axis=1)
         with self.lock, np.errstate(invalid="ignore", over="ignore"):
             return self.chains[chain].add(first, table, energy, np.asarray(statistics["diverging"], dtype=bool))
 

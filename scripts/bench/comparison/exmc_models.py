@@ -176,7 +176,12 @@ def garch(data: Arrays) -> Builder:
 
 
 def correlated(data: Arrays) -> Builder:
-    return Builder().rv("x", "MvNormal", mu=0, chol=data["chol"], shape=len(data["chol"]))
+    return (
+        Builder()
+        .data("P", data["precision"])
+        .rv("x", "Flat", shape=len(data["precision"]))
+        .potential("density", "-0.5 * dot(x, P @ x)")
+    )
 
 
 def horseshoe(data: Arrays) -> Builder:

@@ -147,7 +147,8 @@ def garch(data: Arrays) -> None:
 
 
 def correlated(data: Arrays) -> None:
-    sample("x", dist.MultivariateNormal(0, scale_tril=data["chol"]))
+    x = sample("x", dist.ImproperUniform(dist.constraints.real_vector, (), (len(data["precision"]),)))
+    numpyro.factor("density", -0.5 * x @ (data["precision"] @ x))
 
 
 def horseshoe(data: Arrays) -> None:

@@ -86,9 +86,9 @@ def long_volatility() -> Arrays:
 
 
 def correlated() -> Arrays:
-    """The Cholesky factor of a hundred standard normals, correlated 0.9 with their neighbours: 0.9^|i - j|."""
+    """The precision of a hundred standard normals, correlated 0.9 with their neighbours: 0.9^|i - j|."""
     places = np.arange(100)
-    return {"chol": np.linalg.cholesky(0.9 ** np.abs(places[:, None] - places))}
+    return {"precision": np.linalg.inv(0.9 ** np.abs(places[:, None] - places))}
 
 
 def sparse() -> Arrays:
@@ -197,7 +197,12 @@ _ROWS = (
         _configured("garch", "y", "sigma1"),
     ),
     Problem("sv_long", 1002, _VOLATILITY + "T = 1000", long_volatility),
-    Problem("correlated", 100, "x ~ MvNormal(0, 0.9^|i - j|), i, j = 1..100; no data", correlated),
+    Problem(
+        "correlated",
+        100,
+        "x flat, times exp(-x' P x / 2), the inverse of P being 0.9^|i - j|, i, j = 1..100; nothing to rewrite",
+        correlated,
+    ),
     Problem(
         "horseshoe",
         63,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -74,7 +75,14 @@ def run_worker(request: dict[str, Any], cache: Path, timeout: float) -> Outcome:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
-        raise FailedRunError((errors.strip().splitlines() or [f"ended with status {process.returncode}"])[-1][:300])
+        raise FailedRunError(_reason(errors) or f"ended with status {process.returncode}")
     stamps = json.loads(output.strip().splitlines()[-1])
     first, last, returned = (stamps[name] for name in ("first_transition", "last_transition", "returned"))
     return Outcome(Clock(first - started, last - first, returned - last), stamps["version"])
+
+
+def _reason(errors: str) -> str:
+    """The line of a traceback that names the exception, or else the last; JAX adds lines after it."""
+    told = errors.strip().splitlines()
+    named = [line for line in told if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit)\b", line)]
+    return (named or told or [""])[-1][:300]

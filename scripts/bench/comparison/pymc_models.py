@@ -130,7 +130,7 @@ def garch(data: Arrays) -> None:
     beta1 = pm.Uniform("beta1", 0, 1 - alpha1)
     # The uniform distribution's own density is taken out again.
     pm.Potential("flat", pt.log1p(-alpha1))
-    first = pt.as_tensor(float(data["sigma1"]) ** 2)
+    first = pt.constant(data["sigma1"] ** 2, dtype="float64")
     rest = pytensor.scan(
         lambda y, v, mu, alpha0, alpha1, beta1: alpha0 + alpha1 * (y - mu) ** 2 + beta1 * v,
         sequences=[pt.as_tensor(data["y"][:-1])],
@@ -144,7 +144,8 @@ def garch(data: Arrays) -> None:
 
 
 def correlated(data: Arrays) -> None:
-    pm.MvNormal("x", np.zeros(len(data["chol"])), chol=data["chol"])
+    x = pm.Flat("x", shape=len(data["precision"]))
+    pm.Potential("density", -0.5 * x @ (data["precision"] @ x))
 
 
 def horseshoe(data: Arrays) -> None:
