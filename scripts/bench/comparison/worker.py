@@ -44,12 +44,12 @@ def options(request: Request, **names: str) -> dict[str, Any]:
 
 def by_exmc(request: Request, data: Numbers) -> Run:
     """`exmc.sample`, which computes the pointwise log likelihood too; its calls of `advance` are timed."""
-    inference: Any = import_module("exmc.inference")
+    chain: Any = import_module("exmc.sampling.chain")
     written = import_module("comparison.exmc_models")
     models = written.MODELS | written.OTHERWISE if request.get("otherwise") else written.MODELS
     spans: list[tuple[float, float]] = []
     warmup: list[list[int]] = [[] for _ in range(request["chains"])]
-    advance = inference.advance
+    advance = chain.advance
 
     def timed(*given: Any, **named: Any) -> Any:
         began = time.perf_counter()
@@ -59,8 +59,9 @@ def by_exmc(request: Request, data: Numbers) -> Run:
             warmup[state.chain] += block.statistics["n_steps"].tolist()
         return state, block
 
-    inference.advance = timed
-    tree = inference.sample(
+    # Before those who call it import it.
+    chain.advance = timed
+    tree = import_module("exmc.inference").sample(
         models[request["problem"]](data),
         chains=request["chains"],
         seed=request["seed"],
