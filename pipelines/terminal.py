@@ -35,12 +35,14 @@ class Progress:
 
     In a terminal: a table that is drawn anew with each event, a line a chain or, where those are too many, a digest of
     them and the chains that are behind. Else, or if `plain`: a line per pipeline stage and per finished chain, and one
-    for all every ten seconds. `worst` watches R-hat; without it there is none to show.
+    for all every ten seconds. `worst` watches R-hat; without it there is none to show. `driver` says
+    whether Ctrl-C here stops the run.
     """
 
     name: str
     options: SamplerOptions
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    driver: bool = True
     plain: bool = False
     worst: WorstRHat | None = None
     tally: Tally = field(init=False)
@@ -86,7 +88,13 @@ class Progress:
         elif event.kind in _TOLD:
             if event.kind == "longer":
                 self.announced.clear()
-            self.line(f"{self.name}: {event.message}")
+            self.line(f"{self.name}: {event.message}{self.hint(event)}")
+
+    def hint(self, event: Event) -> str:
+        """What Ctrl-C does to a run that is stopping, where it does anything to it."""
+        if event.kind != "stopped" or not self.driver:
+            return ""
+        return f". Ctrl-C{' again' if event.message.endswith('Ctrl-C') else ''}: do not wait"
 
     def on_segment(self, number: int) -> None:
         if self.live is not None:
