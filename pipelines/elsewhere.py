@@ -65,6 +65,7 @@ def watch(directory: Location, once: bool, shown: Shown) -> int:
     page = PageProcess(directory)
     try:
         status = _watch(directory, once, shown, page)
+        page.wake()
         print("exmc: the page stays until Ctrl-C.", file=sys.stderr)
         with contextlib.suppress(KeyboardInterrupt):
             page.wait()

@@ -30,8 +30,8 @@ class PageProcess:
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
 
-    def wake(self, event: Event) -> None:
-        """Something has happened that the page may show."""
+    def wake(self, event: Event | None = None) -> None:
+        """Something has happened that the page may show: `event`, or that nobody runs the run any more."""
         if self._process is None:
             # The first event finds the directory made.
             self._begin()

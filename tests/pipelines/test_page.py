@@ -16,10 +16,13 @@ from typing import Any
 import pytest
 
 import pipelines
+from exmc.sampling.options import SamplerOptions
 from pipelines.cli import main
 from pipelines.events import Event
+from pipelines.page import status_of
 from pipelines.page_process import PORT, PageProcess
 from pipelines.run import run_config
+from pipelines.tally import Standing, Tally
 from tests.pipelines.running import SLOW, begin, stopped_run, write_config
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
@@ -193,3 +196,17 @@ def test_a_run_that_is_not_there_has_no_page(tmp_path: Path) -> None:
     page.stop()
     assert "there is no live page" in said[0]
     assert "there is no run here" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("standing", "driven", "expected"),
+    [("running", True, "running"), ("running", False, "away"), ("finished", False, "finished")],
+)
+def test_a_run_that_nobody_drives_is_not_running(standing: Standing, driven: bool, expected: str) -> None:
+    tally = Tally(SamplerOptions(seed=1, draws=100, warmup=0, chains=2))
+    tally.standing = standing
+    tally.add(Event(kind="stage", seconds=1.0, stage="build", took=0.5))
+    found = status_of("small", tally, driven)
+    assert found.standing == expected
+    assert found.stages[:2] == (("build", 0.5), ("rewrite", None))
+    assert [(chain.phase, chain.done, chain.total) for chain in found.chains] == [("sampling", 0, 100)] * 2

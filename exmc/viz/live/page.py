@@ -165,7 +165,9 @@ _R_HAT = (
     "<span style=\"<%= value > 1.01 ? 'color:#d33f49;font-weight:600' : '' %>\">"
     f"<%= {_UNKNOWN} ? '–' : value.toFixed(3) %></span>"
 )
-_SIGNIFICANT = f"<%= {_UNKNOWN} ? '–' : Number(value).toPrecision(3) %>"
+# Three digits of the spread: more would be noise.
+_DIGITS = "<% var digits = sd > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(sd)), 0), 9) : 3 %>"
+_SIGNIFICANT = f"{_DIGITS}<%= {_UNKNOWN} ? '–' : value.toFixed(digits) %>"
 
 
 def _table(rows: ColumnDataSource, seen: int) -> DataTable:
