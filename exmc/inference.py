@@ -52,7 +52,7 @@ def sample(
     metric: str = "diagonal",
     engine: Engine = "native",
     predictive: bool = True,
-    init: str = "uniform",
+    init: str | Mapping[str, Any] = "uniform",
     method: str = NUTS,
     settings: Mapping[str, Any] | None = None,
 ) -> xr.DataTree:

@@ -20,6 +20,7 @@ from exmc.ir.proper import check_proper
 from exmc.methods import settings_of
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.options import SamplerOptions
+from exmc.starts import at_values
 from pipelines.building import build_model
 from pipelines.code import Code, Permission, permitted
 from pipelines.config import Config
@@ -51,7 +52,18 @@ def check_config(config: Config) -> Checked:
         named = _own_functions(source) | _own_functions(rewriting.model)
         if named:
             _check_own_densities(rewriting.model, config)
+        _check_start(rewriting.model, options, config)
         return Checked(config, options, rewriting, permission.record(named))
+
+
+def _check_start(model: Model, options: SamplerOptions, config: Config) -> None:
+    """Raise `LocatedError` if chains cannot start at the values that are given for them."""
+    if isinstance(options.init, str):
+        return
+    try:
+        at_values(model, options.init, np.zeros(layout_of(model).dimension))
+    except ExmcError as error:
+        raise config.places.locate(error, "sampler") from None
 
 
 def permitted_by(config: Config) -> AbstractContextManager[Permission]:

@@ -129,6 +129,9 @@ FAULTS = {
     "method: pathfinder, paths: 0": "0 is not an integer from 1 to 10000.",
     "method: pathfinder, paths: many": "'many' is not a whole number.",
     "paths: 3": "'paths' is an option of pathfinder, not of the method nuts.",
+    "init: {mew: 0.3}": "init.mew: 'mew' is no variable that is sampled",
+    "init: {mu: [1, 2]}": "init.mu: [1, 2] is no value of 'mu', which has the shape ().",
+    "init: 3": "3 is none of uniform, prior, pathfinder",
     "init: pror": "'pror' is none of uniform, prior, pathfinder. Did you mean 'prior'?",
 }
 
