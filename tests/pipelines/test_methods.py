@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -17,6 +18,7 @@ from pipelines.checkpoint import read_checkpoint
 from pipelines.config import load_config, with_out
 from pipelines.control import StoppedError
 from pipelines.events import Event
+from pipelines.live import Live
 from pipelines.places import LocatedError
 from pipelines.run import RunResult, extend, resume, start
 from tests.pipelines.running import assert_same_store, begin, write_config
@@ -76,6 +78,11 @@ def test_a_store_does_not_depend_on_workers_segments_or_stops(method: str, tmp_p
     tree = xr.open_datatree(tmp_path / "whole" / "run.zarr", engine="zarr")
     assert tree.attrs["method"] == said
     assert dict(tree["posterior"].sizes) == {"chain": 2, "draw": 600, "group": 3}
+    live = Live(tmp_path / "whole")
+    live.refresh()
+    assert live.draws == 1200
+    assert live.summary()["mean"].sel(scalar="mu").item() == pytest.approx(tree["posterior"]["mu"].values.mean())
+    assert np.isfinite(live.by_chain()["bfmi"]).all()
 
 
 def test_a_run_killed_in_its_fit_goes_on(tmp_path: Path) -> None:
@@ -119,6 +126,12 @@ def test_an_extended_run_is_the_longer_one(tmp_path: Path) -> None:
     run(tmp_path, config_of("pathfinder", more).replace("600", "900"), "longer")
     extend(tmp_path / "run", 900)
     assert_same_store(tmp_path / "run", tmp_path / "longer")
+
+
+def test_particles_are_one_whole_that_cannot_be_extended(tmp_path: Path) -> None:
+    run(tmp_path, config_of("smc", SHORT["smc"]).replace("600", "100"))
+    with pytest.raises(StoreError, match="a run of the method smc cannot be extended"):
+        extend(tmp_path / "run", 200)
 
 
 FAULTS = {
