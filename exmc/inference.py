@@ -49,7 +49,7 @@ def sample(
     predictive: bool = True,
     watchdog: float | None = WATCHDOG_SECONDS,
     min_chains: int | None = None,
-    init: str = "uniform",
+    init: str | Mapping[str, Any] = "uniform",
     method: str = NUTS,
     settings: Mapping[str, Any] | None = None,
 ) -> xr.DataTree:

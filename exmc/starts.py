@@ -1,17 +1,23 @@
-"""Where a chain of NUTS starts, if not at a uniform draw: at a prior draw, or near a mode that Pathfinder finds."""
+"""Where a chain of NUTS starts, if not at a uniform draw: at values given, a prior draw, or near a mode."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel
+from exmc.compile.sequential import evaluate_loop
 from exmc.density import LogDensity
-from exmc.errors import SamplingError
+from exmc.errors import SamplingError, brief, suggest
 from exmc.fitting import problem_of
+from exmc.ir.calls import law_at
+from exmc.ir.infer import infer_types
+from exmc.ir.model import Model, in_order
+from exmc.ir.nodes import Deterministic, RandomVariable
 from exmc.methods.method import Problem
 from exmc.methods.pathfinder import PathfinderSettings, run_path
 from exmc.methods.random import START, generator
@@ -20,6 +26,7 @@ from exmc.priors import prior_positions
 from exmc.sampling.options import SamplerOptions
 from exmc.sampling.seeds import chain_key
 from exmc.sampling.watchdog import Pulse
+from exmc.transforms import TRANSFORMS
 
 FloatArray = NDArray[np.float64]
 
@@ -44,7 +51,57 @@ def start_of(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse
     ModelError
         If the prior cannot be drawn from.
     """
-    return _STARTS[options.init](compiled, options, chain, pulse)
+    if isinstance(options.init, str):
+        return _STARTS[options.init](compiled, options, chain, pulse)
+    key = chain_key(options.seed, chain)
+    uniform = options.initial_radius * (2.0 * generator(key, 0, START).random(compiled.layout.dimension) - 1.0)
+    return Start(at_values(compiled.model, options.init, uniform))
+
+
+def at_values(model: Model, values: Mapping[str, Any], position: FloatArray) -> FloatArray:
+    """`position` in the space of the rewritten `model`, moved to where the variables in `values` have these values.
+
+    Raises
+    ------
+    SamplingError
+        For a name that is no variable that is sampled, and a value of another shape or outside the support.
+    """
+    layout, types = layout_of(model), infer_types(model)
+    free = {variable.name: variable for variable in model.free}
+    for name in values:
+        if name not in free:
+            message = (
+                f"{name!r} is no variable that is sampled; one that is non-centred is so by its standard variable."
+            )
+            raise SamplingError(message, where=("init", name), remedy=suggest(name, free))
+    known: dict[str, Any] = {name: data.values for name, data in model.data.items()}
+    unconstrained = layout.unpack(position)
+    for node in in_order(model):
+        if isinstance(node, Deterministic):
+            known[node.name] = evaluate_loop(node.expression, known)
+        elif isinstance(node, RandomVariable):
+            assert node.transform is not None
+            transform, bounds = TRANSFORMS[node.transform], law_at(node.call, known).bounds
+            if node.name in values:
+                given = _shaped(node.name, values[node.name], types[node.name].shape)
+                with np.errstate(all="ignore"):
+                    moved = np.asarray(transform.unconstrain(given, *bounds))
+                if not np.isfinite(moved).all():
+                    message = (
+                        f"{node.name!r} cannot have the value {brief(values[node.name])}, where it has no density."
+                    )
+                    raise SamplingError(message, where=("init", node.name), remedy="Give one inside its support.")
+                unconstrained[node.name] = moved
+            known[node.name] = transform.constrain(unconstrained[node.name], *bounds)
+    return layout.pack(unconstrained)
+
+
+def _shaped(name: str, value: Any, shape: tuple[int, ...]) -> FloatArray:
+    try:
+        return np.broadcast_to(np.asarray(value, dtype=np.float64), shape)
+    except (ValueError, TypeError):
+        message = f"{brief(value)} is no value of {name!r}, which has the shape {shape}."
+        raise SamplingError(message, where=("init", name), remedy="Give numbers of that shape.") from None
 
 
 def _uniform(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None) -> Start:

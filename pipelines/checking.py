@@ -21,6 +21,7 @@ from exmc.ir.proper import check_proper
 from exmc.methods import settings_of
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.options import SamplerOptions
+from exmc.starts import at_values
 from pipelines.building import build_model
 from pipelines.code import Code, Permission, permitted
 from pipelines.config import Config
@@ -54,10 +55,21 @@ def check_config(config: Config) -> Checked:
         named = _own_functions(source) | _own_functions(rewriting.model)
         if named:
             _check_own_densities(rewriting.model, config)
+        _check_start(rewriting.model, options, config)
         learnt = learnt_for(config, rewriting.model)
         if learnt is not None:
             options = replace(options, warm_start=digest_of(learnt))
         return Checked(config, options, rewriting, permission.record(named), learnt)
+
+
+def _check_start(model: Model, options: SamplerOptions, config: Config) -> None:
+    """Raise `LocatedError` if chains cannot start at the values that are given for them."""
+    if isinstance(options.init, str):
+        return
+    try:
+        at_values(model, options.init, np.zeros(layout_of(model).dimension))
+    except ExmcError as error:
+        raise config.places.locate(error, "sampler") from None
 
 
 def permitted_by(config: Config) -> AbstractContextManager[Permission]:

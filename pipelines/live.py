@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
@@ -149,8 +150,16 @@ class Live:
         first = self.posterior.chains[chain].draws
         if first < end:
             draws = _patiently_read(journal, "posterior", tuple(self.posterior.variables), chain, first, end)
-            statistics = _patiently_read(journal, "sample_stats", ("energy", "diverging"), chain, first, end)
-            self.posterior.add(chain, first, draws, statistics)
+            names = tuple(v.name for v in journal.schema.groups["sample_stats"] if v.name in _SHOWN)
+            statistics = _patiently_read(journal, "sample_stats", names, chain, first, end)
+            # Methods other than NUTS have draws of no energy but the potential one, and no divergences.
+            energy = statistics.get("energy", -statistics["lp"])
+            diverging = statistics.get("diverging", np.zeros(end - first, dtype=bool))
+            self.posterior.add(chain, first, draws, {"energy": energy, "diverging": diverging})
+
+
+_SHOWN = ("lp", "energy", "diverging")
+"""The statistics that a live posterior sums up."""
 
 
 def live_posterior(schema: Schema, *, quantiles: bool = True, points: bool = False) -> LivePosterior:

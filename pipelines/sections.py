@@ -193,7 +193,7 @@ class SamplerSection(Section):
     metric: Literal["diagonal", "dense"] = "diagonal"
     engine: Literal["native", "autograd"] = "native"
     centering: Centering = "auto"
-    init: Literal["uniform", "prior", "pathfinder"] = "uniform"
+    init: Literal["uniform", "prior", "pathfinder"] | dict[str, Any] = "uniform"
     initial_radius: Annotated[float, Field(ge=0)] = 2.0
     watchdog: Annotated[float, Field(gt=0)] | None = 600.0
     until: UntilSection = UntilSection()

@@ -52,7 +52,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "priors": {"ir", "compile", "predictive", "transforms"},
     "tempering": {"density", "compile", "predictive", "priors"},
     "fitting": {"errors", "compile", "blame", "methods", "sampling", "tempering"},
-    "starts": {"errors", "density", "compile", "fitting", "methods", "predictive", "priors", "sampling"},
+    "starts": {
+        *("errors", "density", "ir", "compile", "fitting", "methods", "predictive", "priors", "sampling", "transforms"),
+    },
     "chains": {"errors", "compile", "blame", "sampling", "starts"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),

@@ -82,6 +82,47 @@ def test_draws_are_the_same_posterior(init: str) -> None:
     assert np.abs(z_score(draws[..., None], lambda x: x, truth)).max() < 4.5
 
 
+def bounded() -> Builder:
+    """Each transform depends on the variables before."""
+    return (
+        Builder()
+        .rv("low", "Uniform", low=0.0, high=1.0)
+        .rv("high", "Uniform", low="low", high=2.0)
+        .det("both", "low + high")
+        .rv("share", "Dirichlet", alpha=[1.0, 2.0, 3.0])
+        .rv("theta", Normal, mu="both", sigma="high", shape=2, centering="noncentered")
+    )
+
+
+def test_values_given_are_where_chains_start_and_the_rest_is_uniform() -> None:
+    model = compiled(bounded())
+    init = {"low": 0.25, "high": 1.5, "share": [0.2, 0.3, 0.5]}
+    starts = [start_of(model, SamplerOptions(seed=4, init=init), chain).position for chain in range(50)]
+    values = model.constrain(np.stack([s for s in starts if s is not None]))
+    assert values["low"] == pytest.approx(np.full(50, 0.25))
+    assert values["high"] == pytest.approx(np.full(50, 1.5))
+    assert values["share"] == pytest.approx(np.tile(init["share"], (50, 1)))
+    standard = (values["theta"] - 1.75) / 1.5
+    assert kstest(standard.ravel(), "uniform", (-2.0, 4.0)).pvalue > 1e-3
+    whole = model.constrain(start_of(model, SamplerOptions(seed=4, init={"theta_raw": 0.5}), 0).position[None])  # type: ignore[index]
+    assert whole["theta"][0] == pytest.approx(np.full(2, whole["low"] + whole["high"] + 0.5 * whole["high"]).ravel())
+
+
+@pytest.mark.parametrize(
+    ("init", "message"),
+    [
+        ({"lwo": 0.5}, "init.lwo: 'lwo' is no variable that is sampled.*Did you mean 'low'"),
+        ({"theta": 0.5}, "init.theta: 'theta' is no variable that is sampled.*Did you mean 'theta_raw'"),
+        ({"low": 1.5}, "init.low: 'low' cannot have the value 1.5, where it has no density"),
+        ({"share": [0.5, 0.5]}, r"is no value of 'share', which has the shape \(3,\)"),
+        ({"low": "half"}, "'half' is no value of 'low'"),
+    ],
+)
+def test_values_that_cannot_be_are_refused(init: dict[str, object], message: str) -> None:
+    with pytest.raises(SamplingError, match=message):
+        start_of(compiled(bounded()), SamplerOptions(seed=4, init=init), 0)
+
+
 def test_what_cannot_start_says_why() -> None:
     improper = compiled(Builder().rv("x", Flat).rv("y", Normal, mu="x", sigma=1.0).obs("seen", "y", 0.0))
     with pytest.raises(ModelError, match="x"):

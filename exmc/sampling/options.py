@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,9 @@ class SamplerOptions:
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str
         ``"diagonal"`` or ``"dense"``.
-    init : str
-        Where chains start (`exmc.starts`): ``"uniform"``, ``"prior"`` or ``"pathfinder"``.
+    init : str or mapping
+        Where chains start (`exmc.starts`): ``"uniform"``, ``"prior"`` or ``"pathfinder"``; or values by the names of
+        variables, the others being uniform.
     initial_radius : float
         Initial points are uniform on (-radius, radius) in each unconstrained coordinate.
     initial_attempts : int
@@ -55,7 +57,7 @@ class SamplerOptions:
     target_accept: float = 0.8
     max_treedepth: int = 10
     metric: str = "diagonal"
-    init: str = "uniform"
+    init: str | Mapping[str, Any] = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
     warm_start: str = ""
@@ -74,7 +76,7 @@ class SamplerOptions:
                 where=("metric",),
                 remedy=suggest(str(self.metric), METRIC_NAMES),
             )
-        if self.init not in INITS:
+        if not isinstance(self.init, Mapping) and self.init not in INITS:
             message = f"There is no way to start called {self.init!r}."
             raise SamplingError(message, where=("init",), remedy=suggest(str(self.init), INITS))
         check_between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)

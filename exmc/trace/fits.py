@@ -21,6 +21,7 @@ from exmc.trace.records import decode_array, encode_array
 FIT = "fit"
 POOL = -1
 """The number under which the pooled result of a round is kept."""
+_POOLED = "pooled.json"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,13 +91,10 @@ class Fits:
         return Result(result.arrays, result.failure, result.after, _digest(payload))
 
     def last(self) -> int:
-        """The number of the last round that is pooled, and every one before it; -1 if there is none."""
-        number = -1
-        while self._file(number + 1, POOL).exists():
-            number += 1
-        while number >= 0 and self.read(number, POOL) is None:
-            number -= 1
-        return number
+        """The number of the last round whose pooled result is whole; -1 if there is none."""
+        found = (self.directory / STATE / FIT).glob(f"round-*/{_POOLED}")
+        numbers = sorted((int(path.parent.name.removeprefix("round-")) for path in found), reverse=True)
+        return next((number for number in numbers if self.read(number, POOL) is not None), -1)
 
     def forgive(self) -> None:
         """Forget which parts of a round that is not pooled failed, so that they are tried again."""
@@ -107,7 +105,7 @@ class Fits:
                 path.unlink(missing_ok=True)
 
     def _file(self, round_number: int, part: int) -> Location:
-        name = "pooled.json" if part == POOL else f"part-{part:06d}.json"
+        name = _POOLED if part == POOL else f"part-{part:06d}.json"
         return self.directory / STATE / FIT / f"round-{round_number:05d}" / name
 
 

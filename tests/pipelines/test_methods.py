@@ -6,6 +6,7 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -17,6 +18,7 @@ from pipelines.checkpoint import read_checkpoint
 from pipelines.config import load_config, with_out
 from pipelines.control import StoppedError
 from pipelines.events import Event
+from pipelines.live import Live
 from pipelines.places import LocatedError
 from pipelines.run import RunResult, extend, resume, start
 from tests.pipelines.running import assert_same_store, begin, write_config
@@ -76,6 +78,11 @@ def test_a_store_does_not_depend_on_workers_segments_or_stops(method: str, tmp_p
     tree = xr.open_datatree(tmp_path / "whole" / "run.zarr", engine="zarr")
     assert tree.attrs["method"] == said
     assert dict(tree["posterior"].sizes) == {"chain": 2, "draw": 600, "group": 3}
+    live = Live(tmp_path / "whole")
+    live.refresh()
+    assert live.draws == 1200
+    assert live.summary()["mean"].sel(scalar="mu").item() == pytest.approx(tree["posterior"]["mu"].values.mean())
+    assert np.isfinite(live.by_chain()["bfmi"]).all()
 
 
 def test_a_run_killed_in_its_fit_goes_on(tmp_path: Path) -> None:
@@ -121,6 +128,12 @@ def test_an_extended_run_is_the_longer_one(tmp_path: Path) -> None:
     assert_same_store(tmp_path / "run", tmp_path / "longer")
 
 
+def test_particles_are_one_whole_that_cannot_be_extended(tmp_path: Path) -> None:
+    run(tmp_path, config_of("smc", SHORT["smc"]).replace("600", "100"))
+    with pytest.raises(StoreError, match="a run of the method smc cannot be extended"):
+        extend(tmp_path / "run", 200)
+
+
 FAULTS = {
     "method: pathfindr": "there is no method 'pathfindr'. Did you mean 'pathfinder'?",
     "method: 3": "there is no method 3. Known: nuts, pathfinder, laplace, advi, smc",
@@ -129,6 +142,9 @@ FAULTS = {
     "method: pathfinder, paths: 0": "0 is not an integer from 1 to 10000.",
     "method: pathfinder, paths: many": "'many' is not a whole number.",
     "paths: 3": "'paths' is an option of pathfinder, not of the method nuts.",
+    "init: {mew: 0.3}": "init.mew: 'mew' is no variable that is sampled",
+    "init: {mu: [1, 2]}": "init.mu: [1, 2] is no value of 'mu', which has the shape ().",
+    "init: 3": "3 is none of uniform, prior, pathfinder",
     "init: pror": "'pror' is none of uniform, prior, pathfinder. Did you mean 'prior'?",
 }
 
