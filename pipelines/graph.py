@@ -142,8 +142,7 @@ class _Following:
                 fruitless = fruitless + 1 if self.reported == before else 0
                 if fruitless > self.plan.retries:
                     raise
-                message = f"{error.message} Going on from what is committed"
-                self.say("note", message)
+                self.say("note", f"{error.message} Going on from what is committed")
                 self.begin_again()
 
     def begin_again(self) -> None:
@@ -226,8 +225,7 @@ class _Following:
         """Return once the cluster has a worker. Tasks are waiting by now, which is what lets an adaptive one grow."""
         if self.client.nthreads():  # type: ignore[no-untyped-call]
             return
-        waiting = f"the cluster has no worker yet; waiting {WORKER_SECONDS:g} s for one"
-        self.say("note", waiting)
+        self.say("note", f"the cluster has no worker yet; waiting {WORKER_SECONDS:g} s for one")
         deadline = time.monotonic() + WORKER_SECONDS
         while not self.client.nthreads():  # type: ignore[no-untyped-call]
             if time.monotonic() > deadline:
@@ -291,11 +289,10 @@ class _Following:
             self.held.clear()
             if not self.told:
                 self.told = True
-                self.say("stopped", "stopping; Ctrl-C again: do not wait")
+                self.say("stopped", f"stopping once its segments are done, asked by {self.control.asker}")
         elif self.control.wish is Wish.PAUSE and self.held and not waiting and not self.holding:
             self.holding = True
-            message = f"paused; to go on: exmc resume {self.plan.directory}"
-            self.say("paused", message)
+            self.say("paused", f"paused; to go on: exmc resume {self.plan.directory}")
         elif self.control.wish is Wish.GO and self.held:
             held, self.held = self.held, []
             for task in held:

@@ -34,7 +34,7 @@ from pipelines.plan import CONFIG, EVENTS, Plan, check_versions
 from pipelines.reasons import reason
 from pipelines.requests import Wish, request
 from pipelines.sections import Cluster, RemoteCluster
-from pipelines.sizes import amount
+from pipelines.sizes import amount, unlabelled
 from pipelines.stages import Diagnosed
 
 
@@ -248,6 +248,8 @@ def _check_room(store: RunStore, draws: int) -> None:
     """Raise `StoreError` if the disk has no room for what `store` lacks of `draws` draws in each chain."""
     schema, folder = store.schema, store.journal.directory
     free = free_bytes(folder)
+    if (why := unlabelled(draws)) is not None:
+        raise StoreError(why, where=(str(folder),), remedy="Draw less.")
     if free is None:
         return
     total = (draws - store.draws_done()) * schema.chains * schema.bytes_per_draw

@@ -19,6 +19,7 @@ from exmc.trace.objects import ObjectPath
 from exmc.trace.store import RunStore
 from pipelines import locks, segments, stages
 from pipelines.checking import check_config
+from pipelines.cli import main
 from pipelines.config import load_config, with_out
 from pipelines.control import StoppedError
 from pipelines.creation import create_run
@@ -275,6 +276,40 @@ def test_predictions_lie_beside_the_draws(out: ObjectPath, tmp_path: Path) -> No
     assert files.is_store(out / "predictions.zarr")
     with pytest.raises(StoreError, match="something is there already"):
         predict_run(out, request)
+
+
+def test_every_command_takes_a_url(out: ObjectPath, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """For DIR, beside paths, with or without a slash at its end; those of local files are paths."""
+    more = "sampler: {draws: 100, warmup: 100, chains: 2, seed: 5}\nrun: {predictive: {prior_draws: 10}}\n"
+    config, on_disk = write_config(tmp_path, more), f"file://{tmp_path}/on-disk"
+    for place in (str(out), on_disk):
+        assert main(["run", str(config), "--out", place, "--quiet"]) in (0, 3)
+    assert main(["compare", str(out), on_disk, "--json"]) == 0
+    ranking = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert [row["name"] for row in ranking] == [str(out), on_disk]
+    assert ranking[0]["elpd"] == ranking[1]["elpd"]
+    shown = []
+    for place in (f"{out}/", on_disk, f"local://{tmp_path}/on-disk/"):
+        assert main(["summary", place]) == 3
+        shown.append(capfd.readouterr().out)
+    assert len(set(shown)) == 1
+    (tmp_path / "new.yaml").write_text("data: {seen: [0.5, 0.5, 0.5]}\n")
+    for command, status in {
+        "watch --once": (3,), "resume": (0, 3), "extend --draws 150": (0, 3), "resume --force-restart": (0, 3),
+        f"predict --data {tmp_path / 'new.yaml'}": (0,), "abort": (1,), "pause": (1,),
+    }.items():  # fmt: skip
+        name, *options = command.split()
+        assert main([name, f"{out}/", *options]) in status, capfd.readouterr().err
+    assert f"{out}: nobody runs this run" in capfd.readouterr().err
+    assert RunStore.open(out).read()["posterior"].sizes["draw"] == 150
+    assert main(["compare", str(out), f"{out}-none"]) == 2
+    assert f"{out}-none: there is no run here" in capfd.readouterr().err
+
+
+def test_a_run_that_cannot_be_detached_is_not_made(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(write_config(tmp_path)), "--out", "memory://detached/run", "--detach"]) == 2
+    assert "--scheduler ADDRESS" in capfd.readouterr().err
+    assert not ObjectPath("memory://detached/run").exists()
 
 
 def test_what_needs_a_disk_says_so(tmp_path: Path) -> None:
