@@ -42,6 +42,7 @@ from exmc.compile.program import CompiledModel  # noqa: E402
 from exmc.sampling.chain import advance, begin  # noqa: E402
 from exmc.sampling.options import SamplerOptions  # noqa: E402
 from exmc.sampling.progress import Receipt  # noqa: E402
+from exmc.trace.journal import Journal  # noqa: E402
 from pipelines import graph, stages  # noqa: E402
 from pipelines.checking import check_config  # noqa: E402
 from pipelines.cluster import connect  # noqa: E402
@@ -135,8 +136,9 @@ def sampling(client: Client, folder: Path, model: Model, draws: int, depth: int,
     """What it takes to draw each chain of a new run, once it is compiled."""
     plan, segments = planned(folder, model, draws, depth), Counter[str]()
     following = graph._Following(
-        client, plan, lambda event: segments.update([event.kind]), time.perf_counter(), lambda error: error, Control()
-    )
+        client, plan, lambda event: segments.update([event.kind]), time.perf_counter(), lambda error: error, Control(),
+        Journal.open(plan.path),
+    )  # fmt: skip
     following.prepare()
 
     def plainly() -> None:
@@ -219,16 +221,16 @@ def driving(address: str, scheduler: psutil.Process, chains: int, segments: int)
     with Client(address, set_as_default=False) as client:
         client.wait_for_workers(1)
         plan = Plan("bench", "/nowhere", options, "native", 2.0, 3, 1, "0" * 64, versions())
-        following = graph._Following(client, plan, counted, time.perf_counter(), lambda error: error, Control())
+        journal = mock.Mock(**{"committed.return_value": ()})
+        following = graph._Following(
+            client, plan, counted, time.perf_counter(), lambda error: error, Control(), journal
+        )
         following.submit("compile", int)
-        journal = mock.Mock()
-        journal.open.return_value.committed.return_value = ()
         gc.collect()
         before, memory = Spent.so_far(), [process.memory_info().rss for process in (own, scheduler)]
         driver, theirs = time.process_time(), sum(scheduler.cpu_times()[:2])
         with (
             mock.patch.object(graph, "draw_segment", partial(idle_segment, segments)),
-            mock.patch.object(graph, "Journal", journal),
             mock.patch.object(graph, "processors", return_value=()),
         ):
             following.sample()
