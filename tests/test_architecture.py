@@ -53,11 +53,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tempering": {"density", "compile", "predictive", "priors"},
     "fitting": {"errors", "compile", "blame", "methods", "sampling", "tempering"},
     "starts": {"errors", "density", "compile", "fitting", "methods", "predictive", "priors", "sampling"},
+    "chains": {"errors", "compile", "blame", "sampling", "starts"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
-        *("methods", "fitting", "starts"),
+        *("methods", "fitting", "chains"),
     },
-    "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
+    "calibration": {"chains", "errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
@@ -81,7 +82,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
         f"pipelines.{name}"
         for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
-    "jinja2": ("pipelines.pages",),
+    "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),
     "typer": ("pipelines.commands", "pipelines.arguments", "pipelines.views"),
     "rich": ("pipelines.",),
