@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
-
-import pytest
+from typing import Any, cast
 
 from exmc.sampling.options import SamplerOptions
 from exmc.sampling.progress import Receipt
@@ -54,10 +52,6 @@ class Instant:
 class Empty:
     """The journal of a run in which nothing is committed."""
 
-    @classmethod
-    def open(cls, directory: Any) -> Empty:
-        return cls()
-
     def committed(self, chain: int) -> tuple[()]:
         return ()
 
@@ -83,8 +77,11 @@ def driven(chains: int, warmup: int) -> tuple[int, int]:
     options = SamplerOptions(seed=1, draws=1, warmup=warmup, chains=chains)
     plan = Plan("fast", "/nowhere", options, "native", 2.0, 3, 1, "0" * 64, versions())
     events: list[Event] = []
-    client: Any = Instant()
-    following = graph._Following(client, plan, events.append, time.perf_counter(), lambda error: error, Control())
+    client, journal = cast("Any", Instant()), cast("Any", Empty())
+    control = Control()
+    following = graph._Following(
+        client, plan, events.append, time.perf_counter(), lambda error: error, control, journal
+    )
     following.futures["compile"] = client
     calls = calls_of(following.sample)
     assert list(following.futures) == ["compile"]
@@ -93,8 +90,7 @@ def driven(chains: int, warmup: int) -> tuple[int, int]:
     return calls, sum(event.kind == "segment" for event in events)
 
 
-def test_a_segment_costs_a_driver_no_more_among_many_chains(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(graph, "Journal", Empty)
+def test_a_segment_costs_a_driver_no_more_among_many_chains() -> None:
     costs = []
     for chains in (10, 1000):
         (calls, segments), (more, longer) = driven(chains, 2), driven(chains, 6)
