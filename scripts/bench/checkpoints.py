@@ -49,7 +49,7 @@ from pipelines.cluster import connect  # noqa: E402
 from pipelines.config import load_config, with_out  # noqa: E402
 from pipelines.control import Control  # noqa: E402
 from pipelines.creation import create_run  # noqa: E402
-from pipelines.events import Event  # noqa: E402
+from pipelines.events import Event, Listener  # noqa: E402
 from pipelines.plan import Plan, versions  # noqa: E402
 from pipelines.segments import Outcome, SegmentTask  # noqa: E402
 from tests.chaos.processes import HandCluster  # noqa: E402
@@ -125,6 +125,11 @@ def depth_for(folder: Path, model: Model, milliseconds: int) -> int:
     return tried + round(math.log2(1e-3 * milliseconds / taken))
 
 
+def followed(client: Client, plan: Plan, on_event: Listener, journal: Journal) -> graph._Following:
+    """A driver that has not begun."""
+    return graph._Following(client, plan, on_event, time.perf_counter(), lambda error: error, Control(), journal)
+
+
 def draw_in_memory(plan: Plan, compiled: CompiledModel, chain: int) -> int:
     """A whole chain as one task."""
     density = compiled.density()
@@ -135,10 +140,7 @@ def draw_in_memory(plan: Plan, compiled: CompiledModel, chain: int) -> int:
 def sampling(client: Client, folder: Path, model: Model, draws: int, depth: int, committed: bool) -> Spent:
     """What it takes to draw each chain of a new run, once it is compiled."""
     plan, segments = planned(folder, model, draws, depth), Counter[str]()
-    following = graph._Following(
-        client, plan, lambda event: segments.update([event.kind]), time.perf_counter(), lambda error: error, Control(),
-        Journal.open(plan.path),
-    )  # fmt: skip
+    following = followed(client, plan, lambda event: segments.update([event.kind]), Journal.open(plan.path))
     following.prepare()
 
     def plainly() -> None:
@@ -221,18 +223,12 @@ def driving(address: str, scheduler: psutil.Process, chains: int, segments: int)
     with Client(address, set_as_default=False) as client:
         client.wait_for_workers(1)
         plan = Plan("bench", "/nowhere", options, "native", 2.0, 3, 1, "0" * 64, versions())
-        journal = mock.Mock(**{"committed.return_value": ()})
-        following = graph._Following(
-            client, plan, counted, time.perf_counter(), lambda error: error, Control(), journal
-        )
+        following = followed(client, plan, counted, mock.Mock(**{"committed.return_value": ()}))
         following.submit("compile", int)
         gc.collect()
         before, memory = Spent.so_far(), [process.memory_info().rss for process in (own, scheduler)]
         driver, theirs = time.process_time(), sum(scheduler.cpu_times()[:2])
-        with (
-            mock.patch.object(graph, "draw_segment", partial(idle_segment, segments)),
-            mock.patch.object(graph, "processors", return_value=()),
-        ):
+        with mock.patch.object(graph, "draw_segment", partial(idle_segment, segments)):
             following.sample()
         driver, theirs = time.process_time() - driver, sum(scheduler.cpu_times()[:2]) - theirs
         clock = Spent.so_far().less(before).clock
