@@ -124,7 +124,8 @@ def _try_chain(
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse) -> Block:
     density = compiled.density()
     try:
-        state = begin(density, options, chain, start_of(compiled, options, chain, pulse), pulse)
+        start = start_of(compiled, options, chain, pulse)
+        state = begin(density, options, chain, start.position, pulse, start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from None
     state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse)

@@ -83,6 +83,9 @@ def _calibrated(checked: Checked, replications: int, on_done: Callable[[int], No
     if config.sampler.method != NUTS:
         message = f"the method {config.sampler.method} cannot be calibrated: replications are sampled by {NUTS}."
         raise config.places.error(message, ("sampler", "method"), f"Set it: --set sampler.method={NUTS}.")
+    if checked.learnt is not None:
+        message = "a calibration fits other data each time, about which no earlier run has learnt anything."
+        raise config.places.error(message, ("sampler", "warm_start"), "Leave it out.")
     try:
         check_calibratable(checked.rewriting.source, checked.options)
     except ExmcError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -134,8 +135,12 @@ class Progress:
         self._said = time.monotonic()
         if self.live is not None:
             self.live.console.print(Text(text))
-        else:
+            return
+        try:
             print(text, file=self.stream, flush=True)
+        except OSError:
+            # Whoever read it has seen enough, or the disk is full: no reason for the run to end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def view(self) -> Group:
         """The table as it is now, without the columns for which the terminal is too narrow, and what is below it."""
