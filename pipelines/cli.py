@@ -89,3 +89,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _interrupted() -> int:
     print("exmc: stopped.", file=sys.stderr)
     return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

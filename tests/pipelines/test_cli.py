@@ -103,6 +103,13 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == (f"exmc {exmc.__version__}\n", "")
 
 
+def test_the_command_line_is_a_module_too() -> None:
+    """Where there is no script: it must not end in silence, as if all were done."""
+    command = [sys.executable, "-m", "pipelines.cli", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == (f"exmc {exmc.__version__}\n", "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device")
 @pytest.mark.parametrize("arguments", ["--help", "--version", "check small.yaml", "explain small.yaml"])
 @pytest.mark.parametrize("unbuffered", ["", "1"])
