@@ -12,7 +12,8 @@ SPACE = "{http://www.w3.org/2000/svg}"
 
 def model() -> Model:
     return (
-        Builder().coords(school=["A", "B"])
+        Builder()
+        .coords(school=["A", "B"])
         .data("effect", [1.0, 2.0], dims=["school"])
         .data("unused", [1.0])
         .rv("mu", Normal, mu=0, sigma=5)

@@ -46,7 +46,8 @@ def test_expressions_keep_their_meaning(text: str, expected: str) -> None:
 
 def test_a_model_is_a_statement_a_node() -> None:
     model = (
-        Builder().coords(school=["A", "B"])
+        Builder()
+        .coords(school=["A", "B"])
         .data("effect", [1.0, 2.0], dims=["school"])
         .rv("mu", Normal, mu=0, sigma=5)
         .rv("theta", Normal, mu="mu", sigma=1, dims=["school"])
