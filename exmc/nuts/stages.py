@@ -32,7 +32,7 @@ def warmup_stages(warmup: int) -> tuple[Stage, ...]:
     than in Stan, the last part has 10 iterations at least, at the cost of the slow one: 10 % of 20 would be two.
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:
-        return (Stage(warmup, False),) if warmup > 0 else ()
+        return step_size_stage(warmup)
     if warmup < _SHORT:
         first, last = warmup * 15 // 100, max(warmup * 10 // 100, _SETTLING)
         windows: tuple[int, ...] = (warmup - first - last,)
@@ -41,6 +41,11 @@ def warmup_stages(warmup: int) -> tuple[Stage, ...]:
         windows = _doubling_windows(warmup - first - last)
     slow = tuple(Stage(length, True) for length in windows)
     return (Stage(first, False), *slow, Stage(last, False))
+
+
+def step_size_stage(warmup: int) -> tuple[Stage, ...]:
+    """A warm-up that adapts the step size alone."""
+    return (Stage(warmup, False),) if warmup > 0 else ()
 
 
 def _doubling_windows(total: int) -> tuple[int, ...]:
