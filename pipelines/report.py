@@ -13,7 +13,7 @@ import xarray as xr
 from exmc.diagnostics.checks import Diagnosis, Finding, diagnose
 from exmc.diagnostics.selection import worst_first
 from exmc.diagnostics.summary import COLUMNS
-from exmc.diagnostics.text import decimals, fixed, summary_rows
+from exmc.diagnostics.text import decimals, fixed, method_sentence, summary_rows
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.nodes import Data
@@ -88,6 +88,7 @@ def report(directory: Location) -> str:
         "report.html",
         name=str(store.attributes.get("name", directory.name)),
         standing=unfinished(store),
+        method=method_sentence(found.method),
         verdict=_verdict(found, unfinished(store), len(failures)),
         facts=_facts(tree, found, store),
         findings=_sections(found.findings),

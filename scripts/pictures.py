@@ -25,7 +25,7 @@ ASSETS = ROOT / "assets"
 CONFIG = ROOT / "configs" / "eight_schools.yaml"
 EXMC = [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())"]
 _SECONDS_TO_URL, _SECONDS_TO_WATCH = 60.0, 25.0
-_WINDOW = "--window-size=1280,1950"
+_WINDOW = "--window-size=1280,2300"
 
 
 class NotDrawnError(Exception):
@@ -122,7 +122,7 @@ def live_streaming(folder: Path, path: Path) -> None:
     if "--live" not in subprocess.run([*EXMC, "run", "--help"], capture_output=True, text=True, check=True).stdout:
         raise NotDrawnError("exmc run has no --live.")
     log = folder / "live.log"
-    longer = ["--set", "sampler.draws=1000000", "--set", "run.segment_seconds=0.5"]
+    longer = ["--set", "sampler.draws=200000", "--set", "run.segment_seconds=0.5"]
     with log.open("w") as said:
         command = [*EXMC, "run", str(CONFIG), "--out", str(folder / "live"), "--live", *longer]
         run = subprocess.Popen(command, stdout=said, stderr=said)

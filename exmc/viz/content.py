@@ -47,6 +47,8 @@ def content(tree: xr.DataTree, kind: str, variables: Sequence[str], most: int | 
     if row.subject == "sampler":
         if variables:
             raise StoreError(f"the plot {kind!r} is of the sampler and has no variables to choose.")
+        if "energy" not in tree["sample_stats"].data_vars:
+            raise StoreError("these draws have no energy: they are not of a Hamiltonian sampler such as nuts.")
         return Content(tree, 2, _lost(tree))
     if row.subject == "observations":
         return _observed(tree, row, variables, row.most if most is None else most)
