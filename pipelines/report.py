@@ -13,14 +13,14 @@ import xarray as xr
 from exmc.diagnostics.checks import Diagnosis, Finding, diagnose
 from exmc.diagnostics.selection import worst_first
 from exmc.diagnostics.summary import COLUMNS
-from exmc.diagnostics.text import decimals, fixed, summary_rows
+from exmc.diagnostics.text import decimals, fixed, method_sentence, summary_rows
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.nodes import Data
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.trace.files import Location
 from exmc.trace.store import RunStore
-from exmc.viz.content import content
+from exmc.viz.content import CHOOSING, content
 from exmc.viz.draw import draw, without_display
 from exmc.viz.kinds import PLOTS
 from pipelines.config import load_config
@@ -38,6 +38,7 @@ _ROWS_SHOWN, _ROWS_HELD = 30, 3000
 """Scalars of the summary that are seen at once, and that can be unfolded."""
 _SUBJECTS_NAMED = 6
 _DOTS_PER_INCH = 84
+_MORE = "Others: exmc plot."
 
 _DRAWN: tuple[tuple[str, int], ...] = (
     ("forest", 24), ("rank", 6), ("trace", 6), ("energy", 1), ("ppc", 4), ("loo-pit", 4), ("prior-posterior", 8),
@@ -87,6 +88,7 @@ def report(directory: Location) -> str:
         "report.html",
         name=str(store.attributes.get("name", directory.name)),
         standing=unfinished(store),
+        method=method_sentence(found.method),
         verdict=_verdict(found, unfinished(store), len(failures)),
         facts=_facts(tree, found, store),
         findings=_sections(found.findings),
@@ -178,13 +180,9 @@ def _figures(tree: xr.DataTree, found: Diagnosis) -> list[Figure]:
             continue
         encoded = base64.b64encode(picture.rendered("png", _DOTS_PER_INCH)).decode()
         picture.close()
-        notes = tuple(note.replace("Choose with --var NAME or --var 'NAME[LABEL]', or raise --most.", _MORE)
-                      for note in picture.notes)  # fmt: skip
+        notes = tuple(note.replace(CHOOSING, _MORE) for note in picture.notes)
         figures.append(Figure(kind, f"data:image/png;base64,{encoded}", PLOTS[kind].meaning, notes))
     return figures
-
-
-_MORE = "Others: exmc plot."
 
 
 def _rewriting(directory: Location) -> tuple[Rewriting | None, str]:

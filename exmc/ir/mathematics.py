@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import NamedTuple
 
 from exmc.distributions import DISTRIBUTIONS
@@ -44,7 +45,7 @@ def model_mathml(model: Model) -> str:
     """`model` as a table of MathML, a row a node; browsers show it without a library, or a network."""
     lines = []
     for left, relation, right, remark in statements(model):
-        said = f"<mtext>&#xA0;&#xA0;({_escaped(remark)})</mtext>" if remark else ""
+        said = f"<mtext>&#xA0;&#xA0;({escape(remark)})</mtext>" if remark else ""
         lines.append(
             f'<mtr><mtd style="text-align: right">{mathml(left)}</mtd><mtd>{mathml(sign(relation))}</mtd>'
             f'<mtd style="text-align: left">{mathml(right)}{said}</mtd></mtr>'
@@ -177,10 +178,6 @@ def _number(value: bool | int | float) -> Math:
 def _brief(expression: Expression, longest: int = 60) -> str:
     text = expression_text(expression)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _latex_text(text: str) -> str:

@@ -23,6 +23,8 @@ _MADE_BY = {
     "prior": "A finished run has it, unless its config says run.predictive.prior_draws: 0 or a prior is improper.",
 }
 """When a run has a group, for those who look for it in vain."""
+CHOOSING = "Choose with --var NAME or --var 'NAME[LABEL]', or raise --most."
+"""How a user of the command has others drawn."""
 _HEAVY = 5.0
 """Interquartile ranges from the median beyond which draws of a prior are left out: a normal one has none there."""
 
@@ -45,6 +47,8 @@ def content(tree: xr.DataTree, kind: str, variables: Sequence[str], most: int | 
     if row.subject == "sampler":
         if variables:
             raise StoreError(f"the plot {kind!r} is of the sampler and has no variables to choose.")
+        if "energy" not in tree["sample_stats"].data_vars:
+            raise StoreError("these draws have no energy: they are not of a Hamiltonian sampler such as nuts.")
         return Content(tree, 2, _lost(tree))
     if row.subject == "observations":
         return _observed(tree, row, variables, row.most if most is None else most)
@@ -128,7 +132,7 @@ def _scalars(tree: xr.DataTree, kind: str, row: Kind, variables: Sequence[str], 
     if len(chosen) < len(drawn):
         notes += (
             f"{len(chosen)} of {len(drawn)} scalars are drawn: those with the highest R-hat, if it fails its check, "
-            "and the fewest effective draws. Choose with --var NAME or --var 'NAME[LABEL]', or raise --most.",
+            f"and the fewest effective draws. {CHOOSING}",
         )
     groups = {"posterior": flattened(posterior, chosen)}
     if "sample_stats" in tree.children and "diverging" in tree["sample_stats"].data_vars:

@@ -169,8 +169,9 @@ def draw(found: Content, row: Kind, backend: Backend = "matplotlib") -> Picture:
     if row.function == "plot_ppc_dist":
         options |= _densities(found.tree["observed_data"].to_dataset())
     with matplotlib.style.context(_STYLE if backend == "matplotlib" else "default"), warnings.catch_warnings():
-        # What arviz-plots would rather draw instead, a user of `PLOTS` cannot.
+        # What it would rather draw instead a user of `PLOTS` cannot, and the smoothing of weights divides by zero.
         warnings.simplefilter("ignore", UserWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
         try:
             collection = getattr(arviz_plots, row.function)(found.tree, backend=backend, **options)
         except Exception as error:  # It does not say what it may raise, and a page of plots must not end with one.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, PathPatch, Polygon
 from matplotlib.path import Path
@@ -43,7 +44,7 @@ def model_picture(drawings: Sequence[tuple[str, Drawing]], ending: str) -> bytes
     return target.getvalue()
 
 
-def _add_box(axes, box: Box, x: float, y: float) -> None:  # type: ignore[no-untyped-def]
+def _add_box(axes: Axes, box: Box, x: float, y: float) -> None:
     fill, line = COLOURS[box.role]
     width, height = box.size
     rounding = height / 2 if box.role in ("free", "observed") else 3

@@ -75,3 +75,18 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         plot(small(), "ppc", ["x"])
     with pytest.raises(StoreError, match="no variables to choose"):
         plot(small(), "energy", ["mu"])
+
+
+def test_one_observation_has_steps_and_no_loo_pit() -> None:
+    picture = plot(small(schools=1), "ppc")
+    picture.close()
+    with pytest.raises(StoreError, match="arviz-plots cannot draw this"):
+        plot(small(schools=1), "loo-pit")
+    assert not matplotlib.pyplot.get_fignums()
+
+
+def test_draws_of_another_method_have_no_energy() -> None:
+    tree = small()
+    bare = tree.assign(sample_stats=type(tree)(tree["sample_stats"].to_dataset()[["diverging"]]))
+    with pytest.raises(StoreError, match="have no energy"):
+        plot(bare, "energy")
