@@ -8,7 +8,9 @@ from typing import Any
 
 from exmc.errors import SamplingError, suggest
 
-METRIC_NAMES = ("diagonal", "dense")
+AUTO = "auto"
+METRIC_NAMES = (AUTO, "diagonal", "dense", "low_rank")
+ADAPTATION_NAMES = ("fisher", "stan")
 _MAX_SEED = 2**128 - 1
 _MAX_TREEDEPTH = 30
 
@@ -28,7 +30,11 @@ class SamplerOptions:
     max_treedepth : int
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str
-        ``"diagonal"`` or ``"dense"``.
+        ``"diagonal"``, ``"dense"``, ``"low_rank"`` (a diagonal and as many directions as it leaves too long or too
+        short), or ``"auto"``: of low rank where the draws of warm-up, from which that is learnt, are small enough to
+        keep.
+    adaptation : str
+        ``"fisher"``, which learns from gradients too, or ``"stan"``.
     initial_radius : float
         Initial points are uniform on (-radius, radius) in each unconstrained coordinate.
     initial_attempts : int
@@ -49,6 +55,7 @@ class SamplerOptions:
     target_accept: float = 0.8
     max_treedepth: int = 10
     metric: str = "diagonal"
+    adaptation: str = "fisher"
     initial_radius: float = 2.0
     initial_attempts: int = 100
     step_size: float | None = None
@@ -60,16 +67,17 @@ class SamplerOptions:
         _integer("chains", self.chains, 1)
         _between("target_accept", self.target_accept, 0.0, 1.0)
         _integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
-        if self.metric not in METRIC_NAMES:
-            raise SamplingError(
-                f"There is no metric {self.metric!r}.",
-                where=("metric",),
-                remedy=suggest(str(self.metric), METRIC_NAMES),
-            )
+        _one_of("metric", self.metric, METRIC_NAMES)
+        _one_of("adaptation", self.adaptation, ADAPTATION_NAMES)
         _between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
         _integer("initial_attempts", self.initial_attempts, 1)
         if self.step_size is not None:
             _between("step_size", self.step_size, 0.0, math.inf)
+
+
+def _one_of(name: str, value: Any, names: tuple[str, ...]) -> None:
+    if value not in names:
+        raise SamplingError(f"There is no {name} {value!r}.", where=(name,), remedy=suggest(str(value), names))
 
 
 def _integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:
