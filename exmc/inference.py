@@ -38,12 +38,13 @@ def sample(
     model: Model | Builder,
     *,
     draws: int = 1000,
-    warmup: int = 1000,
+    warmup: int = 400,
     chains: int = 4,
     seed: int | None = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
-    metric: str = "diagonal",
+    metric: str = "auto",
+    adaptation: str = "fisher",
     engine: Engine = "native",
     predictive: bool = True,
 ) -> xr.DataTree:
@@ -57,7 +58,7 @@ def sample(
         Counts; `draws` and `warmup` are per chain.
     seed
         Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
-    target_accept, max_treedepth, metric
+    target_accept, max_treedepth, metric, adaptation
         See `exmc.sampling.options.SamplerOptions`.
     engine
         "native" (machine code) or "autograd" (interpreted).
@@ -82,6 +83,7 @@ def sample(
         target_accept=target_accept,
         max_treedepth=_plain(max_treedepth),
         metric=metric,
+        adaptation=adaptation,
     )
     try:
         return sample_model(as_model(model), options, engine=engine, predictive=predictive)

@@ -96,6 +96,7 @@ def sampler_options(config: Config) -> SamplerOptions:
             target_accept=section.target_accept,
             max_treedepth=section.max_treedepth,
             metric=section.metric,
+            adaptation=section.adaptation,
             initial_radius=section.initial_radius,
         )
     except SamplingError as error:

@@ -23,6 +23,11 @@ FloatArray = NDArray[np.float64]
 _STAN_DRAWS, _STAN_SCALE = 5.0, 1e-3
 # Correlations are shrunk by a tenth of a draw's worth of none: enough for the matrix to have a root.
 _PRIOR_DRAWS = 0.1
+# Correlations are not learnt of fewer draws. Early ones, which come in smaller windows, are on their way, and a metric
+# that fits where they are just then too well keeps chains in a second mode that they would have left.
+_FEWEST_DRAWS = 60
+# Fewer draws are taken for as many as give noise this edge.
+_FULL_EDGE = 0.8
 
 
 class Estimators(NamedTuple):
@@ -68,7 +73,12 @@ def fisher_variances(moments: Moments, present: FloatArray) -> FloatArray:
 def fisher_covariance(window: Window, variances: FloatArray) -> FloatArray:
     """The geometric mean of the positions' covariance and the inverse of the gradients'."""
     scales = np.sqrt(variances)
-    return geometric_mean(*_standardised_covariances(*_standardised(window, scales))) * np.outer(scales, scales)
+    correlations: FloatArray
+    try:
+        correlations = geometric_mean(*_standardised_covariances(*_standardised(window, scales)))
+    except np.linalg.LinAlgError:
+        correlations = np.eye(scales.size)
+    return np.asarray(correlations * np.outer(scales, scales))
 
 
 def low_rank(window: Window, variances: FloatArray, cutoff: float) -> FloatArray:
@@ -79,17 +89,34 @@ def low_rank(window: Window, variances: FloatArray, cutoff: float) -> FloatArray
     computed in the space that draws and gradients span: across that it is taken to be like most of what is inside.
     """
     dimension = variances.size
+    if len(window.positions) < _FEWEST_DRAWS:
+        return np.stack([variances, np.zeros(dimension)])
     positions, gradients = _standardised(window, np.sqrt(variances))
     basis: FloatArray | None = None
     if 2 * len(positions) < dimension:
         basis, _ = np.linalg.qr(np.concatenate([positions, gradients]).T)
         positions, gradients = positions @ basis, gradients @ basis
-    values, vectors = np.linalg.eigh(geometric_mean(*_standardised_covariances(positions, gradients)))
+    try:
+        values, vectors = np.linalg.eigh(geometric_mean(*_standardised_covariances(positions, gradients)))
+    except np.linalg.LinAlgError:
+        return np.stack([variances, np.zeros(dimension)])
     usual, chosen = _unusual(values, cutoff)
+    if values[-1] < values[0] * _spread_of_noise(len(positions), dimension):
+        usual, chosen = 1.0, chosen[:0]
     columns = vectors[:, chosen] if basis is None else basis @ vectors[:, chosen]
     eigenvalues = np.zeros(dimension)
     eigenvalues[: len(chosen)] = values[chosen] / usual
     return np.concatenate([usual * variances[np.newaxis], eigenvalues[np.newaxis], columns.T])
+
+
+def _spread_of_noise(draws: int, dimension: int) -> float:
+    """The largest eigenvalue by the smallest of a covariance estimated of independent coordinates with variance 1.
+
+    That of Marchenko & Pastur, "Distribution of eigenvalues for some sets of random matrices" (1967), for draws that
+    are not many fewer than twice the coordinates.
+    """
+    edge = min(math.sqrt(dimension / draws), _FULL_EDGE)
+    return ((1.0 + edge) / (1.0 - edge)) ** 2
 
 
 def _unusual(values: FloatArray, cutoff: float) -> tuple[float, NDArray[np.intp]]:
@@ -102,18 +129,16 @@ def _unusual(values: FloatArray, cutoff: float) -> tuple[float, NDArray[np.intp]
 
 
 def geometric_mean(positions: FloatArray, gradients: FloatArray) -> FloatArray:
-    """The symmetric S with S @ gradients @ S = positions, for two positive definite matrices."""
-    root, inverse_root = _roots(gradients)
-    middle, _ = _roots(root @ positions @ root)
-    found = inverse_root @ middle @ inverse_root
-    return 0.5 * (found + found.T)
+    """The symmetric S with S @ gradients @ S = positions, for two positive definite matrices.
 
-
-def _roots(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The symmetric square root of a positive definite matrix, and its inverse."""
-    values, vectors = np.linalg.eigh(matrix)
-    roots = np.sqrt(np.maximum(values, np.finfo(np.float64).tiny))
-    return (vectors * roots) @ vectors.T, (vectors / roots) @ vectors.T
+    With gradients = L Lᵀ it is L⁻ᵀ (Lᵀ positions L)^½ L⁻¹. Raises `numpy.linalg.LinAlgError` if one of them is none.
+    """
+    factor = np.linalg.cholesky(gradients)
+    inverse = np.linalg.inv(factor)
+    values, vectors = np.linalg.eigh(factor.T @ positions @ factor)
+    half = inverse.T @ (vectors * np.maximum(values, 0.0) ** 0.25)
+    found: FloatArray = half @ half.T
+    return found
 
 
 def _standardised(window: Window, scales: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -17,7 +17,7 @@ _SETTLING = 10
 # The schedule of nuts-rs: windows of 10 draws at first, then of 80 and longer, then the step size alone.
 _EARLY_PART, _EARLY_WINDOW, _MAIN_WINDOW, _LAST_PART = 0.3, 10, 80, 0.15
 _GROWTH = 1.5
-# Within a long window the metric is renewed as often as this: few draws make a better metric than none.
+# Within a window the metric is renewed after so many draws or more: few make a better metric than none.
 _RENEWAL = 20
 
 
@@ -83,18 +83,21 @@ def fisher_stages(warmup: int) -> tuple[Stage, ...]:
 
     Seyboldt, Carlson & Carpenter, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence" (2026),
     section on warm-up: 30 % in windows of 10, which forget the way down to the typical set as fast as it is gone; then
-    windows of 80, 120, 180, ...; 15 %, and 10 iterations at least, for the step size alone. At any time the metric is
-    that of the present window and the one before. A window grows to the end if less than half of the next would fit.
+    windows of 80, 120, 180, ...; 15 %, and 10 iterations at least, for the step size alone. The metric is that of the
+    present window and the one before, renewed when those draws are half as many again, other than in nuts-rs, which
+    does so at each draw. A window grows to the end if less than half of the next would fit.
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:
         return _step_size_only(warmup)
     last = max(round(_LAST_PART * warmup), _SETTLING)
     early = int(_EARLY_PART * warmup) // _EARLY_WINDOW
     stages = [Stage(_EARLY_WINDOW, Ending.SWITCH)] * early
+    held = _EARLY_WINDOW if early else 0
     for window in _growing_windows(warmup - last - early * _EARLY_WINDOW):
-        renewals = max(window // _RENEWAL - 1, 0)
-        stages += [Stage(_RENEWAL, Ending.RENEW, symmetric=True)] * renewals
-        stages.append(Stage(window - renewals * _RENEWAL, Ending.SWITCH, symmetric=True))
+        *renewals, rest = _renewals(window, held)
+        stages += [Stage(length, Ending.RENEW, symmetric=True) for length in renewals]
+        stages.append(Stage(rest, Ending.SWITCH, symmetric=True))
+        held = window
     return (*stages, Stage(last, symmetric=True))
 
 
@@ -118,6 +121,16 @@ def _growing_windows(total: int) -> tuple[int, ...]:
         total -= length
         length = round(_GROWTH * length)
     return (*windows, total)
+
+
+def _renewals(window: int, held: int) -> tuple[int, ...]:
+    """`window` in parts, each of which adds half as many draws as are held by then, and `_RENEWAL` at least."""
+    parts = []
+    while window >= 2 * (length := max(_RENEWAL, held // 2)):
+        parts.append(length)
+        window -= length
+        held += length
+    return (*parts, window)
 
 
 def locate(stages: tuple[Stage, ...], iteration: int) -> tuple[Stage, int] | None:

@@ -64,7 +64,7 @@ def begin(
     initial: FloatArray | None = None,
     pulse: Pulse | None = None,
 ) -> ChainState:
-    """Chain number `chain` before its first iteration: a starting point, a first metric, a first step size.
+    """Chain number `chain` before its first iteration: a starting point, the unit metric, a first step size.
 
     Parameters
     ----------
@@ -152,10 +152,6 @@ def advance(
 
 def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions) -> ChainState:
     step_size = 1.0 if options.step_size is None else float(options.step_size)
-    # A warm-up that learns nothing would keep what is but a guess.
-    scheme = SCHEMES[options.adaptation]
-    learns = any(stage.adapt_metric for stage in scheme.stages(options.warmup))
-    variances = scheme.first_variances(point.gradient) if learns else np.ones(point.position.size)
     return ChainState(
         chain=chain,
         key=key,
@@ -163,7 +159,7 @@ def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, optio
         position=point.position,
         log_density=point.log_density,
         gradient=point.gradient,
-        adaptation=warmup.init(metric_of(options, point.position.size), variances, step_size),
+        adaptation=warmup.init(metric_of(options, point.position.size), point.position.size, step_size),
     )
 
 

@@ -50,11 +50,11 @@ class SamplerOptions:
 
     seed: int
     draws: int = 1000
-    warmup: int = 1000
+    warmup: int = 400
     chains: int = 4
     target_accept: float = 0.8
     max_treedepth: int = 10
-    metric: str = "diagonal"
+    metric: str = AUTO
     adaptation: str = "fisher"
     initial_radius: float = 2.0
     initial_attempts: int = 100
