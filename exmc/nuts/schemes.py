@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from exmc.nuts.estimate import FISHER, STAN, Estimators
 from exmc.nuts.stages import Stage, fisher_stages, stan_stages
 
+
 @dataclass(frozen=True, slots=True)
 class Scheme:
     """One scheme of adaptation.
