@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -20,15 +22,19 @@ from exmc.compile.program import CompiledModel, compile_model
 from exmc.compile.sequential import loop_values
 from exmc.derive import Groups, derived_groups
 from exmc.errors import ModelError, SamplingError, brief
+from exmc.fitting import fit_model, problem_of
 from exmc.ir import serial
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
 from exmc.ir.notes import model_notes
 from exmc.ir.proper import check_proper
+from exmc.methods import NUTS, described, method_of, settings_of, statistics_of
+from exmc.methods.chain import FittedState, advance_fitted
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.options import SamplerOptions
+from exmc.starts import start_of
 from exmc.trace.dataset import build_datatree
 from exmc.trace.kept import split_entries
 from exmc.trace.schema import schema_of
@@ -47,8 +53,11 @@ def sample(
     adaptation: str = "fisher",
     engine: Engine = "native",
     predictive: bool = True,
+    init: str = "uniform",
+    method: str = NUTS,
+    settings: Mapping[str, Any] | None = None,
 ) -> xr.DataTree:
-    """Draw from the posterior of `model` by NUTS, chains in threads of this process.
+    """Draw from the posterior of `model`, by NUTS if nothing else is asked for, chains in threads of this process.
 
     Parameters
     ----------
@@ -58,12 +67,15 @@ def sample(
         Counts; `draws` and `warmup` are per chain.
     seed
         Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
-    target_accept, max_treedepth, metric, adaptation
+    target_accept, max_treedepth, metric, adaptation, init
         See `exmc.sampling.options.SamplerOptions`.
     engine
         "native" (machine code) or "autograd" (interpreted).
     predictive
         Whether to simulate prior and posterior predictive data too.
+    method, settings
+        "nuts", or one of `exmc.methods.METHODS` and its own options; `warmup`, `target_accept`, `max_treedepth`,
+        `metric` and `init` are those of NUTS alone. The attribute ``method`` of the result says what its draws are.
 
     Returns
     -------
@@ -78,15 +90,18 @@ def sample(
     options = SamplerOptions(
         seed=as_seed(seed),
         draws=_plain(draws),
-        warmup=_plain(warmup),
+        warmup=_plain(warmup) if method == NUTS else 0,
         chains=_plain(chains),
         target_accept=target_accept,
         max_treedepth=_plain(max_treedepth),
         metric=metric,
         adaptation=adaptation,
+        init=init,
     )
     try:
-        return sample_model(as_model(model), options, engine=engine, predictive=predictive)
+        return sample_model(
+            as_model(model), options, engine=engine, predictive=predictive, method=method, settings=settings
+        )
     except MemoryError as error:
         raise SamplingError(
             f"the model and its draws do not fit in memory: {error}.",
@@ -95,16 +110,29 @@ def sample(
 
 
 def sample_model(
-    source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True
-) -> xr.DataTree:
+    source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True, method: str = NUTS,
+    settings: Mapping[str, Any] | None = None,
+) -> xr.DataTree:  # fmt: skip
     """What `sample` does, with all of the sampler's options."""
     check_proper(source)
+    said = described(method, settings or {})
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
-    schema = schema_of(source, compiled.model, compiled.layout, options.draws, options.warmup, options.chains)
-    attributes = {"seed": options.seed, "model_digest": serial.digest(source), "engine": compiled.engine}
-    groups = _sampled_groups(compiled, _run_chains(compiled, options))
+    schema = schema_of(
+        source, compiled.model, compiled.layout, options.draws, options.warmup, options.chains,
+        statistics=statistics_of(method),
+    )  # fmt: skip
+    attributes: dict[str, Any] = {
+        "seed": options.seed,
+        "model_digest": serial.digest(source),
+        "engine": compiled.engine,
+    } | said
+    if method == NUTS:
+        blocks = _run_chains(compiled, options)
+    else:
+        blocks, attributes["method"] = _fit_and_draw(compiled, options, method, settings or {})
+    groups = _sampled_groups(compiled, blocks)
     tree = build_datatree(schema, groups, attributes)
     prior_draws = 500 if predictive else 0
     derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
@@ -148,17 +176,38 @@ def _plain(count: Any) -> Any:
     return int(count) if isinstance(count, np.integer) else count
 
 
-def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]:
+@contextlib.contextmanager
+def _threads(most: int) -> Iterator[Executor]:
     # Kernels hold no GIL, so threads are enough; more threads in BLAS would change last bits and gain nothing.
-    workers = min(options.chains, os.cpu_count() or 1)
+    workers = min(most, os.cpu_count() or 1)
     with threadpool_limits(1), ThreadPoolExecutor(workers, thread_name_prefix="exmc-chain") as pool:
+        yield pool
+
+
+def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]:
+    with _threads(options.chains) as pool:
         return list(pool.map(partial(_run_chain, compiled, options), range(options.chains)))
+
+
+def _fit_and_draw(
+    compiled: CompiledModel, options: SamplerOptions, name: str, given: Mapping[str, Any]
+) -> tuple[list[Block], dict[str, Any]]:
+    """The draws of each chain by a method beside NUTS, and what is said of its fit."""
+    method, settings = method_of(name), settings_of(name, given)
+    problem = problem_of(compiled, options, settings)
+    with _threads(os.cpu_count() or 1) as pool:
+        fit = fit_model(method, compiled, problem, pool.map)
+
+        def draw(chain: int) -> Block:
+            return advance_fitted(method, problem, fit, FittedState(chain, 0), options.draws)[1]
+
+        return list(pool.map(draw, range(options.chains))), method.describe(settings, fit)
 
 
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int) -> Block:
     density = compiled.density()
     try:
-        state = begin(density, options, chain)
+        state = begin(density, options, chain, start_of(compiled, options, chain))
     except SamplingError as error:
         raise explained(error, compiled) from None
     state, _ = advance(density, options, state, options.warmup)

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipelines.handle import RunHandle, resume, start
+    from pipelines.live import Live
 
-__all__ = ["RunHandle", "resume", "start"]
+__all__ = ["Live", "RunHandle", "resume", "start"]
 
 
 # The command line answers before what these need is imported.
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'pipelines' has no attribute {name!r}")
-    return getattr(import_module("pipelines.handle"), name)
+    return getattr(import_module("pipelines.live" if name == "Live" else "pipelines.handle"), name)

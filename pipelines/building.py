@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,18 +23,14 @@ from pipelines.sections import DeterministicEntry, ObservationEntry, OdeEntry, P
 def build_model(source: ModelSource, centering: Centering = "auto") -> Model:
     """The checked model that `source` describes; `centering` is for the variables that choose none themselves.
 
-    Raises `ModelError`, `DataError` or `ExpressionError`, with `where` relative to the section ``model``.
+    Functions that it names are imported as the context permits (`pipelines.code.permitted`). Raises `ModelError`,
+    `DataError` or `ExpressionError`, with `where` relative to the section ``model``.
     """
     if isinstance(source, RecordedModel):
         return serial.loads(source.text)
     if isinstance(source, ImportedModel):
         return _with_centering(_call(source), centering)
-    return _build_inline(source, centering)
-
-
-def _build_inline(source: InlineModel, centering: Centering) -> Model:
-    with importable(source.folder):
-        return _inline_builder(source, centering).build()
+    return _inline_builder(source, centering).build()
 
 
 def _inline_builder(source: InlineModel, centering: Centering) -> Builder:
@@ -99,19 +91,18 @@ def _with_centering(model: Model, centering: Centering) -> Model:
 
 
 def _call(source: ImportedModel) -> Model:
-    with importable(source.folder):
-        function = import_function(source.target, ("from",))
-        try:
-            found = function(**source.arguments)
-        except ExmcError:
-            raise
-        except Exception as error:
-            frame = traceback.extract_tb(error.__traceback__)[-1]
-            raise ModelError(
-                f"{source.target} raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}).",
-                where=("from",),
-                remedy="Check the function and the arguments given in args.",
-            ) from error
+    function = import_function(source.target, ("from",))
+    try:
+        found = function(**source.arguments)
+    except ExmcError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise ModelError(
+            f"{source.target} raised {type(error).__name__}: {error} ({frame.filename}:{frame.lineno}).",
+            where=("from",),
+            remedy="Check the function and the arguments given in args.",
+        ) from error
     if isinstance(found, Builder):
         found = found.build()
     if not isinstance(found, Model):
@@ -122,16 +113,3 @@ def _call(source: ImportedModel) -> Model:
         )
     check(found)
     return found
-
-
-@contextmanager
-def importable(folder: Path) -> Iterator[None]:
-    """Modules in `folder` and in the working directory can be imported; console scripts find neither by themselves."""
-    added = [str(folder), str(Path.cwd())]
-    sys.path[:0] = added
-    try:
-        yield
-    finally:
-        for entry in added:
-            if entry in sys.path:
-                sys.path.remove(entry)

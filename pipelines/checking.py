@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,29 +17,46 @@ from exmc.ir.expressions import Reference
 from exmc.ir.model import Model
 from exmc.ir.nodes import Argument, Call
 from exmc.ir.proper import check_proper
+from exmc.methods import settings_of
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.options import SamplerOptions
 from pipelines.building import build_model
+from pipelines.code import Code, Permission, permitted
 from pipelines.config import Config
+from pipelines.sampler_section import method_settings
+from pipelines.sections import SamplerSection
 from pipelines.sizes import check_sizes
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A config whose model has been built and rewritten: nothing but compiling and sampling can still fail."""
+    """A config whose model has been built and rewritten: nothing but compiling and sampling can still fail.
+
+    `code` is the code of its user's own that its run depends on.
+    """
 
     config: Config
     options: SamplerOptions
     rewriting: Rewriting
+    code: Code | None = None
 
 
 def check_config(config: Config) -> Checked:
     """Build and rewrite the model of `config`; raises `LocatedError` for whatever is wrong with it."""
-    options, source = sampler_options(config), build(config)
-    check_sizes(source, options, config)
-    checked = Checked(config, options, rewrite_located(source, config))
-    _check_own_densities(checked.rewriting.model, config)
-    return checked
+    options = sampler_options(config)
+    with permitted_by(config) as permission:
+        source = _built(config)
+        check_sizes(source, options, config)
+        rewriting = rewrite_located(source, config)
+        named = _own_functions(source) | _own_functions(rewriting.model)
+        if named:
+            _check_own_densities(rewriting.model, config)
+        return Checked(config, options, rewriting, permission.record(named))
+
+
+def permitted_by(config: Config) -> AbstractContextManager[Permission]:
+    """A context in which models import what `config` may."""
+    return permitted(None if config.code is None else Code(str(config.code)), config.folder)
 
 
 def _check_own_densities(model: Model, config: Config) -> None:
@@ -45,8 +64,6 @@ def _check_own_densities(model: Model, config: Config) -> None:
 
     All other models are recorded once, when they are compiled.
     """
-    if not any(map(_is_own, (*(v.call for v in model.free), *(o.target for o in model.observations)))):
-        return
     function, dimension = log_density_function(model), layout_of(model).dimension
     try:
         if config.sampler.engine == "autograd":
@@ -59,15 +76,31 @@ def _check_own_densities(model: Model, config: Config) -> None:
         raise config.places.locate(error, "model") from error.__cause__
 
 
-def _is_own(call: Argument | Reference) -> bool:
-    """Whether `call` is a Custom distribution, or one of its parts is."""
+def _own_functions(model: Model) -> set[str]:
+    """The functions that Custom distributions of `model`, and among the parts of others, name."""
+    calls = (*(v.call for v in model.free), *(o.target for o in model.observations))
+    return {name for call in calls for name in _named_in(call)}
+
+
+def _named_in(call: Argument | Reference) -> Iterator[str]:
     if isinstance(call, tuple):
-        return any(map(_is_own, call))
-    return isinstance(call, Call) and (call.distribution == "Custom" or any(_is_own(a) for _, a in call.parameters))
+        for part in call:
+            yield from _named_in(part)
+    elif isinstance(call, Call):
+        for name, argument in call.parameters:
+            if call.distribution == "Custom" and name in ("function", "draw"):
+                yield str(argument)
+            else:
+                yield from _named_in(argument)
 
 
 def build(config: Config) -> Model:
-    """The model of `config`, checked."""
+    """The model of `config` alone, checked; raises `LocatedError`."""
+    with permitted_by(config):
+        return _built(config)
+
+
+def _built(config: Config) -> Model:
     try:
         model = build_model(config.model, config.sampler.centering)
         check_proper(model)
@@ -88,6 +121,16 @@ def sampler_options(config: Config) -> SamplerOptions:
     """The options of the sampler, which checks them once more."""
     section = config.sampler
     try:
+        if not isinstance(section, SamplerSection):
+            settings_of(section.method, method_settings(section))
+            # What NUTS alone has stays at its defaults, and decides nothing.
+            return SamplerOptions(
+                seed=config.seed,
+                draws=section.draws,
+                warmup=0,
+                chains=section.chains,
+                initial_radius=section.initial_radius,
+            )
         return SamplerOptions(
             seed=config.seed,
             draws=section.draws,
@@ -97,6 +140,7 @@ def sampler_options(config: Config) -> SamplerOptions:
             max_treedepth=section.max_treedepth,
             metric=section.metric,
             adaptation=section.adaptation,
+            init=section.init,
             initial_radius=section.initial_radius,
         )
     except SamplingError as error:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from exmc.diagnostics.until import Until
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
@@ -19,6 +21,7 @@ from exmc.trace.journal import Journal
 from exmc.trace.sealed import intact, read_sealed, write_sealed
 from exmc.trace.store import RunStore
 from pipelines.building import build_model
+from pipelines.code import Code, check_code, moved
 from pipelines.config import config_text, parse_cluster, parse_config
 from pipelines.places import LocatedError, Places
 from pipelines.plan import CONFIG, EXPLANATION, MODEL, PLAN, Plan
@@ -37,7 +40,7 @@ class Checkpoint:
     config
         The text of ``config.yaml``.
     folder
-        Where the config was that the run was begun with: modules of models are looked for there.
+        Where the config was that the run was begun with: paths of data are relative to it.
     model_digest, explanation
         Digests of the model, and of the text in ``explain.txt``.
     """
@@ -78,8 +81,13 @@ def read_checkpoint(directory: Location) -> Checkpoint:
     try:
         document = read_sealed(directory / PLAN)
         held: dict[str, Any] = document["plan"]
-        options = SamplerOptions(**held.pop("options"))
-        plan = Plan(**(held | {"options": options, "directory": str(directory.absolute())}))
+        options, code, until = SamplerOptions(**held.pop("options")), held.pop("code", None), held.pop("until", None)
+        made = {
+            "options": options,
+            "code": None if code is None else Code(**code),
+            "until": None if until is None else Until(**until),
+        }
+        plan = Plan(**(held | made | {"directory": str(directory.absolute())}))
         cluster = parse_cluster(document["cluster"], Places(str(directory / PLAN), {}))
         texts = (str(document[key]) for key in ("config", "folder", "model_digest", "explanation"))
         return Checkpoint(plan, cluster, *texts)
@@ -97,6 +105,20 @@ def read_checkpoint(directory: Location) -> Checkpoint:
     except (ValueError, KeyError, TypeError, ExmcError) as error:
         message = f"{PLAN} was written by another version: {type(error).__name__}: {error}."
         raise StoreError(message, where=place, remedy=f"Use the one that wrote it, {again}") from None
+
+
+def code_of(directory: Location, now_in: str | os.PathLike[str] | None = None) -> Code | None:
+    """The code that the run in `directory` depends on, in the folder `now_in` if that is given.
+
+    None if it depends on none, or if the checkpoint cannot be read. Raises `CodeError` if files are gone or changed.
+    """
+    try:
+        held = read_sealed(directory / PLAN)["plan"].get("code")
+    except (FileNotFoundError, StoreError, KeyError):
+        held = None
+    found = moved(None if held is None else Code(**held), now_in)
+    check_code(found)
+    return found
 
 
 def check_agreement(checkpoint: Checkpoint, store: RunStore, draws: Sequence[int] = ()) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import ipaddress
 import logging
 import os
@@ -18,7 +17,8 @@ from distributed.comm.addressing import get_address_host, parse_address
 from distributed.security import Security
 from threadpoolctl import threadpool_limits
 
-from exmc.errors import ClusterError
+from exmc.errors import ClusterError, ModelError
+from exmc.imports import import_function
 from pipelines.control import StoppedError
 from pipelines.sections import Cluster, FactoryCluster, RemoteCluster, SecuritySection
 from pipelines.sections import LocalCluster as LocalClusterSection
@@ -186,8 +186,12 @@ def _client(target: Any, timeout: float, security: Security | None = None) -> It
 @contextlib.contextmanager
 def _from_factory(section: FactoryCluster) -> Iterator[Any]:
     module, _, name = section.factory.rpartition(".")
+    try:
+        kind = import_function(f"{module}:{name}", ())
+    except ModelError as error:
+        raise ClusterError(error.message, where=("cluster", "factory"), remedy=error.remedy) from error
     with _starting(section):
-        cluster = getattr(importlib.import_module(module), name)(**section.kwargs)
+        cluster = kind(**section.kwargs)
     try:
         _refuse_to_listen_openly(section, cluster.scheduler_address)
         with _starting(section):
@@ -206,7 +210,7 @@ def _starting(section: FactoryCluster) -> Iterator[None]:
         raise ClusterError(
             f"{section.factory} could not be started: {type(error).__name__}: {error}.",
             where=("cluster", "factory"),
-            remedy="Check that its package is installed and that kwargs are its arguments.",
+            remedy="Check that kwargs are its arguments.",
         ) from error
 
 

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 import exmc
-from exmc.errors import ConfigError, StoreError
+from exmc.errors import StoreError
+from pipelines import views
+from pipelines.arguments import (
+    Code,
+    ConfigFile,
+    Debug,
+    Detach,
+    Directory,
+    ForceRestart,
+    Json,
+    MovedCode,
+    Out,
+    Page,
+    Plain,
+    Quiet,
+    Scheduler,
+    Set,
+    Shown,
+    checked_config,
+    run_in,
+)
 from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
-
-if TYPE_CHECKING:
-    from exmc.trace.files import Location
-    from pipelines.checking import Checked
 
 # The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take
 # seconds to import, which `exmc --help` and an error in a config must not cost.
@@ -47,64 +62,37 @@ def common(
     command or config."""
 
 
-ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file.")]
-Directory = Annotated[str, typer.Argument(metavar="DIR", help="A run directory.")]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as sampler.draws=500.")
-]
-Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory, instead of the config's.")]
-Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on this Dask scheduler.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
-Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable summary, and nothing else, to stdout.")]
-ForceRestart = Annotated[
-    bool, typer.Option("--force-restart", help="Begin the run again from DIR's config, in a new directory beside DIR.")
-]
-Detach = Annotated[
-    bool, typer.Option("--detach", help="Go on without the terminal; on a Dask cluster the driver lives there.")
-]
-Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
-
-
 @app.command()
 def run(
-    config: ConfigFile, out: Out = None, set_: Set = None, scheduler: Scheduler = None, detach: Detach = False,
-    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
+    config: ConfigFile, out: Out = None, set_: Set = None, code: Code = None, scheduler: Scheduler = None,
+    detach: Detach = False, quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False,
+    debug: Debug = False,
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
     def action(scene: Scene) -> int:
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
-        scene.directory = checked.config.out
+        checked = checked_config(config, out, set_ or [], code, scheduler)
         with stopped_at_once():
-            from pipelines.elsewhere import hand_over
-            from pipelines.reporting import conclude, progress_of
-            from pipelines.run import prepare, start
-        if detach:
-            prepare(checked)
-            return hand_over(checked.config.out, None, None, quiet)
-        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
-            result = start(checked, on_event)
-        return conclude(result, quiet, as_json)
+            from pipelines.going_on import Way, begin
+        return begin(scene, checked, Way(detach=detach), Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
 
 @app.command()
 def resume(
-    directory: Directory, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
-    quiet: Quiet = False, as_json: Json = False, debug: Debug = False,
+    directory: Directory, code: MovedCode = None, scheduler: Scheduler = None, force_restart: ForceRestart = False,
+    detach: Detach = False, quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False,
+    debug: Debug = False,
 ) -> int:  # fmt: skip
     """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
-            from pipelines.elsewhere import hand_over, let_go_on
-        if let_go_on(where):
-            return PASSED
-        if detach and not force_restart:
-            return hand_over(where, None, scheduler, quiet)
-        return _go_on(scene, directory, None, scheduler, force_restart, quiet, as_json)
+            from pipelines.going_on import Way, go_on
+        way = Way(None, code, scheduler, force_restart, detach)
+        return go_on(scene, where, way, Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
@@ -113,18 +101,17 @@ def resume(
 def extend(
     directory: Directory,
     draws: Annotated[int, typer.Option("--draws", min=1, help="Draws of each chain, those there are included.")],
-    scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False, quiet: Quiet = False,
-    as_json: Json = False, debug: Debug = False,
+    code: MovedCode = None, scheduler: Scheduler = None, force_restart: ForceRestart = False, detach: Detach = False,
+    quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Draw on in DIR until each chain has N draws: the run that had N from the start."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
-        if detach and not force_restart:
-            with stopped_at_once():
-                from pipelines.elsewhere import hand_over
-            return hand_over(where, draws, scheduler, quiet)
-        return _go_on(scene, directory, draws, scheduler, force_restart, quiet, as_json)
+        where = run_in(directory)
+        with stopped_at_once():
+            from pipelines.going_on import Way, go_on
+        way = Way(draws, code, scheduler, force_restart, detach)
+        return go_on(scene, where, way, Shown(quiet, plain, as_json, live))
 
     return guarded(action, debug)
 
@@ -134,17 +121,19 @@ def watch(
     directory: Directory,
     once: Annotated[bool, typer.Option("--once", help="Show where the run stands, and do not wait.")] = False,
     quiet: Quiet = False,
+    plain: Plain = False,
+    live: Page = False,
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
     """Show the run in DIR as `exmc run` does, whoever runs it, until it ends. Ctrl-C ends the watching alone."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
             from pipelines.elsewhere import watch as follow
         try:
-            return follow(where, once, quiet, as_json)
+            return follow(where, once, Shown(quiet, plain, as_json, live))
         except KeyboardInterrupt:
             print(f"exmc: no longer watching. To stop the run: exmc abort {directory}", file=sys.stderr)
             return INTERRUPTED
@@ -157,7 +146,7 @@ def pause(directory: Directory, debug: Debug = False) -> int:
     """Have the run in DIR hold, its cluster kept, once its segments are done; `exmc resume DIR` lets it go on."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
             from pipelines.elsewhere import ask
             from pipelines.requests import Wish
@@ -171,7 +160,7 @@ def abort(directory: Directory, debug: Debug = False) -> int:
     """Stop the run in DIR, wherever its driver is, once its segments are done; `exmc resume DIR` finishes it."""
 
     def action(scene: Scene) -> int:
-        where = _run_in(directory)
+        where = run_in(directory)
         with stopped_at_once():
             from pipelines.elsewhere import ask
             from pipelines.requests import Wish
@@ -181,14 +170,14 @@ def abort(directory: Directory, debug: Debug = False) -> int:
 
 
 @app.command()
-def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
+def check(config: ConfigFile, set_: Set = None, code: Code = None, debug: Debug = False) -> int:
     """Read CONFIG and its data, build and rewrite its model, and say what it is; nothing is run or written."""
 
     def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
         from exmc.ir.notes import model_notes
 
-        checked = _checked(config, None, set_ or [])
+        checked = checked_config(config, None, set_ or [], code)
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
         options = checked.options
@@ -203,24 +192,7 @@ def check(config: ConfigFile, set_: Set = None, debug: Debug = False) -> int:
     return guarded(action, debug)
 
 
-@app.command()
-def explain(
-    config: ConfigFile,
-    set_: Set = None,
-    mermaid: Annotated[bool, typer.Option("--mermaid", help="Draw the model as a Mermaid flowchart.")] = False,
-    debug: Debug = False,
-) -> int:
-    """Show the model in CONFIG, what the rewrite passes make of it, and why."""
-
-    def action(scene: Scene) -> int:
-        from exmc.ir.text import mermaid as drawing
-        from exmc.rewrite.run import report_text
-
-        checked = _checked(config, None, set_ or [])
-        say(drawing(checked.rewriting.source) if mermaid else report_text(checked.rewriting), end="")
-        return PASSED
-
-    return guarded(action, debug)
+app.command()(views.explain)
 
 
 @app.command()
@@ -228,7 +200,7 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
     """Summarise the draws in DIR and judge them; those of an unfinished run are shown, and never pass."""
 
     def action(scene: Scene) -> int:
-        _run_in(directory)
+        run_in(directory)
         with stopped_at_once():
             from exmc.trace.store import RunStore
             from pipelines.stages import judge
@@ -237,6 +209,10 @@ def summary(directory: Directory, as_json: Json = False, debug: Debug = False) -
         return PASSED if found.passed else DOUBTFUL
 
     return guarded(action, debug)
+
+
+app.command()(views.plot)
+app.command()(views.report)
 
 
 @app.command()
@@ -250,7 +226,7 @@ def compare(
 
     def action(scene: Scene) -> int:
         for directory in directories:
-            _run_in(directory)
+            run_in(directory)
         with stopped_at_once():
             from exmc.diagnostics.compare import compare as rank
             from exmc.diagnostics.text import comparison_document, comparison_text
@@ -273,6 +249,7 @@ def sbc(
     replications: Annotated[int, typer.Option("--replications", min=10, help="How many times to simulate.")] = 100,
     out: Out = None,
     set_: Set = None,
+    code: Code = None,
     scheduler: Scheduler = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -281,11 +258,11 @@ def sbc(
     """Calibrate CONFIG by simulation: fit data drawn from its prior, and test whether the truth's ranks are uniform."""
 
     def action(scene: Scene) -> int:
-        checked = _checked(config, out, [*(set_ or []), *_scheduler_override(scheduler)])
+        checked = checked_config(config, out, set_ or [], code, scheduler)
         with stopped_at_once():
             from pipelines.config import with_out
+            from pipelines.counting import counting
             from pipelines.sbc import PICTURE, ZARR, calibrate
-            from pipelines.terminal import counting
         if out is None:
             # A calibration of a config is another thing than its run.
             checked = replace(checked, config=with_out(checked.config, f"{checked.config.out}-sbc"))
@@ -313,6 +290,7 @@ def predict(
     variables: Annotated[
         str | None, typer.Option("--vars", metavar="A,B", help="What to predict.  [default: what is observed or kept]")
     ] = None,
+    code: MovedCode = None,
     unfinished: Annotated[bool, typer.Option("--unfinished", help="From the draws so far of a run.")] = False,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -321,13 +299,13 @@ def predict(
     """Predict from the run in DIR for new data: other rows, another number of them, new groups."""
 
     def action(scene: Scene) -> int:
-        _run_in(directory)
+        run_in(directory)
         with stopped_at_once():
             from exmc.trace.files import location
+            from pipelines.counting import working
             from pipelines.predict import Request, predict_run
-            from pipelines.terminal import working
         wanted = None if variables is None else tuple(part.strip() for part in variables.split(","))
-        request = Request(data, out, name, seed, wanted, unfinished)
+        request = Request(data, out, name, seed, wanted, unfinished, code)
         with working("predicting", quiet or as_json) as on_part:
             found = predict_run(location(directory), request, on_part)
         if as_json:
@@ -337,52 +315,3 @@ def predict(
         return PASSED
 
     return guarded(action, debug)
-
-
-def _go_on(
-    scene: Scene, directory: str, draws: int | None, scheduler: str | None, restart: bool, quiet: bool, as_json: bool
-) -> int:
-    """Resume the run in `directory`, or extend it to `draws` draws; or begin it again beside it."""
-    _run_in(directory)
-    with stopped_at_once():
-        from exmc.trace.files import location
-        from pipelines.checking import check_config
-        from pipelines.checkpoint import read_checkpoint
-        from pipelines.config import parse_cluster
-        from pipelines.places import Places
-        from pipelines.reporting import conclude, progress_of
-        from pipelines.run import extend, restarted, resume, start
-    if restart:
-        overrides = [] if draws is None else [f"sampler.draws={draws}"]
-        checked = check_config(restarted(directory, [*overrides, *_scheduler_override(scheduler)]))
-        scene.directory = checked.config.out
-        print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
-        with progress_of(checked.config.name, checked.options, quiet or as_json) as on_event:
-            return conclude(start(checked, on_event), quiet, as_json)
-    scene.directory = location(directory)
-    plan = read_checkpoint(location(directory)).plan
-    cluster = None if scheduler is None else parse_cluster({"address": scheduler}, Places("--scheduler", {}))
-    options = plan.options if draws is None else replace(plan.options, draws=draws)
-    with progress_of(plan.label, options, quiet or as_json) as on_event:
-        result = resume(directory, on_event, cluster) if draws is None else extend(directory, draws, on_event, cluster)
-    return conclude(result, quiet, as_json)
-
-
-def _checked(config: str, out: str | None, overrides: Sequence[str]) -> Checked:
-    with stopped_at_once():
-        from pipelines.checking import check_config
-        from pipelines.config import load_config, with_out
-    return check_config(with_out(load_config(config, overrides), out))
-
-
-def _scheduler_override(address: str | None) -> list[str]:
-    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
-
-
-def _run_in(directory: str) -> Location:
-    """`directory`, if it holds a run."""
-    from exmc.trace.files import location
-
-    if not (location(directory) / "state").is_dir():
-        raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
-    return location(directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -13,9 +14,20 @@ from typing import Any
 from exmc.errors import suggest
 from exmc.trace.files import Location, location
 from exmc.trace.objects import ObjectPath
+from pipelines.code import code_folder
 from pipelines.model_section import ImportedModel, InlineModel, ModelSource, RecordedModel, parse_model
 from pipelines.places import KeyPath, LocatedError, Places
-from pipelines.sections import CLUSTERS, Cluster, LocalCluster, RemoteCluster, RunSection, SamplerSection
+from pipelines.sampler_section import parse_sampler
+from pipelines.sections import (
+    CLUSTERS,
+    Cluster,
+    LocalCluster,
+    MethodSection,
+    RemoteCluster,
+    RunSection,
+    SamplerSection,
+    UntilSection,
+)
 from pipelines.validation import parse_section, require_mapping, shown, unknown_key
 from pipelines.yaml_lines import LARGEST, read_yaml, write_yaml
 
@@ -28,16 +40,18 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}\Z")
 class Config:
     """A run, fully specified: with its seed drawn, its directory chosen and its data loaded.
 
-    `folder` is where the config lies, in which paths and modules are looked for.
+    `folder` is where the config lies, which paths of data are relative to; `code`, the folder of modules that it may
+    import (`pipelines.code`).
     """
 
     name: str
     model: ModelSource
-    sampler: SamplerSection
+    sampler: SamplerSection | MethodSection
     cluster: Cluster
     run: RunSection
     places: Places
     folder: Path
+    code: Path | None = None
 
     @property
     def seed(self) -> int:
@@ -57,7 +71,10 @@ class Config:
 
 
 def load_config(
-    path: str | os.PathLike[str] | Location, overrides: Sequence[str] = (), folder: Path | None = None
+    path: str | os.PathLike[str] | Location,
+    overrides: Sequence[str] = (),
+    folder: Path | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> Config:
     """Read, type and complete the configuration in the YAML file `path`.
 
@@ -66,7 +83,9 @@ def load_config(
     overrides
         ``key.path=value`` each, the value in YAML, put over the file's.
     folder
-        Where paths and modules are looked for, if not where the file lies.
+        What paths of data are relative to, if not where the file lies.
+    code
+        A folder whose modules the config may import, beside installed packages.
 
     Raises
     ------
@@ -76,7 +95,8 @@ def load_config(
     values, places = read_document(path)
     for override in overrides:
         values, places = _override(values, places, override)
-    return parse_config(values, places, folder or _folder_of(location(path)))
+    config = parse_config(values, places, folder or _folder_of(location(path)))
+    return replace(config, code=code_folder(code))
 
 
 def _folder_of(path: Location) -> Path:
@@ -103,9 +123,10 @@ def parse_config(values: Mapping[str, Any], places: Places, folder: Path) -> Con
     if "model" not in values:
         raise places.error("the key 'model' is missing.", remedy="A config describes a model.")
     name = _parse_name(values.get("name", Path(places.source).stem), places)
-    sampler = parse_section(SamplerSection, values.get("sampler") or {}, places, ("sampler",))
+    sampler = parse_sampler(values.get("sampler") or {}, places)
     if sampler.seed is None:
         sampler = sampler.model_copy(update={"seed": secrets.randbits(32)})
+    _check_until(sampler, places)
     cluster = parse_cluster(values.get("cluster"), places)
     run = parse_section(RunSection, values.get("run") or {}, places, ("run",))
     if run.out is not None and (not run.out or "\0" in run.out):
@@ -138,6 +159,11 @@ def resolved(config: Config) -> dict[str, Any]:
         "cluster": config.cluster.model_dump(exclude_none=True),
         "run": run,
     }
+
+
+def scheduler_override(address: str | None) -> list[str]:
+    """What ``--scheduler`` puts over a config."""
+    return [] if address is None else [f"cluster={{address: {json.dumps(address)}}}"]
 
 
 def config_text(values: Mapping[str, Any]) -> str:
@@ -207,6 +233,15 @@ def _put(values: Any, path: KeyPath, value: Any, places: Places, above: KeyPath)
         )
     below = _put(inner.get(head), tuple(rest), value, places, (*above, head)) if rest else value
     return inner | {head: below}
+
+
+def _check_until(sampler: SamplerSection | MethodSection, places: Places) -> None:
+    until, where = sampler.until, ("sampler", "until")
+    if until.asked is None and until != UntilSection():
+        raise places.error("nothing is asked of the draws.", where, "Give ess, rhat or both.")
+    if until.asked is not None and until.max_draws < sampler.draws:
+        message = f"the run begins with {sampler.draws} draws, and may have {until.max_draws}."
+        raise places.error(message, (*where, "max_draws"), "Raise it, or lower sampler.draws.")
 
 
 def _parse_name(raw: Any, places: Places) -> str:

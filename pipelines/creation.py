@@ -8,6 +8,7 @@ from typing import Any
 from exmc.compile.layout import layout_of
 from exmc.errors import StoreError
 from exmc.ir import serial
+from exmc.methods import NUTS, described, statistics_of
 from exmc.rewrite.run import report_text
 from exmc.trace import files
 from exmc.trace.description import DESCRIPTION, STATE, ZARR
@@ -19,6 +20,7 @@ from pipelines.checkpoint import Checkpoint, text_digest, write_checkpoint
 from pipelines.config import Config, config_text, resolved
 from pipelines.places import LocatedError
 from pipelines.plan import CONFIG, EXPLANATION, MODEL, Plan, fingerprint, versions
+from pipelines.sampler_section import method_settings
 from pipelines.sizes import unwritable
 
 
@@ -50,10 +52,13 @@ def create_run(checked: Checked) -> Plan:
     """Make the run directory. The store comes first: of two that want the same directory, one gets it."""
     config, rewriting, options = checked.config, checked.rewriting, checked.options
     built_with, digest = versions(), serial.digest(rewriting.source)
-    plan = _plan_of(checked, fingerprint(digest, options, config.sampler.engine, built_with))
+    method, settings = config.sampler.method, method_settings(config.sampler)
+    decisive = fingerprint(digest, options, config.sampler.engine, built_with, checked.code, method, settings)
+    plan = _plan_of(checked, decisive)
     layout, warmup = layout_of(rewriting.model), config.run.save_warmup
     schema = schema_of(
-        rewriting.source, rewriting.model, layout, options.draws, options.warmup, options.chains, warmup
+        rewriting.source, rewriting.model, layout, options.draws, options.warmup, options.chains, warmup,
+        statistics_of(method),
     )  # fmt: skip
     provenance = {
         "name": config.name,
@@ -61,6 +66,7 @@ def create_run(checked: Checked) -> Plan:
         "fingerprint": plan.fingerprint,
         "sampler": recorded_options(plan),
         "versions": dict(built_with),
+        **described(method, settings),
         "data": {name: data.source for name, data in rewriting.source.data.items()},
     }
     text, explanation = config_text(resolved(config)), report_text(rewriting)
@@ -84,7 +90,11 @@ def create_run(checked: Checked) -> Plan:
 
 def recorded_options(plan: Plan) -> dict[str, Any]:
     """The options of the sampler as the root's attributes of a store have them."""
-    return asdict(plan.options) | {"engine": plan.engine}
+    options = asdict(plan.options)
+    if plan.method != NUTS:
+        options = {key: options[key] for key in ("seed", "draws", "chains", "initial_radius")}
+        options |= {"method": plan.method} | dict(plan.settings)
+    return options | {"engine": plan.engine}
 
 
 def _not_written(config: Config, error: OSError) -> LocatedError:
@@ -109,6 +119,7 @@ def _plan_of(checked: Checked, decisive: str) -> Plan:
         options=checked.options,
         engine=config.sampler.engine,
         watchdog=config.sampler.watchdog,
+        until=config.sampler.until.asked,
         segment_seconds=section.segment_seconds,
         retries=section.retries,
         min_chains=config.min_chains,
@@ -116,4 +127,7 @@ def _plan_of(checked: Checked, decisive: str) -> Plan:
         versions=versions(),
         prior_draws=section.predictive.prior_draws,
         posterior_predictive=section.predictive.posterior,
+        code=checked.code,
+        method=config.sampler.method,
+        settings=method_settings(config.sampler),
     )

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from exmc.errors import ConfigError, StoreError
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
 from exmc.trace.store import RunStore
+from pipelines.arguments import Shown
 from pipelines.checkpoint import read_checkpoint
 from pipelines.cli import FAILED, PASSED
+from pipelines.code import check_code, moved
 from pipelines.config import parse_cluster
 from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
 from pipelines.guard import say, shown_path
 from pipelines.locks import being_run
+from pipelines.page_process import PageProcess
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request, requested
 from pipelines.run import result_of
 from pipelines.sections import RemoteCluster
 from pipelines.standing import unfinished
+from pipelines.topic import listening
 from pipelines.watching import events_of
 
 
@@ -42,19 +47,36 @@ def let_go_on(directory: Location) -> bool:
     return True
 
 
-def watch(directory: Location, once: bool, quiet: bool, as_json: bool) -> int:
+def watch(directory: Location, once: bool, shown: Shown) -> int:
     """Show the events of the run in `directory`, then what it came to.
 
-    The status is that of ``exmc run``; 1 for a run that ended unfinished.
+    Where its scheduler can be attached to, they are pushed. A page stays when the run has ended, until Ctrl-C. The
+    status is that of ``exmc run``; 1 for a run that ended unfinished.
     """
-    plan, ended = read_checkpoint(directory).plan, ""
-    with progress_of(plan.label, plan.options, quiet or as_json) as on_event:
-        for event in events_of(directory, once):
+    if not shown.page:
+        return _watch(directory, once, shown, None)
+    page = PageProcess(directory)
+    try:
+        status = _watch(directory, once, shown, page)
+        print("exmc: the page stays until Ctrl-C.", file=sys.stderr)
+        with contextlib.suppress(KeyboardInterrupt):
+            page.wait()
+        return status
+    finally:
+        page.stop()
+
+
+def _watch(directory: Location, once: bool, shown: Shown, page: PageProcess | None) -> int:
+    checkpoint, ended = read_checkpoint(directory), ""
+    plan = checkpoint.plan
+    attached = contextlib.nullcontext(None) if once or not being_run(directory) else listening(checkpoint.cluster, plan)
+    with progress_of(plan.label, plan.options, directory, shown, page) as on_event, attached as pause:
+        for event in events_of(directory, once, pause):
             on_event(event)
             ended = event.message if event.kind == "ended" else ""
     store = RunStore.open(directory)
     if store.complete:
-        return conclude(result_of(directory), quiet, as_json)
+        return conclude(result_of(directory), shown.quiet, shown.as_json)
     if ended:
         print(f"exmc: {ended}", file=sys.stderr)
     else:
@@ -62,17 +84,23 @@ def watch(directory: Location, once: bool, quiet: bool, as_json: bool) -> int:
     return PASSED if being_run(directory) else FAILED
 
 
-def hand_over(directory: Location, draws: int | None, scheduler: str | None, quiet: bool) -> int:
-    """Have the run in `directory` finished, or extended to `draws`, without this process; say how to follow it."""
+def hand_over(
+    directory: Location, draws: int | None, scheduler: str | None, quiet: bool, code: str | None = None
+) -> int:
+    """Have the run in `directory` finished, or extended to `draws`, without this process; say how to follow it.
+
+    `code` is the folder that its own code is in now, if that has been moved.
+    """
     if being_run(directory):
         remedy = f"To follow it: exmc watch {directory}"
         raise StoreError("another process is running this run.", where=(str(directory),), remedy=remedy)
     checkpoint = read_checkpoint(directory)
+    check_code(moved(checkpoint.plan.code, code))
     cluster = checkpoint.cluster
     if scheduler is not None:
         cluster = parse_cluster({"address": scheduler}, Places("--scheduler", {}))
     if isinstance(cluster, RemoteCluster):
-        begun = entrust(cluster, checkpoint.plan, draws)
+        begun = entrust(cluster, checkpoint.plan, draws, code)
         where = f"on {cluster.address}{'' if begun else ' once a worker is free'}"
     elif isinstance(directory, ObjectPath):
         raise ConfigError(
@@ -81,8 +109,9 @@ def hand_over(directory: Location, draws: int | None, scheduler: str | None, qui
             remedy="Hand the run to a cluster: --scheduler ADDRESS.",
         )
     else:
-        longer = [] if draws is None else ["--draws", str(draws)]
-        process = detach(directory, ["resume" if draws is None else "extend", str(directory), *longer])
+        options = [] if draws is None else ["--draws", str(draws)]
+        options += [] if code is None else ["--code", code]
+        process = detach(directory, ["resume" if draws is None else "extend", str(directory), *options])
         where = f"by process {process}, which writes to {shown_path(directory / LOG)}"
     if not quiet:
         shown = shown_path(directory)

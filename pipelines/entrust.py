@@ -20,10 +20,11 @@ _SECONDS_BETWEEN_LOOKS = 0.1
 _SECONDS_TO_BEGIN = 60.0
 
 
-def entrust(cluster: RemoteCluster, plan: Plan, draws: int | None) -> bool:
+def entrust(cluster: RemoteCluster, plan: Plan, draws: int | None, code: str | None = None) -> bool:
     """Have a task of `cluster` finish the run of `plan`, or extend it to `draws`; whether it has begun yet.
 
-    If the worker that has it dies, the scheduler gives it to another, which resumes the run.
+    `code` is the folder that its own code is in now, if that has been moved. If the worker that has it dies, the
+    scheduler gives it to another, which resumes the run.
 
     Raises
     ------
@@ -34,7 +35,8 @@ def entrust(cluster: RemoteCluster, plan: Plan, draws: int | None) -> bool:
     """
     with connect(cluster, plan.options.chains) as client:
         key = f"exmc-{plan.label}-{secrets.token_hex(2)}-driver"
-        future = client.submit(_drive, plan.directory, draws, cluster.timeout_seconds, key=key, pure=False)
+        folder = None if code is None else os.path.abspath(code)
+        future = client.submit(_drive, plan.directory, draws, folder, cluster.timeout_seconds, key=key, pure=False)
         fire_and_forget(future)  # type: ignore[no-untyped-call]
         deadline = time.monotonic() + _SECONDS_TO_BEGIN
         while time.monotonic() < deadline:
@@ -47,14 +49,14 @@ def entrust(cluster: RemoteCluster, plan: Plan, draws: int | None) -> bool:
         return False
 
 
-def _drive(directory: str | os.PathLike[str], draws: int | None, timeout: float) -> None:
+def _drive(directory: str | os.PathLike[str], draws: int | None, code: str | None, timeout: float) -> None:
     """The task: it takes none of its worker's threads from the run."""
     cluster = RemoteCluster(address=str(get_worker().scheduler.address), timeout_seconds=timeout)
     secede()  # type: ignore[no-untyped-call]
     if draws is None:
-        run.resume(directory, _ignore, cluster)
+        run.resume(directory, _ignore, cluster, code=code)
     else:
-        run.extend(directory, draws, _ignore, cluster)
+        run.extend(directory, draws, _ignore, cluster, code=code)
 
 
 def _ignore(event: Event) -> None:

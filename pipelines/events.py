@@ -10,8 +10,9 @@ from typing import Any, Literal, TypeAlias
 from exmc.sampling.progress import Receipt
 
 Kind: TypeAlias = Literal[
-    "started", "stage", "segment", "note", "worker_lost", "chain_failed", "paused", "resumed", "stopped", "finished",
-    "ended",
+    "started", "stage", "round", "segment", "longer", "note", "worker_lost", "chain_failed", "paused", "resumed",
+    "stopped",
+    "finished", "ended",
 ]  # fmt: skip
 
 
@@ -22,11 +23,12 @@ class Event:
     Attributes
     ----------
     kind
-        ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``segment``: see `receipt`.
-        ``chain_failed``: chain `chain`, for the reason in `message`. ``note``: what the user should
-        know, in `message`. ``worker_lost``: which one, in `message`; its work is done again. ``stopped``: it was
-        asked to stop. ``ended``: before it was finished, for the reason in `message`; in events.jsonl alone, callers
-        get the exception.
+        ``stage``: the pipeline stage `stage` is done and took `took` seconds. ``round``: one of a method's fit is done;
+        how far the fit is, in `message`. ``segment``: see `receipt`. ``longer``: each chain goes on to `draws` draws,
+        for the reason in `message`. ``chain_failed``: chain `chain`, for the reason in `message`. ``note``: what the
+        user should know, in `message`. ``worker_lost``: which one, in `message`; its work is done again. ``stopped``:
+        it was asked to stop. ``ended``: before it was finished, for the reason in `message`; in events.jsonl alone,
+        callers get the exception.
     """
 
     kind: Kind
@@ -34,6 +36,7 @@ class Event:
     stage: str = ""
     took: float | None = None
     chain: int | None = None
+    draws: int | None = None
     receipt: Receipt | None = None
     message: str = ""
 

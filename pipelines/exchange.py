@@ -12,6 +12,7 @@ from exmc.errors import ExmcError
 from exmc.ir.builder import Builder
 from exmc.ir.model import Model
 from pipelines.building import build_model
+from pipelines.checking import permitted_by
 from pipelines.config import load_config
 from pipelines.places import LocatedError
 from pipelines.writing import Written, written_model
@@ -21,14 +22,18 @@ LARGEST_INLINE = 100
 """How many values of one array `write_config` writes into the config itself."""
 
 
-def load_model(path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Model:
-    """The checked model of the config at `path`, for `exmc.sample`; `overrides` are as for `--set`.
+def load_model(
+    path: str | os.PathLike[str], overrides: Sequence[str] = (), *, code: str | os.PathLike[str] | None = None
+) -> Model:
+    """The checked model of the config at `path`, for `exmc.sample`; `overrides` are as for `--set`,
+    `code` is as for `--code`.
 
     Raises `LocatedError`, which names file, line and key.
     """
-    config = load_config(path, overrides)
+    config = load_config(path, overrides, code=code)
     try:
-        return build_model(config.model, config.sampler.centering)
+        with permitted_by(config):
+            return build_model(config.model, config.sampler.centering)
     except ExmcError as error:
         raise config.places.locate(error, "model") from error.__cause__
 

@@ -10,21 +10,38 @@ from typing import Any
 from distributed import Client, as_completed
 
 from exmc.errors import ClusterError
+from pipelines.code import Code, run_permitted
 from pipelines.graph import CONNECTION_LOST
 from pipelines.patience import patiently
 
 
 def for_each(
-    client: Client, label: str, function: Callable[..., Any], shared: Any, items: Iterable[Any], retries: int
+    client: Client,
+    label: str,
+    function: Callable[..., Any],
+    shared: Any,
+    items: Iterable[Any],
+    retries: int,
+    code: Code | None = None,
 ) -> Iterator[Any]:
     """What ``function(shared, item)`` returns for each of `items`, a task each, in the order in which they finish.
 
-    Raises what a task raised, and `ClusterError` if the cluster is lost.
+    Tasks may import `code`. Raises what a task raised, and `ClusterError` if the cluster is lost.
     """
     token = secrets.token_hex(2)
     sent = client.scatter(shared, hash=False)  # type: ignore[no-untyped-call]
     futures = [
-        client.submit(patiently, retries, function, sent, item, key=f"exmc-{label}-{token}-{item}", pure=False)
+        client.submit(
+            run_permitted,
+            code,
+            patiently,
+            retries,
+            function,
+            sent,
+            item,
+            key=f"exmc-{label}-{token}-{item}",
+            pure=False,
+        )
         for item in items
     ]
     try:

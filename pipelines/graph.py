@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import secrets
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +14,17 @@ from distributed import CancelledError, Client, Future
 from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
+from exmc.diagnostics.enough import Verdict
 from exmc.errors import ClusterError, ExmcError
+from exmc.methods import NUTS
 from exmc.trace.journal import Journal
-from pipelines import stages
-from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, StoppedError, signals_ask
-from pipelines.events import Event, Listener
+from pipelines import endings, stages
+from pipelines.code import run_permitted
+from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, signals_ask
+from pipelines.events import Event, Kind, Listener
+from pipelines.fit_driver import fit_rounds
+from pipelines.lengthening import lengthen
+from pipelines.losses import Losses
 from pipelines.patience import patiently
 from pipelines.plan import Plan
 from pipelines.processors import mixed_note, processors
@@ -27,6 +33,7 @@ from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of
 from pipelines.stages import Diagnosed
 from pipelines.task_errors import GivenUpError, meaning
+from pipelines.topic import pushing
 from pipelines.worker import draw_segment
 
 # A remote scheduler would keep tasks for ever if no worker came.
@@ -37,16 +44,12 @@ _SECONDS_BETWEEN_COUNTS = 0.1
 CONNECTION_LOST = (CommClosedError, ClosedClientError, CancelledError)
 
 
-def _unlocated(error: ExmcError) -> ExmcError:
-    return error
-
-
 def follow(
     client: Client,
     plan: Plan,
     on_event: Listener,
     started: float,
-    locate: Callable[[ExmcError], ExmcError] = _unlocated,
+    locate: Callable[[ExmcError], ExmcError] = lambda error: error,
     control: Control | None = None,
 ) -> Diagnosed:
     """Run `plan`, whose run directory exists, to its end; `locate` says where in the config a note belongs.
@@ -66,18 +69,18 @@ def follow(
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    run = _Following(client, plan, on_event, started, locate, control or Control())
+    run = _Following(client, plan, pushing(client, plan, on_event), started, locate, control or Control())
     try:
         with signals_ask(run.control, lambda: run.drawing):
             run.control.attach(plan.path)
-            run.watch_workers()
+            run.losses.watch(client)
             diagnosed = run.to_the_end()
             run.control.clear()
             return diagnosed
     except KeyboardInterrupt:
-        raise run.stopped() from None
+        raise endings.stopped(plan) from None
     except CONNECTION_LOST as error:
-        raise run.lost() from error
+        raise endings.lost(plan) from error
     finally:
         run.forget()
 
@@ -100,18 +103,21 @@ class _Following:
     held: list[SegmentTask] = field(default_factory=list)
     undone: int = 0
     holding: bool = False
-    # Filled by the client's own thread.
-    lost_workers: deque[str] = field(default_factory=deque)
+    losses: Losses = field(default_factory=Losses)
     drawing: bool = False
-    # Segments that were told of, by chain and number: a run that begins again meets them again.
-    reported: set[tuple[int, int]] = field(default_factory=set)
+    # How far each chain was told of, by iterations: a run that begins again meets its segments again.
+    reported: dict[int, float] = field(default_factory=dict)
     # Of two tasks with one key a scheduler ignores the second: runs of one name must not meet on a shared one.
     token: str = field(default_factory=lambda: secrets.token_hex(2))
 
     def __post_init__(self) -> None:
-        options = self.plan.options
-        self.schedule = Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains)
+        self.schedule = self.first_schedule()
         self.stage_began = time.perf_counter()
+
+    def first_schedule(self) -> Schedule:
+        """Of the chains as they are planned now, none of which has begun."""
+        options = self.plan.options
+        return Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains)
 
     @property
     def prefix(self) -> str:
@@ -122,17 +128,19 @@ class _Following:
         """Every stage of the run; again from what is committed, when workers died until a task was given up."""
         fruitless = 0
         while True:
-            before = len(self.reported)
+            before = dict(self.reported)
             try:
                 self.prepare()
                 self.sample()
+                while self.lengthened():
+                    self.sample()
                 return self.diagnose()
             except GivenUpError as error:
-                fruitless = fruitless + 1 if len(self.reported) == before else 0
+                fruitless = fruitless + 1 if self.reported == before else 0
                 if fruitless > self.plan.retries:
                     raise
                 message = f"{error.message} Going on from what is committed"
-                self.tell(Event(kind="note", seconds=self.elapsed(), message=message))
+                self.say("note", message)
                 self.begin_again()
 
     def begin_again(self) -> None:
@@ -146,6 +154,8 @@ class _Following:
     def submit(self, stage: str, function: Callable[..., Any], *arguments: Any, priority: int = 0) -> Future[Any]:
         """Submit one task under a readable key. Dask's own `retries` would repeat the errors of a model, too."""
         future = self.client.submit(
+            run_permitted,
+            self.plan.code,
             patiently,
             self.plan.retries,
             function,
@@ -178,27 +188,16 @@ class _Following:
     def heed(self) -> None:
         """End the run, by `StoppedError`, if it was asked to end and has no draws to wait for."""
         if self.control.wish is Wish.CANCEL or (self.control.wish is Wish.STOP and not self.drawing):
-            raise self.stopped()
-
-    def watch_workers(self) -> None:
-        """Note each worker that goes without having been asked to."""
-
-        def handler(event: tuple[float, Any]) -> None:
-            _, message = event
-            if isinstance(message, dict) and message.get("action") == "remove-worker" and not message.get("expected"):
-                self.lost_workers.append(str(message["worker"]))
-
-        self.client.subscribe_topic("all", handler)  # type: ignore[no-untyped-call]
+            raise endings.stopped(self.plan)
 
     def tell_lost_workers(self) -> None:
-        while self.lost_workers:
-            message = f"the worker {self.lost_workers.popleft()} was lost; what it was doing is done again"
-            self.tell(Event(kind="worker_lost", seconds=self.elapsed(), message=message))
+        for worker in self.losses.take():
+            self.say("worker_lost", f"the worker {worker} was lost; what it was doing is done again")
 
     def forget(self) -> None:
         """Release every task, so that the scheduler drops what has not begun."""
         with contextlib.suppress(Exception):
-            self.client.unsubscribe_topic("all")  # type: ignore[no-untyped-call]
+            self.losses.ignore(self.client)
         with contextlib.suppress(Exception):
             self.client.cancel(list(self.futures.values()), force=True)  # type: ignore[no-untyped-call]
         self.futures.clear()
@@ -214,29 +213,32 @@ class _Following:
         for future in self.completions(built, rewritten, compiled):
             self.result(future)
             self.stage_done(names[future.key])
-        self.tell_notes(self.result(next(self.completions(self.submit("note", stages.notes_on, compiled)))))
-        other = self.result(next(self.completions(self.submit("processor", stages.processor_note, self.plan))))
+        noting = self.submit("note", stages.opening_notes, self.plan, compiled)
+        notes, other = self.result(next(self.completions(noting)))
+        self.tell_notes(notes)
         if other:
-            self.tell(Event(kind="note", seconds=self.elapsed(), message=other))
+            self.say("note", other)
 
     def await_worker(self) -> None:
         """Return once the cluster has a worker. Tasks are waiting by now, which is what lets an adaptive one grow."""
         if self.client.nthreads():  # type: ignore[no-untyped-call]
             return
         waiting = f"the cluster has no worker yet; waiting {WORKER_SECONDS:g} s for one"
-        self.tell(Event(kind="note", seconds=self.elapsed(), message=waiting))
+        self.say("note", waiting)
         deadline = time.monotonic() + WORKER_SECONDS
         while not self.client.nthreads():  # type: ignore[no-untyped-call]
             if time.monotonic() > deadline:
                 raise ClusterError(
                     f"no worker of the cluster came within {WORKER_SECONDS:g} s.",
-                    remedy=f"Start one (dask worker ADDRESS). {self.how_to_resume()}",
+                    remedy=f"Start one (dask worker ADDRESS). {endings.how_to_resume(self.plan)}",
                 )
             self.heed()
             time.sleep(_SECONDS_BETWEEN_COUNTS)
 
     def sample(self) -> None:
         """Warm up and sample every chain, segment by segment."""
+        if self.plan.method != NUTS:
+            fit_rounds(self)
         self.drawing = True
         waiting: dict[str, SegmentTask] = {}
         journal = Journal.open(self.plan.path)
@@ -257,11 +259,24 @@ class _Following:
                 self.stage_done("warmup")
         self.drawing = False
         if not self.schedule.complete:
-            raise self.unfinished()
-        self.stage_done("sample")
-        drawn_on = processors(self.plan.path)
-        if len(drawn_on) > 1:
-            self.tell(Event(kind="note", seconds=self.elapsed(), message=mixed_note(drawn_on)))
+            raise endings.unfinished(self.plan, self.schedule)
+
+    def lengthened(self) -> bool:
+        """Whether the run must draw more before it has what it is asked for; it then has room for that."""
+        options = self.plan.options
+        if self.plan.until is None:
+            return False
+        future = self.submit(f"until-{options.draws}", stages.judge_length, self.plan)
+        verdict: Verdict = self.result(next(self.completions(future)))
+        if verdict.draws > options.draws:
+            self.plan = lengthen(self.plan, verdict.draws)
+            self.schedule = self.first_schedule()
+            message = f"{verdict.reason}: on to {verdict.draws} draws a chain"
+            self.tell(Event(kind="longer", seconds=self.elapsed(), draws=verdict.draws, message=message))
+            return True
+        if not verdict.reached:
+            self.say("note", f"drawn no further: {verdict.reason}")
+        return False
 
     def obey(self, waiting: dict[str, SegmentTask]) -> bool:
         """End at once, let chains end, hold, or let those that were held go on, as asked; whether any is left."""
@@ -274,18 +289,18 @@ class _Following:
             self.held.clear()
             if not self.told:
                 self.told = True
-                self.tell(Event(kind="stopped", seconds=self.elapsed(), message="stopping; Ctrl-C again: do not wait"))
+                self.say("stopped", "stopping; Ctrl-C again: do not wait")
         elif self.control.wish is Wish.PAUSE and self.held and not waiting and not self.holding:
             self.holding = True
             message = f"paused; to go on: exmc resume {self.plan.directory}"
-            self.tell(Event(kind="paused", seconds=self.elapsed(), message=message))
+            self.say("paused", message)
         elif self.control.wish is Wish.GO and self.held:
             held, self.held = self.held, []
             for task in held:
                 self.submit_segment(task, waiting)
             if self.holding:
                 self.holding = False
-                self.tell(Event(kind="resumed", seconds=self.elapsed(), message="goes on"))
+                self.say("resumed", "goes on")
         return bool(waiting or self.held)
 
     def go_on_after(self, task: SegmentTask, outcome: Outcome, waiting: dict[str, SegmentTask]) -> None:
@@ -328,6 +343,10 @@ class _Following:
 
     def diagnose(self) -> Diagnosed:
         """Derive the remaining groups, finalise the store and judge the draws."""
+        self.stage_done("sample")
+        drawn_on = processors(self.plan.path)
+        if len(drawn_on) > 1:
+            self.say("note", mixed_note(drawn_on))
         future = self.submit("diagnose", stages.diagnose_run, self.plan, self.futures["compile"])
         next(self.completions(future))
         self.tell_lost_workers()
@@ -344,27 +363,19 @@ class _Following:
         except Exception as error:
             if future.status != "error":
                 raise
-            meant = meaning(error, str(future.key), self.how_to_resume())
+            meant = meaning(error, str(future.key), endings.how_to_resume(self.plan))
             raise meant from (None if meant is error else error)
 
-    def lost(self) -> ClusterError:
-        return ClusterError("the connection to the scheduler was lost.", remedy=self.how_to_resume())
-
-    def how_to_resume(self) -> str:
-        return f"What was drawn is kept: exmc resume {self.plan.directory}"
-
     def report(self, outcome: Outcome) -> None:
-        segment = (outcome.task.chain, outcome.task.number)
-        if segment in self.reported:
+        chain, receipt = outcome.task.chain, outcome.receipt
+        reached = math.inf if outcome.failure else 0.0
+        if receipt is not None:
+            reached = receipt.draws_done + (0 if receipt.warmup else self.plan.options.warmup)
+        if reached <= self.reported.get(chain, 0.0):
             return
-        self.reported.add(segment)
-        if outcome.failure:
-            self.tell(
-                Event(kind="chain_failed", seconds=self.elapsed(), chain=outcome.task.chain, message=outcome.failure)
-            )
-        elif outcome.receipt is not None:
-            receipt = outcome.receipt
-            self.tell(Event(kind="segment", seconds=self.elapsed(), chain=receipt.chain, receipt=receipt))
+        self.reported[chain] = reached
+        kind: Kind = "chain_failed" if outcome.failure else "segment"
+        self.tell(Event(kind=kind, seconds=self.elapsed(), chain=chain, receipt=receipt, message=outcome.failure))
 
     def stage_done(self, stage: str) -> None:
         now = time.perf_counter()
@@ -374,24 +385,14 @@ class _Following:
     def tell_notes(self, notes: tuple[ExmcError, ...]) -> None:
         """Say what is slow, and where in the config that comes from."""
         for note in notes:
-            self.tell(Event(kind="note", seconds=self.elapsed(), message=str(self.locate(note))))
+            self.say("note", str(self.locate(note)))
+
+    def say(self, kind: Kind, message: str) -> None:
+        """Tell of what is said in words alone."""
+        self.tell(Event(kind=kind, seconds=self.elapsed(), message=message))
 
     def tell(self, event: Event) -> None:
         self.on_event(event)
 
     def elapsed(self) -> float:
         return time.perf_counter() - self.started
-
-    def stopped(self) -> StoppedError:
-        return StoppedError("the run was stopped.", remedy=f"Go on with: exmc resume {self.plan.directory}")
-
-    def unfinished(self) -> ExmcError:
-        schedule = self.schedule
-        if schedule.hopeless:
-            chain, reason = min(schedule.failed.items())
-            return ExmcError(
-                f"{len(schedule.failed)} of {schedule.chains} chains failed, and {self.plan.min_chains} must finish; "
-                f"chain {chain}: {reason}",
-                remedy=f"Tracebacks: {self.plan.directory}/state/chain-*/failed.json",
-            )
-        return self.stopped()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -21,8 +22,10 @@ from pipelines.config import Config, load_config, with_out
 from pipelines.control import Control, StoppedError
 from pipelines.creation import refuse_occupied
 from pipelines.events import Event, Listener
+from pipelines.live import Live
+from pipelines.notebook import Display, status_html
 from pipelines.requests import Wish
-from pipelines.terminal import ChainLine
+from pipelines.tally import Tally
 
 State: TypeAlias = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
 
@@ -74,10 +77,12 @@ class RunHandle:
         self._control = Control()
         # Guards what follows, and tells of each change.
         self._changed = threading.Condition()
-        self._chains = [ChainLine(warmup=options.warmup > 0) for _ in range(options.chains)]
+        self._tally = Tally(options)
+        self._live: Live | None = None
         self._state: State = "starting"
         self._result: run.RunResult | None = None
         self._error: BaseException | None = None
+        self._displays: list[Display] = []
         self._thread = threading.Thread(target=self._drive, args=(drive,), daemon=True, name="exmc-driver")
         self._thread.start()
 
@@ -107,6 +112,18 @@ class RunHandle:
         Raises `StoreError` if the run directory is not there yet.
         """
         return RunStore.open(self.directory).read()
+
+    @property
+    def live(self) -> Live:
+        """The posterior so far: ``run.live["theta"].mean`` and its like, at any moment, from any thread.
+
+        While the run directory is made, it is waited for. Raises `StoreError` if making it failed.
+        """
+        self._await(lambda: self._state != "starting", None)
+        with self._changed:
+            if self._live is None:
+                self._live = Live(self.directory)
+            return self._live
 
     def pause(self, timeout: float | None = None) -> bool:
         """Have the run hold, its cluster kept, once its segments are done; waits for that. Whether it holds.
@@ -145,7 +162,9 @@ class RunHandle:
     def status(self) -> RunStatus:
         """Where the run stands now."""
         with self._changed:
-            chains = tuple(ChainStatus(c.warmup, c.done, c.divergences, c.step_size, c.failure) for c in self._chains)
+            chains = tuple(
+                ChainStatus(c.warmup, c.done, c.divergences, c.step_size, c.failure) for c in self._tally.chains
+            )
             return RunStatus(self._state, self._total, chains)
 
     def __enter__(self) -> Self:
@@ -170,18 +189,40 @@ class RunHandle:
         with self._changed:
             self._state = state
             self._changed.notify_all()
+        self._refresh(last=True)
 
     def _listen(self, event: Event) -> None:
         with self._changed:
-            if event.kind == "segment" and event.chain is not None:
-                self._chains[event.chain].add(event)
-            elif event.kind == "chain_failed" and event.chain is not None:
-                self._chains[event.chain].failure = event.message
+            self._tally.add(event)
+            if event.kind == "longer" and event.draws is not None:
+                self._total = event.draws
             elif event.kind in _STATES:
                 self._state = _STATES[event.kind]
             self._changed.notify_all()
+        self._refresh()
         if self._on_event is not None:
             self._on_event(event)
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it, as it is now."""
+        text = "" if self._result is None else self._result.diagnosed.text
+        return status_html(str(self.directory), self.status, text)
+
+    def _ipython_display_(self) -> None:
+        """Show it in a notebook, and redraw it there as the run goes on."""
+        display = Display(self._repr_html_)
+        with self._changed:
+            self._displays.append(display)
+        if self.is_finished:
+            display.refresh(last=True)
+
+    def _refresh(self, last: bool = False) -> None:
+        with self._changed:
+            displays = tuple(self._displays)
+        for display in displays:
+            # A notebook that is closed ends no run.
+            with contextlib.suppress(Exception):
+                display.refresh(last)
 
     def _await(self, reached: Callable[[], bool], timeout: float | None) -> bool:
         with self._changed:
@@ -197,6 +238,7 @@ def start(
     out: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     on_event: Listener | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunHandle:
     """Begin to run `config`, a YAML file or what `load_config` made of one, and return at once.
 
@@ -208,13 +250,15 @@ def start(
         ``key.path=value`` each, put over the file's values.
     on_event
         Called with each `Event` as it happens, in the driver's thread; what it raises ends the run.
+    code
+        A folder whose modules the config may import, beside installed packages. (What `load_config` made has its own.)
 
     Raises
     ------
     ConfigError
         For a config that cannot be run, and a directory that holds another run; nothing has been written then.
     """
-    loaded = config if isinstance(config, Config) else load_config(config, overrides)
+    loaded = config if isinstance(config, Config) else load_config(config, overrides, code=code)
     checked = check_config(with_out(loaded, out))
     refuse_occupied(checked.config)
     return RunHandle(
@@ -224,18 +268,23 @@ def start(
 
 
 def resume(
-    directory: str | os.PathLike[str], draws: int | None = None, *, on_event: Listener | None = None
+    directory: str | os.PathLike[str],
+    draws: int | None = None,
+    *,
+    on_event: Listener | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunHandle:
     """Begin to finish the run in `directory`, or to extend it to `draws` draws a chain, and return at once.
 
-    Raises `StoreError` if there is no run; what else is amiss is raised by `RunHandle.wait`.
+    `code` is the folder that its own code is in now, if that has been moved. Raises `StoreError` if there is no run;
+    what else is amiss is raised by `RunHandle.wait`.
     """
     path = location(directory)
     options = read_checkpoint(path).plan.options
 
     def drive(listener: Listener, control: Control) -> run.RunResult:
         if draws is None:
-            return run.resume(path, listener, None, control)
-        return run.extend(path, draws, listener, None, control)
+            return run.resume(path, listener, None, control, code)
+        return run.extend(path, draws, listener, None, control, code)
 
     return RunHandle(path, options if draws is None else replace(options, draws=draws), on_event, drive)

@@ -21,23 +21,18 @@ _PATH: KeyPath = ("model",)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InlineModel:
-    """A model written in the config: variables by name, in the order in which they were written.
-
-    Functions that it names are looked for in `folder` too.
-    """
+    """A model written in the config: variables by name, in the order in which they were written."""
 
     coords: Mapping[str, tuple[Any, ...]]
     data: Mapping[str, LoadedData]
     variables: Mapping[str, Entry]
-    folder: Path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ImportedModel:
-    """A model that a function returns: ``package.module:function``, looked for beside the config too."""
+    """A model that a function returns: ``package.module:function``."""
 
     target: str
-    folder: Path
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -55,7 +50,7 @@ def parse_model(raw: Any, places: Places, folder: Path) -> InlineModel | Importe
     """The section `model`; raises `LocatedError`. What the variables mean together is checked when it is built."""
     require_mapping(raw, places, _PATH)
     if "from" in raw:
-        return _parse_import(raw, places, folder)
+        return _parse_import(raw, places)
     known = ("coords", "data", "variables", "from", "args")
     for key in raw:
         if key == "args" or key not in known:
@@ -70,7 +65,7 @@ def parse_model(raw: Any, places: Places, folder: Path) -> InlineModel | Importe
     variables = {
         name: _parse_variable(name, entry, places) for name, entry in _mapping(raw, "variables", places).items()
     }
-    return InlineModel(coords, data, variables, folder)
+    return InlineModel(coords, data, variables)
 
 
 def _mapping(raw: dict[str, Any], key: str, places: Places) -> dict[str, Any]:
@@ -81,7 +76,7 @@ def _mapping(raw: dict[str, Any], key: str, places: Places) -> dict[str, Any]:
     return dict(found)
 
 
-def _parse_import(raw: dict[str, Any], places: Places, folder: Path) -> ImportedModel:
+def _parse_import(raw: dict[str, Any], places: Places) -> ImportedModel:
     for key in raw:
         if key not in ("from", "args"):
             remedy = "A model is either written here or imported with from and args."
@@ -92,7 +87,7 @@ def _parse_import(raw: dict[str, Any], places: Places, folder: Path) -> Imported
         where = (*_PATH, "from")
         raise places.error(f"{shown(target)} names no function.", where, "Write package.module:function.")
     arguments = _mapping(raw, "args", places)
-    return ImportedModel(target, folder, arguments)
+    return ImportedModel(target, arguments)
 
 
 def parse_coords(raw: Any, places: Places) -> dict[str, tuple[Any, ...]]:

@@ -7,13 +7,17 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from exmc.compile.kernel import Engine
+from exmc.diagnostics.until import Until
 from exmc.errors import StoreError
+from exmc.methods import NUTS, method_of
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import Location, location
+from pipelines.code import Code
 
 MODEL = "ir.json"
 CONFIG = "config.yaml"
@@ -30,8 +34,9 @@ _DECISIVE = ("exmc", "numpy", "scipy", "autograd", "llvmlite")
 class Plan:
     """A run as its tasks see it; everything else lies in the run directory, which all of them can reach.
 
-    `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`. A
-    chain that spends `watchdog` seconds on one gradient is given up.
+    `fingerprint` is the digest of all that decides the draws: model and data, seed, options, engine, `versions`,
+    `method` and its own `settings`. A chain that spends `watchdog` seconds on one gradient is given up. With `until`,
+    ``options.draws`` grow as it asks. `code` is what it may import.
     """
 
     label: str
@@ -46,6 +51,10 @@ class Plan:
     prior_draws: int = 500
     posterior_predictive: bool = True
     watchdog: float | None = None
+    until: Until | None = None
+    code: Code | None = None
+    method: str = NUTS
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def path(self) -> Location:
@@ -83,11 +92,21 @@ def check_versions(plan: Plan) -> None:
         )
 
 
-def fingerprint(model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str]) -> str:
+def fingerprint(
+    model_digest: str, options: SamplerOptions, engine: Engine, built_with: Mapping[str, str],
+    code: Code | None = None, method: str = NUTS, settings: Mapping[str, Any] | None = None,
+) -> str:  # fmt: skip
     """SHA-256 (hex) of all that decides the draws of a run.
 
-    The numbers of draws and chains are left out: a chain's first draws do not depend on how many follow.
+    The numbers of draws and chains are left out, but for methods that they decide the fit of: a chain's first draws
+    do not depend on how many follow.
     """
     decisive = {key: value for key, value in asdict(options).items() if key not in ("draws", "chains")}
     document = {"model": model_digest, "options": decisive, "engine": engine, "versions": dict(built_with)}
+    if code is not None and code.files:
+        document["code"] = code.digest
+    if method != NUTS:
+        document |= {"method": method, "settings": dict(settings or {})}
+        if method_of(method).fixed_draws:
+            document["options"] = asdict(options)
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()

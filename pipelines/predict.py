@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,7 +23,8 @@ from exmc.trace.files import Location, free_bytes, location
 from exmc.trace.predictions import PredictionStore, refuse_existing
 from exmc.trace.schema import Variable
 from exmc.trace.store import RunStore
-from pipelines.building import importable
+from pipelines.checkpoint import code_of
+from pipelines.code import permitted
 from pipelines.config import read_document
 from pipelines.new_data import NewData, read_new_data
 from pipelines.plan import CONFIG, MODEL
@@ -40,7 +40,8 @@ class Request:
     """What to predict: for the data in the file `data`, the `variables` (None: the observed and deterministic ones).
 
     The predictions go to `out`, or to `name` (with the suffix .zarr) in the run directory. `seed` None means the
-    run's; with `unfinished` an unfinished run will do.
+    run's; with `unfinished` an unfinished run will do. `code` is the folder that the run's own code is in now, if
+    that has been moved.
     """
 
     data: str
@@ -49,6 +50,7 @@ class Request:
     seed: int | None = None
     variables: tuple[str, ...] | None = None
     unfinished: bool = False
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +102,12 @@ def predict_run(directory: Location, request: Request, on_part: Watch = lambda d
     store, path = RunStore.open(directory), _path_of(directory, request)
     refuse_existing(path)
     notes = _standing(store, request)
-    model = _model(directory, store)
-    for name in request.variables or ():
-        if name not in model:
-            near = suggest(name, [node.name for node in model.nodes])
-            raise ConfigError(f"the model has no variable {name!r}.", where=("--vars",), remedy=near)
-    with importable(Path.cwd()):
+    with permitted(code_of(directory, request.code)):
+        model = _model(directory, store)
+        for name in request.variables or ():
+            if name not in model:
+                near = suggest(name, [node.name for node in model.nodes])
+                raise ConfigError(f"the model has no variable {name!r}.", where=("--vars",), remedy=near)
         prediction, new = _prepared(store, model, directory, request)
         attributes = {
             "name": store.attributes.get("name", ""),

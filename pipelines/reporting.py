@@ -4,18 +4,52 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator
 
 from exmc.sampling.options import SamplerOptions
+from exmc.trace.files import Location
+from pipelines.arguments import Shown
 from pipelines.cli import DOUBTFUL, PASSED
+from pipelines.events import Event, Listener
 from pipelines.guard import say, shown_path
+from pipelines.page_process import PageProcess
 from pipelines.run import RunResult
 from pipelines.terminal import Progress, opening_lines
+from pipelines.worst import WorstRHat
 
 
-def progress_of(name: str, options: SamplerOptions, silent: bool) -> contextlib.AbstractContextManager[Any]:
-    """A listener that shows a run on stderr while it is used as a context; one that does nothing if `silent`."""
-    return contextlib.nullcontext(lambda _: None) if silent else Progress(name, options)
+@contextlib.contextmanager
+def progress_of(
+    name: str, options: SamplerOptions, directory: Location, shown: Shown, page: PageProcess | None = None
+) -> Iterator[Listener]:
+    """A listener that shows the run in `directory` on stderr while it is used as a context, as `shown` says.
+
+    A `page` of the caller's is not ended with it.
+    """
+    listeners: list[Listener] = []
+    with contextlib.ExitStack() as stack:
+        say: Callable[[str], None] = _say_aside
+        if not (shown.quiet or shown.as_json):
+            progress = stack.enter_context(Progress(name, options, plain=shown.plain, worst=WorstRHat(directory)))
+            listeners.append(progress)
+            say = progress.line
+        if shown.page and page is None:
+            page = PageProcess(directory)
+            stack.callback(page.stop)
+        if page is not None:
+            page.say = say
+            listeners.append(page.wake)
+
+        def tell(event: Event) -> None:
+            for listener in listeners:
+                listener(event)
+
+        yield tell
+
+
+def _say_aside(text: str) -> None:
+    print(f"exmc: {text}", file=sys.stderr, flush=True)
 
 
 def conclude(result: RunResult, quiet: bool, as_json: bool) -> int:

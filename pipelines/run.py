@@ -7,19 +7,22 @@ import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import xarray as xr
 
 from exmc.errors import ClusterError, ExmcError, StoreError
+from exmc.methods import NUTS, method_of
 from exmc.trace.files import Location, free_bytes, location, open_log
+from exmc.trace.fits import Fits
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
 from pipelines.checkpoint import Checkpoint, check_agreement, mend, read_checkpoint, write_checkpoint
 from pipelines.cluster import connect
+from pipelines.code import check_code, moved, permitted
 from pipelines.config import Config, load_config, with_out
 from pipelines.control import Control
 from pipelines.creation import create_run, recorded_options, refuse_occupied
@@ -53,6 +56,7 @@ def run_config(
     out: str | os.PathLike[str] | None = None,
     overrides: Sequence[str] = (),
     on_event: Listener | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> xr.DataTree:
     """Run the config in the YAML file `path`, exactly as ``exmc run`` does, and return the results.
 
@@ -64,6 +68,8 @@ def run_config(
         ``key.path=value`` each, put over the file's values.
     on_event
         Called with each `Event` as it happens.
+    code
+        A folder whose modules the config may import, beside installed packages.
 
     Raises
     ------
@@ -72,7 +78,7 @@ def run_config(
     ExmcError
         If the run fails. What was drawn is kept; see `resume`.
     """
-    config = with_out(load_config(path, overrides), out)
+    config = with_out(load_config(path, overrides, code=code), out)
     return start(check_config(config), on_event or _ignore).tree()
 
 
@@ -80,7 +86,11 @@ def start(checked: Checked, on_event: Listener, control: Control | None = None) 
     """Run `checked` in a new directory; by `control` it is paused and stopped."""
     began = time.perf_counter()
     refuse_occupied(checked.config)
-    with _located(checked.config), connect(checked.config.cluster, checked.options.chains) as client:
+    with (
+        permitted(checked.code),
+        _located(checked.config),
+        connect(checked.config.cluster, checked.options.chains) as client,
+    ):
         plan = create_run(checked)
         with _driving(plan, on_event) as listener:
             listener(_begun(plan, began))
@@ -106,18 +116,20 @@ def resume(
     on_event: Listener,
     cluster: Cluster | None = None,
     control: Control | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunResult:
     """Finish the run in `directory`: failed chains are tried again, damaged draws drawn again.
 
-    A run that is finished and whole is only judged again, and a note says so.
+    A run that is finished and whole is only judged again, and a note says so. `code` is the folder that the run's own
+    code is in now, if that is not where it was.
 
     Raises
     ------
     StoreError
         If there is no run, if another process is at it, if its config, model or draws are not those that its
-        checkpoint speaks of, or if this machine's libraries would draw other numbers.
+        checkpoint speaks of, if its code has changed, or if this machine's libraries would draw other numbers.
     """
-    return _go_on(read_checkpoint(location(directory)), None, on_event, cluster, control)
+    return _go_on(_read(directory, code), None, on_event, cluster, control)
 
 
 def extend(
@@ -126,6 +138,7 @@ def extend(
     on_event: Listener | None = None,
     cluster: Cluster | None = None,
     control: Control | None = None,
+    code: str | os.PathLike[str] | None = None,
 ) -> RunResult:
     """Go on with the run in `directory`, finished or not, until each chain has `draws` draws in all.
 
@@ -137,25 +150,47 @@ def extend(
     StoreError
         As `resume` does, and if the run has more draws than that already, or the disk has no room for them.
     """
-    checkpoint = read_checkpoint(location(directory))
+    checkpoint = _read(directory, code)
     planned = checkpoint.plan.options.draws
     if draws < planned:
         message = f"a run of {planned} draws cannot be shortened to {draws}."
         raise StoreError(message, where=(str(directory),), remedy="Slice the results, or begin another run.")
-    return _go_on(checkpoint, draws, on_event or _ignore, cluster, control)
+    method = checkpoint.plan.method
+    if draws > planned and method != NUTS and method_of(method).fixed_draws:
+        message = f"a run of the method {method} cannot be extended: its draws are one whole."
+        raise StoreError(message, where=(str(directory),), remedy="Begin another run with more draws.")
+    # Who says how many draws there shall be asks for these, whatever the run was begun for.
+    exact = replace(checkpoint, plan=replace(checkpoint.plan, until=None))
+    return _go_on(exact, draws, on_event or _ignore, cluster, control)
 
 
-def restarted(directory: str | os.PathLike[str] | Location, overrides: Sequence[str] = ()) -> Config:
+def _read(directory: str | os.PathLike[str] | Location, code: str | os.PathLike[str] | None) -> Checkpoint:
+    """The checkpoint in `directory`; its code is there, and what it was, or in the folder `code`."""
+    checkpoint = read_checkpoint(location(directory))
+    own = moved(checkpoint.plan.code, code)
+    check_code(own)
+    return replace(checkpoint, plan=replace(checkpoint.plan, code=own))
+
+
+def restarted(
+    directory: str | os.PathLike[str] | Location,
+    overrides: Sequence[str] = (),
+    code: str | os.PathLike[str] | None = None,
+) -> Config:
     """The config in the run directory, to be begun again beside it, in a directory that does not exist yet.
+
+    Its code is what now lies where it was, or in the folder `code`.
 
     Raises `LocatedError` if that cannot be read.
     """
     source = location(directory).resolve()
     try:
-        folder: Path | None = Path(read_checkpoint(source).folder)
+        checkpoint = read_checkpoint(source)
+        folder: Path | None = Path(checkpoint.folder)
+        own = checkpoint.plan.code
     except StoreError:
-        folder = source if isinstance(source, Path) else None
-    config = load_config(source / CONFIG, overrides, folder)
+        folder, own = source if isinstance(source, Path) else None, None
+    config = load_config(source / CONFIG, overrides, folder, code if code is not None or own is None else own.folder)
     beside = (source.with_name(f"{source.name}-restart-{number}") for number in itertools.count(1))
     return with_out(config, next(path for path in beside if not (path.exists() or path.is_symlink())))
 
@@ -164,6 +199,13 @@ def _go_on(
     checkpoint: Checkpoint, draws: int | None, on_event: Listener, cluster: Cluster | None, control: Control | None
 ) -> RunResult:
     """Finish the run of `checkpoint`, with `draws` draws in all if that is given."""
+    with permitted(checkpoint.plan.code):
+        return _gone_on(checkpoint, draws, on_event, cluster, control)
+
+
+def _gone_on(
+    checkpoint: Checkpoint, draws: int | None, on_event: Listener, cluster: Cluster | None, control: Control | None
+) -> RunResult:
     began, directory = time.perf_counter(), checkpoint.plan.path
     store = RunStore.open(directory)
     longer = checkpoint if draws is None else checkpoint.with_draws(draws)
@@ -176,7 +218,7 @@ def _go_on(
     check_versions(plan)
     _check_room(store, plan.options.draws)
     with _driving(plan, on_event) as listener, connect(cluster or checkpoint.cluster, plan.options.chains) as client:
-        if longer != checkpoint:
+        if longer != read_checkpoint(directory):
             # From here on the run is the longer one: whatever is not done of it yet, `resume` does.
             write_checkpoint(longer)
         mend(longer, amiss)
@@ -196,6 +238,7 @@ def _revive(store: RunStore, plan: Plan) -> None:
     store.repair()
     for chain in store.failures():
         store.journal.forgive(chain)
+    Fits(plan.path, plan.fingerprint).forgive()
 
 
 def _check_room(store: RunStore, draws: int) -> None:

@@ -19,6 +19,7 @@ from exmc.compile.layout import layout_of
 from exmc.diagnostics.calibration import Uniformity, calibration_text, pit_values, scalar_values, uniformity
 from exmc.errors import ExmcError, StoreError
 from exmc.ir import serial
+from exmc.methods import NUTS
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import write_whole
 from exmc.trace.objects import ObjectPath
@@ -26,6 +27,7 @@ from exmc.trace.schema import label_array, schema_of
 from exmc.viz.calibration import save_calibration
 from pipelines.checking import Checked
 from pipelines.cluster import connect
+from pipelines.code import permitted
 from pipelines.config import config_text, resolved
 from pipelines.fanout import for_each
 from pipelines.plan import CONFIG, MODEL, fingerprint, versions
@@ -72,7 +74,15 @@ def calibrate(checked: Checked, replications: int, on_done: Callable[[int], None
     ExmcError
         If every replication failed.
     """
+    with permitted(checked.code):
+        return _calibrated(checked, replications, on_done)
+
+
+def _calibrated(checked: Checked, replications: int, on_done: Callable[[int], None]) -> Verdict:
     config = checked.config
+    if config.sampler.method != NUTS:
+        message = f"the method {config.sampler.method} cannot be calibrated: replications are sampled by {NUTS}."
+        raise config.places.error(message, ("sampler", "method"), f"Set it: --set sampler.method={NUTS}.")
     try:
         check_calibratable(checked.rewriting.source, checked.options)
     except ExmcError as error:
@@ -87,7 +97,8 @@ def calibrate(checked: Checked, replications: int, on_done: Callable[[int], None
     on_done(done)
     if missing:
         with connect(config.cluster, len(missing)) as client:
-            for _ in for_each(client, f"{config.name}-sbc", run_replication, work, missing, config.run.retries):
+            label, retries = f"{config.name}-sbc", config.run.retries
+            for _ in for_each(client, label, run_replication, work, missing, retries, checked.code):
                 done += 1
                 on_done(done)
     return _verdict(folder, [_read(_file(folder, number)) for number in range(replications)], checked)
@@ -114,7 +125,7 @@ def _read(path: Path) -> Replication:
 def _prepare(checked: Checked, folder: Path) -> Path:
     """The directory, made if it is not there; an error if it holds anything but this calibration."""
     config, source = checked.config, checked.rewriting.source
-    identity = fingerprint(serial.digest(source), checked.options, config.sampler.engine, versions())
+    identity = fingerprint(serial.digest(source), checked.options, config.sampler.engine, versions(), checked.code)
     where = ("run", "out")
     if (folder / IDENTITY).is_file():
         if json.loads((folder / IDENTITY).read_bytes())["fingerprint"] != identity:

@@ -32,6 +32,8 @@ class Schedule:
         chain = outcome.task.chain
         if outcome.failure:
             self.failed[chain] = outcome.failure
+            # It is not waited for.
+            self.warm.add(chain)
             return None
         receipt = outcome.receipt
         if receipt is None:
@@ -60,7 +62,7 @@ class Schedule:
     @property
     def everyone_warm(self) -> bool:
         """Whether every chain is warmed up or failed; asked after each segment, it takes no longer for more chains."""
-        return len(self.warm) + sum(chain not in self.warm for chain in self.failed) == self.chains
+        return len(self.warm) == self.chains
 
     def stage_of(self, task: SegmentTask) -> str:
         """``warmup`` or ``sample``: what a segment about to be done belongs to."""

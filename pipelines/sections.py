@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from exmc.diagnostics.until import MAX_DRAWS, Until
+
 PositiveInt: TypeAlias = Annotated[int, Field(ge=1)]
 Count: TypeAlias = Annotated[int, Field(ge=0)]
 Dims: TypeAlias = str | list[str | None]
@@ -146,9 +148,42 @@ ENTRIES: dict[str, type[Entry]] = {
 """The kind of variable by the key that tells it from the others."""
 
 
-class SamplerSection(Section):
-    """How to sample: `exmc.sampling.options.SamplerOptions`, and with what."""
+class UntilSection(Section):
+    """What is asked of the draws; with none of it, there are as many as `draws` says."""
 
+    ess: Annotated[float, Field(gt=0)] | None = None
+    rhat: Annotated[float, Field(gt=1)] | None = None
+    max_draws: PositiveInt = MAX_DRAWS
+    max_seconds: Annotated[float, Field(gt=0)] | None = None
+
+    @property
+    def asked(self) -> Until | None:
+        """The aim, None if there is none."""
+        return None if self.ess is None and self.rhat is None else Until(**self.model_dump())
+
+
+class MethodSection(Section):
+    """How to infer, whatever the method; each adds its own options (`pipelines.sampler_section`)."""
+
+    method: str
+    draws: PositiveInt = 1000
+    chains: Annotated[int, Field(ge=1, le=100_000)] = 4
+    seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    engine: Literal["native", "autograd"] = "native"
+    centering: Centering = "auto"
+    initial_radius: Annotated[float, Field(ge=0)] = 2.0
+    watchdog: Annotated[float, Field(gt=0)] | None = 600.0
+
+    @property
+    def until(self) -> UntilSection:
+        """Nothing: only chains of NUTS go on until something is reached."""
+        return UntilSection()
+
+
+class SamplerSection(Section):
+    """How to sample by NUTS; the defaults are Stan's."""
+
+    method: Literal["nuts"] = "nuts"
     draws: PositiveInt = 1000
     warmup: Count = 400
     chains: Annotated[int, Field(ge=1, le=100_000)] = 4
@@ -159,8 +194,10 @@ class SamplerSection(Section):
     adaptation: Literal["fisher", "stan"] = "fisher"
     engine: Literal["native", "autograd"] = "native"
     centering: Centering = "auto"
+    init: Literal["uniform", "prior", "pathfinder"] = "uniform"
     initial_radius: Annotated[float, Field(ge=0)] = 2.0
     watchdog: Annotated[float, Field(gt=0)] | None = 600.0
+    until: UntilSection = UntilSection()
 
 
 class LocalCluster(Section):

@@ -7,9 +7,9 @@ import errno
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,14 +18,18 @@ from exmc.blame import explained
 from exmc.compile.program import CompiledModel
 from exmc.density import LogDensity
 from exmc.errors import ExmcError, SamplingError, StoreError
+from exmc.methods import NUTS, method_of
+from exmc.methods.chain import FittedState, advance_fitted
 from exmc.sampling import progress
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.progress import Receipt
 from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
+from exmc.starts import start_of
 from exmc.trace.journal import Journal
 from exmc.trace.objects import ObjectPath
 from exmc.trace.records import NO_RECORD, CommitRecord
+from pipelines.fit_tasks import finished_fit, fitted_problem
 from pipelines.patience import patiently
 from pipelines.plan import STOP, Plan, check_versions
 from pipelines.processors import record_processor
@@ -35,6 +39,12 @@ _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
 # A request to an object store takes time, and costs money.
 _SECONDS_BETWEEN_REQUESTS = 2.0
+# To write a segment takes about as long as to read the state it begins with: both together are 3 % of drawing then,
+# where storage is slow or the state large, unless a segment would become this many times as long as was asked for.
+_DRAWING_TO_READING = 70.0
+_LONGER_AT_MOST = 15.0
+
+State: TypeAlias = ChainState | FittedState
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
     infrastructure (`pipelines.patience`) are raised, for whoever runs this to try again; once draws are there to be
     written, that is done here, so that they need not be drawn again.
     """
+    began = time.perf_counter()
     journal = Journal.open(plan.path)
     present = journal.record(task.chain, task.number)
     if present is not None:
@@ -85,7 +96,8 @@ def run_segment(plan: Plan, compiled: CompiledModel, task: SegmentTask) -> Outco
         message = f"the record before segment {task.number} of chain {task.chain} is not there"
         raise FileNotFoundError(errno.ENOENT, f"{message}: are all workers on the same shared storage?", plan.directory)
     try:
-        return _draw_and_commit(plan, compiled, task, journal, before)
+        seconds = _seconds_to_draw(plan, reading=time.perf_counter() - began)
+        return _draw_and_commit(replace(plan, segment_seconds=seconds), compiled, task, journal, before)
     except _ChainError as error:
         cause = error.__cause__
         patiently(plan.retries, journal.fail, task.chain, "".join(traceback.format_exception(cause)))
@@ -99,12 +111,16 @@ def _draw_and_commit(
     started = time.perf_counter()
     density = _guarded(compiled.density)
 
-    def draw(pulse: Pulse) -> tuple[ChainState, Block]:
+    def draw(pulse: Pulse) -> tuple[State, Block]:
+        if plan.method != NUTS:
+            return _draw_fitted(plan, compiled, task.chain, journal, before, pulse)
         if before is not None:
             state = ChainState.from_arrays(before.state)
         else:
             state = _guarded(partial(_begin, compiled, density, plan, task.chain, pulse), storage=False)
-        return _draw(plan, density, state, journal, pulse)
+        stopped = _stop_flag(plan, pulse)
+        step = partial(advance, density, plan.options, should_stop=stopped, pulse=pulse)
+        return _draw(plan, step, state, journal, stopped)
 
     state, block = _guarded(lambda: watched(draw, plan.watchdog))
     if not len(block.positions):
@@ -112,7 +128,7 @@ def _draw_and_commit(
     groups = _guarded(lambda: _arrays(compiled, journal, block))
     patiently(plan.retries, record_processor, plan.path)
     written = patiently(plan.retries, journal.write_segment, task.chain, block.first, block.warmup, groups)
-    receipt = progress.receipt(state, block, task.number, time.perf_counter() - started)
+    receipt = progress.receipt(task.chain, state.step_size, block, task.number, time.perf_counter() - started)
     record = CommitRecord(
         fingerprint=plan.fingerprint,
         chain=task.chain,
@@ -125,29 +141,41 @@ def _draw_and_commit(
         state=state.to_arrays(),
         receipt=asdict(receipt),
     )
-    return outcome_of(task, patiently(plan.retries, _commit, journal, record))
+    return outcome_of(task, patiently(plan.retries, _commit, journal, record, before))
 
 
 def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
     try:
-        return begin(density, plan.options, chain, pulse=pulse)
+        start = start_of(compiled, plan.options, chain, pulse)
+        return begin(density, plan.options, chain, start, pulse)
     except SamplingError as error:
         raise explained(error, compiled) from error
 
 
+def _draw_fitted(
+    plan: Plan, compiled: CompiledModel, chain: int, journal: Journal, before: CommitRecord | None, pulse: Pulse
+) -> tuple[State, Block]:
+    """As `_draw`, of a chain whose draws follow from a finished fit."""
+    method, fit = method_of(plan.method), finished_fit(plan)
+    problem = _guarded(partial(fitted_problem, plan, compiled, pulse), storage=False)
+    state = FittedState(chain, 0) if before is None else FittedState.from_arrays(before.state)
+    return _draw(plan, partial(advance_fitted, method, problem, fit), state, journal, _stop_flag(plan, pulse))
+
+
 def _draw(
-    plan: Plan, density: LogDensity, state: ChainState, journal: Journal, pulse: Pulse
-) -> tuple[ChainState, Block]:
-    """Whole chunks until the time is up or the phase ends; what a stop leaves of a chunk is dropped."""
+    plan: Plan, step: Callable[..., tuple[Any, Block]], state: State, journal: Journal, stopped: Callable[[], bool]
+) -> tuple[State, Block]:
+    """Whole chunks until the time is up or the phase ends; what a stop leaves of a chunk is dropped.
+
+    ``step(state, draws)`` gives the next state, and the draws that led there.
+    """
     ends = time.perf_counter() + plan.segment_seconds
-    stopped = _stop_flag(plan, pulse)
     most = _LARGEST_SEGMENT_BYTES // max(journal.schema.bytes_per_draw, 1)
     blocks: list[Block] = []
     drawn = 0
     while True:
         before = state
-        draw = partial(advance, density, plan.options, before, journal.chunk_draws, stopped, pulse=pulse)
-        state, block = _guarded(draw, storage=False)
+        state, block = _guarded(partial(step, before, journal.chunk_draws), storage=False)
         phase_ends = state.iteration in (plan.options.warmup, plan.options.warmup + plan.options.draws)
         if len(block.positions) < journal.chunk_draws and not phase_ends:
             state = before
@@ -190,20 +218,24 @@ def _arrays(compiled: CompiledModel, journal: Journal, block: Block) -> dict[str
     return groups
 
 
-def _commit(journal: Journal, record: CommitRecord) -> CommitRecord:
-    """Publish `record`; the one that counts if another attempt at the same segment was first.
+def _seconds_to_draw(plan: Plan, reading: float) -> float:
+    """How long a segment shall draw whose state took `reading` seconds to be read."""
+    longer = min(_DRAWING_TO_READING * reading, _LONGER_AT_MOST * plan.segment_seconds)
+    return max(plan.segment_seconds, longer)
+
+
+def _commit(journal: Journal, record: CommitRecord, before: CommitRecord | None) -> CommitRecord:
+    """Publish `record`, after `before`; the one that counts if another attempt at the same segment was first.
 
     Attempts end by time, so they may differ in length; their draws are the same, and so are the chunks they share.
     """
     try:
-        journal.commit(record)
+        return journal.commit(record, before)
     except StoreError:
         present = journal.record(record.chain, record.segment)
         if present is None or present.count == record.count or present.fingerprint != record.fingerprint:
             raise
         return present
-    present = journal.record(record.chain, record.segment)
-    return record if present is None else present
 
 
 def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:

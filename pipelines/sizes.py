@@ -27,7 +27,9 @@ def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
     What is estimated is the least they take: values on both scales and the sampler's statistics, of each draw.
     """
     per_draw = bytes_per_draw(source)
-    rows = options.draws + (options.warmup if config.run.save_warmup else 0)
+    until = config.sampler.until
+    draws = options.draws if until.asked is None else until.max_draws
+    rows = draws + (options.warmup if config.run.save_warmup else 0)
     # A chain holds a chunk of draws before it writes them.
     chunk = per_draw * min(FEWEST, max(options.draws, options.warmup))
     memory = total_memory()
@@ -44,7 +46,7 @@ def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
         raise config.places.error(
             f"{options.chains} chains of {rows} draws, {amount(per_draw)} each, take {amount(total)}; "
             f"{amount(free)} are free in {folder}.",
-            ("sampler", "draws"),
+            ("sampler", "draws") if until.asked is None else ("sampler", "until", "max_draws"),
             "Draw less, keep less (keep: false for deterministics), or choose another disk with --out.",
         )
 

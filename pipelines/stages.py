@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import derived_groups
 from exmc.diagnostics.checks import diagnose
+from exmc.diagnostics.enough import Cost, Verdict, judge_draws
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
 from exmc.errors import CompileError, ExmcError, StoreError
 from exmc.ir import serial
 from exmc.ir.model import Model
 from exmc.ir.notes import model_notes
 from exmc.rewrite.run import Rewriting, rewrite
+from exmc.sampling.progress import Receipt
+from exmc.trace.records import CommitRecord
 from exmc.trace.store import RunStore
+from pipelines.fit_tasks import fit_attributes
 from pipelines.plan import MODEL, Plan, fingerprint
 from pipelines.processors import mixed_note, processor, processors
 from pipelines.standing import failed_chains, unfinished
@@ -51,7 +55,10 @@ def load_recorded(plan: Plan) -> Model:
         ) from error
     except Exception as error:  # Of damaged JSON anything may come.
         raise _damaged_model(plan, f"{type(error).__name__}: {error}") from error
-    if fingerprint(serial.digest(model), plan.options, plan.engine, plan.versions) != plan.fingerprint:
+    found = fingerprint(
+        serial.digest(model), plan.options, plan.engine, plan.versions, plan.code, plan.method, plan.settings
+    )  # fmt: skip
+    if found != plan.fingerprint:
         raise _damaged_model(plan, "it is not the model, or these are not the options, that the run was begun with")
     return model
 
@@ -75,10 +82,24 @@ def notes_on(compiled: CompiledModel) -> tuple[ExmcError, ...]:
     return (*model_notes(compiled.source), *compiled.notes)
 
 
-def processor_note(plan: Plan) -> str:
-    """What the user should know of the processor that draws next, if others have drawn before; often nothing."""
+def opening_notes(plan: Plan, compiled: CompiledModel) -> tuple[tuple[ExmcError, ...], str]:
+    """`notes_on`, and what there is to say of the processor that draws next, if others have drawn before."""
     before = processors(plan.path)
-    return mixed_note((*before, processor())) if before and processor() not in before else ""
+    return notes_on(compiled), mixed_note((*before, processor())) if before and processor() not in before else ""
+
+
+def judge_length(plan: Plan) -> Verdict:
+    """Whether the run has the draws that its `until` asks for, and to how many it goes on if not."""
+    assert plan.until is not None
+    store = RunStore.open(plan.path)
+    costs = [_cost(store.committed(chain)) for chain in store.kept_chains()]
+    slowest = Cost(*(max(seconds) for seconds in zip(*costs, strict=True)))
+    return judge_draws(store.draws(("posterior",)), plan.until, slowest, store.journal.chunk_draws)
+
+
+def _cost(records: tuple[CommitRecord, ...]) -> Cost:
+    receipts = [Receipt(**record.receipt) for record in records]
+    return Cost(sum(r.seconds for r in receipts), sum(r.seconds for r in receipts if not r.warmup))
 
 
 def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
@@ -96,7 +117,11 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
         )
         notes = derived.notes
         everything = [str(note) for note in (*notes_on(compiled), *notes)]
-        store.finalise(derived.groups, {"skipped_groups": derived.skipped, "notes": everything})
+        attributes: dict[str, Any] = {"skipped_groups": derived.skipped, "notes": everything} | fit_attributes(plan)
+        if plan.until is not None:
+            verdict = judge_length(plan)
+            attributes["until"] = asdict(plan.until) | {"reached": verdict.reached, "reason": verdict.reason}
+        store.finalise(derived.groups, attributes)
     return replace(judge(store), notes=notes)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from exmc.trace.files import Location, read_log
 from pipelines.events import Event
@@ -15,22 +15,41 @@ SECONDS_BETWEEN_LOOKS = 0.3
 SECONDS_WITHOUT_DRIVER = 5.0
 
 
-def events_of(directory: Location, once: bool = False) -> Iterator[Event]:
+class EventLog:
+    """The events that a run's directory holds, each given once.
+
+    The first look gives those since the run was begun, or resumed, last: whoever drives it tells anew of all that is
+    committed.
+    """
+
+    def __init__(self, directory: Location) -> None:
+        self._path = directory / EVENTS
+        self._read = 0
+
+    def new(self) -> list[Event]:
+        """The events that came since the last look."""
+        content = read_log(self._path, self._read)
+        whole = content[: content.rfind(b"\n") + 1]
+        events = [event for line in whole.splitlines() if (event := Event.from_json(line)) is not None]
+        if not self._read:
+            begun = [number for number, event in enumerate(events) if event.kind == "started"]
+            events = events[begun[-1] :] if begun else events
+        self._read += len(whole)
+        return events
+
+
+def events_of(
+    directory: Location, once: bool = False, pause: Callable[[float], object] | None = None
+) -> Iterator[Event]:
     """The events of the run in `directory` since it was begun, or resumed, last; then those to come, until it ends.
 
     A run that nobody has driven for `SECONDS_WITHOUT_DRIVER` has ended, whatever its log says. With `once`, nothing is
-    waited for.
+    waited for. `pause` waits for so many seconds, or until it knows that something has happened.
     """
-    read, alone_since = 0, time.monotonic()
+    log, alone_since = EventLog(directory), time.monotonic()
     while True:
         driven = not once and being_run(directory)
-        content = read_log(directory / EVENTS, read)
-        whole = content[: content.rfind(b"\n") + 1]
-        events = [event for line in whole.splitlines() if (event := Event.from_json(line)) is not None]
-        if not read:
-            begun = [number for number, event in enumerate(events) if event.kind == "started"]
-            events = events[begun[-1] :] if begun else events
-        read += len(whole)
+        events = log.new()
         yield from events
         if once or any(event.kind in ("finished", "ended") for event in events):
             return
@@ -38,4 +57,4 @@ def events_of(directory: Location, once: bool = False) -> Iterator[Event]:
             alone_since = time.monotonic()
         elif time.monotonic() - alone_since > SECONDS_WITHOUT_DRIVER:
             return
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        (pause or time.sleep)(SECONDS_BETWEEN_LOOKS)

@@ -40,23 +40,32 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Samplers know a density, and nothing of models.
     "nuts": {"errors", "density", "cache", "machine_code"},
     "sampling": {"errors", "density", "nuts"},
+    "methods": {"errors", "density", "nuts", "sampling"},
     "trace": {"errors", "ir", "distributions", "sampling", "compile.layout"},
     "diagnostics": {"errors"},
     "predictive": {"errors", "ir", "distributions", "transforms"},
-    "viz": {"errors", "diagnostics"},
+    "viz": {"errors", "diagnostics", "ir"},
     # What puts the parts together in one process.
     "derive": {"errors", "ir", "compile", "predictive", "trace"},
     "prediction": {"errors", "ir", "compile", "sampling", "predictive", "trace", "derive", "inference"},
     "blame": {"errors", "compile"},
+    "priors": {"ir", "compile", "predictive", "transforms"},
+    "tempering": {"density", "compile", "predictive", "priors"},
+    "fitting": {"errors", "compile", "blame", "methods", "sampling", "tempering"},
+    "starts": {"errors", "density", "compile", "fitting", "methods", "predictive", "priors", "sampling"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
+        *("methods", "fitting", "starts"),
     },
     "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
 # data: few need pandas or xarray to be read.
-LATE_IMPORTS = {"pipelines.cli", "pipelines.commands", "pipelines.guard", "pipelines.tables"}
+LATE_IMPORTS = {
+    *("pipelines.cli", "pipelines.commands", "pipelines.arguments", "pipelines.views", "pipelines.guard"),
+    "pipelines.tables",
+}
 
 # Third parties, and the only modules (or packages, with a trailing dot) that may import them.
 THIRD_PARTIES: dict[str, tuple[str, ...]] = {
@@ -69,11 +78,14 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "yaml": ("pipelines.yaml_lines",),
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
-        f"pipelines.{name}" for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors")
+        f"pipelines.{name}"
+        for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
     ),
+    "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),
-    "typer": ("pipelines.commands",),
+    "typer": ("pipelines.commands", "pipelines.arguments", "pipelines.views"),
     "rich": ("pipelines.",),
+    "arviz_base": ("exmc.viz.",),
     "arviz_stats": ("exmc.diagnostics.",),
     "arviz_plots": ("exmc.viz.", "exmc.diagnostics."),
     "matplotlib": ("exmc.viz.",),

@@ -42,6 +42,13 @@ def log_density_function(model: Model) -> DataFunction:
     return DataFunction(partial(_log_density, plan), plan.data, identity("log density", model), visits=True)
 
 
+def tempered_density_function(model: Model, temperature: float) -> DataFunction:
+    """As `log_density_function`, with log likelihoods and potentials multiplied by `temperature`, which is its data."""
+    plan = _Plan(model)
+    data = (*plan.data, np.array(temperature, dtype=np.float64))
+    return DataFunction(partial(_tempered_density, plan), data, identity("tempered log density", model), visits=True)
+
+
 def constrain_function(model: Model, names: Iterable[str]) -> DataFunction:
     """A function from the flat vector to the tuple of the constrained values of `names`, each in its shape."""
     plan, wanted = _Plan(model), tuple(names)
@@ -109,11 +116,12 @@ class _Plan:
         return self.batch_shape(node.name, node.target)
 
     def run(
-        self, position: Any, data: tuple[Any, ...], visit: Visit, densities: bool = True
+        self, position: Any, data: tuple[Any, ...], visit: Visit, densities: bool = True, temperature: Any = None
     ) -> tuple[Values, list[Any]]:
         """Every variable's constrained value, and the sums that stand for free variables and potentials.
 
-        Without `densities` those of free variables are left out: autograd would compute them for nobody.
+        Without `densities` those of free variables are left out: autograd would compute them for nobody. Potentials
+        are multiplied by `temperature`, if that is given.
         """
         unconstrained = self.layout.unpack(position)
         values: Values = dict(zip(self.names, data, strict=True))
@@ -123,7 +131,8 @@ class _Plan:
             if isinstance(node, Deterministic):
                 values[node.name] = evaluate_loop(node.expression, values)
                 if node.potential:
-                    terms.append(anp.sum(as_number(values[node.name])))
+                    potential = anp.sum(as_number(values[node.name]))
+                    terms.append(potential if temperature is None else temperature * potential)
             elif isinstance(node, Observation):
                 values[node.name] = evaluate(node.value, values)
             else:
@@ -150,11 +159,18 @@ def _unseen(_place: Place) -> None:
     """Nobody asks which part of the model is evaluated."""
 
 
-def _log_density(plan: _Plan, position: Any, *data: Any, visit: Visit = _unseen) -> Any:
-    values, terms = plan.run(position, data, visit)
+def _tempered_density(plan: _Plan, position: Any, *data: Any, visit: Visit = _unseen) -> Any:
+    return _log_density(plan, position, *data[:-1], visit=visit, temperature=data[-1])
+
+
+def _log_density(
+    plan: _Plan, position: Any, *data: Any, visit: Visit = _unseen, temperature: Any = None
+) -> Any:  # fmt: skip
+    values, terms = plan.run(position, data, visit, temperature=temperature)
     for node in plan.observations:
         visit(_place(node))
-        terms.append(anp.sum(_log_likelihood(node, values, plan.observed_shape(node))))
+        likelihood = anp.sum(_log_likelihood(node, values, plan.observed_shape(node)))
+        terms.append(likelihood if temperature is None else temperature * likelihood)
     total = sum(terms[1:], terms[0]) if terms else 0.0 * anp.sum(position)
     for name in plan.solutions:
         # Where a differential equation has no solution its states are NaN, and the model says nothing.

@@ -14,7 +14,12 @@ from exmc.compile.function import DataFunction
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.kernel import Engine, Kernel, NativeOutputs, compile_density, compile_outputs
 from exmc.compile.layout import Layout, layout_of, posterior_names
-from exmc.compile.logp import constrain_function, log_density_function, pointwise_function
+from exmc.compile.logp import (
+    constrain_function,
+    log_density_function,
+    pointwise_function,
+    tempered_density_function,
+)
 from exmc.compile.sequential import loop_values
 from exmc.compile.tape import MOST_EQUATIONS
 from exmc.density import FloatArray, LogDensity
@@ -73,6 +78,14 @@ class CompiledModel:
     def density(self) -> LogDensity:
         """The log density of the flat unconstrained vector, for samplers of this process."""
         return self._density.load()
+
+    def tempered(self, temperature: float) -> LogDensity:
+        """The log density with likelihoods and potentials raised to the power `temperature`: 0 leaves the prior.
+
+        Compiled at the first call, for all temperatures.
+        """
+        density, _ = self._compiler.density(tempered_density_function(self.model, temperature))
+        return density.load()
 
     def constrain(self, positions: FloatArray) -> Arrays:
         """Constrained values of the posterior's variables: positions (n, dimension) to arrays (n, *shape) by name."""

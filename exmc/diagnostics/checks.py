@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -31,12 +31,15 @@ class Evidence:
         Labels of the chains there.
     failed
         Chains that are not there, because they failed.
+    method
+        What the attributes say of the method of inference and its fit; empty for NUTS.
     """
 
     summary: xr.Dataset
     statistics: Mapping[str, NDArray[Any]]
     chains: tuple[int, ...]
     failed: tuple[int, ...] = ()
+    method: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +75,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Diagnosis:
-    """What `diagnose` found, and the summary it is based on."""
+    """What `diagnose` found, the summary it is based on, and what the draws are if not simply those of NUTS."""
 
     findings: tuple[Finding, ...]
     summary: xr.Dataset
+    method: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -95,7 +99,7 @@ def diagnose(tree: xr.DataTree, checks: Sequence[Check] | None = None) -> Diagno
         for subject, value in check.measure(evidence)
         if check.failed_by(value)
     )
-    return Diagnosis(findings, evidence.summary)
+    return Diagnosis(findings, evidence.summary, evidence.method)
 
 
 def gather(tree: xr.DataTree) -> Evidence:
@@ -109,7 +113,7 @@ def gather(tree: xr.DataTree) -> Evidence:
     summary = summarise(tree)
     chains = tuple(int(c) for c in tree.children["posterior"].to_dataset()["chain"].values)
     failed = tuple(int(entry["chain"]) for entry in tree.attrs.get("failed_chains", ()))
-    return Evidence(summary, statistics, chains, failed)
+    return Evidence(summary, statistics, chains, failed, dict(tree.attrs.get("method", {})))
 
 
 def _failed_chains(evidence: Evidence) -> Iterator[Subject]:
@@ -139,6 +143,17 @@ def _column(name: str, per_chain: bool = False) -> Callable[[Evidence], Iterator
         divisor = max(len(evidence.chains), 1) if per_chain else 1
         for label, value in zip(table.scalar.values[judged], table[name].values[judged], strict=True):
             yield str(label), float(value) / divisor
+
+    return measure
+
+
+def _reported(name: str, subject: str) -> Callable[[Evidence], Iterator[Subject]]:
+    """A number that the method of inference reports; None, which stands for what is not finite, passes no check."""
+
+    def measure(evidence: Evidence) -> Iterator[Subject]:
+        if name in evidence.method:
+            value = evidence.method[name]
+            yield subject, float("nan") if value is None else float(value)
 
     return measure
 
@@ -176,6 +191,22 @@ CHECKS: tuple[Check, ...] = (
         "The chain stopped with an error; the results are those of the others.",
         "Read its traceback in the run's attributes. Starting points that were all rejected, or a density that is"
         " not defined somewhere, are the usual causes.",
+    ),
+    Check(
+        "pareto_k",
+        0.7,
+        "above",
+        _reported("pareto_k", "the approximation"),
+        "The approximation is too far from the posterior: neither its draws nor weights can stand for it.",
+        "Sample by nuts, or try another method.",
+    ),
+    Check(
+        "log_evidence_error",
+        0.5,
+        "above",
+        _reported("log_evidence_error", "all chains"),
+        "The chains, each an independent estimate, disagree about the evidence: it has hardly a digit.",
+        "Raise draws, which are the particles of a chain, or moves.",
     ),
     Check(
         "draws not finite",
@@ -242,4 +273,5 @@ CHECKS: tuple[Check, ...] = (
         "Reparameterise: heavy tails and funnels are the usual cause. Longer warm-up can help.",
     ),
 )
-"""Every check, in the order of reports. Thresholds for R-hat and ESS: Vehtari et al. (2021); for BFMI: Stan's."""
+"""Every check, in the order of reports. Thresholds for R-hat and ESS: Vehtari et al. (2021); for k: Vehtari et al.
+(2024); for BFMI: Stan's."""

@@ -17,6 +17,8 @@ COLUMNS = ("mean", "sd", "q5", "q95", "mcse_mean", "ess_bulk", "ess_tail", "r_ha
 """The columns of a summary; sd is over n - 1; q5 and q95 bound the central 90 % of the draws."""
 # A sum that is always one differs from draw to draw by a few units in the last place.
 _ROUNDING = 16 * np.finfo(np.float64).eps
+# Ranks and spectra take twenty times the memory of the draws they are of.
+_NUMBERS_AT_ONCE = 1 << 22
 FEWEST_DRAWS = 4
 """Draws per chain below which ESS and R-hat, which compare half chains, are not defined."""
 
@@ -105,6 +107,13 @@ def _constant(draws: FloatArray) -> NDArray[np.bool_]:
 
 
 def _columns(draws: FloatArray) -> dict[str, FloatArray]:
+    """The `COLUMNS`, of some scalars at a time."""
+    at_once = max(1, _NUMBERS_AT_ONCE // max(draws.shape[1] * draws.shape[2], 1))
+    parts = [_columns_of(draws[first : first + at_once]) for first in range(0, len(draws), at_once)]
+    return {name: np.concatenate([part[name] for part in parts] or [np.empty(0)]) for name in COLUMNS}
+
+
+def _columns_of(draws: FloatArray) -> dict[str, FloatArray]:
     count = len(draws)
     columns = {name: np.full(count, np.nan) for name in COLUMNS}
     usable = np.isfinite(draws).all(axis=(1, 2)) if draws.size else np.zeros(count, dtype=bool)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import xarray as xr
@@ -90,9 +90,26 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def method_sentence(method: Mapping[str, Any]) -> str:
+    """What the draws are, for people, of what a result's attributes say of its method; nothing of NUTS."""
+    if not method:
+        return ""
+    said = f"Method: {method['name']}."
+    if method.get("approximation"):
+        said = f"APPROXIMATION by {method['name']}: {method['approximation']}, not draws from the posterior."
+    if method.get("pareto_k") is not None:
+        said += f" Pareto k {method['pareto_k']:.2f} (reliable below 0.7)."
+    if method.get("log_evidence") is not None:
+        error = method.get("log_evidence_error")
+        spread = "" if error is None else f" ± {error:.2g}"
+        said += f" Log evidence {method['log_evidence']:.4g}{spread}."
+    return said
+
+
 def diagnosis_text(diagnosis: Diagnosis, limit: int | None = 40, verdict: str = "All checks passed.") -> str:
-    """The summary and all findings, or the sentence `verdict` if there are none."""
-    head = summary_text(diagnosis.summary, limit)
+    """The summary and all findings, or the sentence `verdict` if there are none, below what the draws are."""
+    said = method_sentence(diagnosis.method)
+    head = "\n\n".join(part for part in (said, summary_text(diagnosis.summary, limit)) if part)
     if diagnosis.passed:
         return f"{head}\n\n{verdict}"
     lines = finding_lines(diagnosis.findings)
@@ -117,7 +134,8 @@ def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
         }
         for f in diagnosis.findings
     ]
-    return {"passed": diagnosis.passed, "findings": findings, "summary": rows}
+    method = {"method": dict(diagnosis.method)} if diagnosis.method else {}
+    return {"passed": diagnosis.passed, "findings": findings, "summary": rows} | method
 
 
 def comparison_rows(ranking: Sequence[Ranked]) -> list[Row]:

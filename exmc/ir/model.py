@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -66,6 +67,11 @@ class Model:
     def deterministics(self) -> tuple[Deterministic, ...]:
         """The deterministics, in order."""
         return tuple(n for n in self.nodes if isinstance(n, Deterministic))
+
+    def _repr_html_(self) -> str:
+        """How notebooks show it: drawn, as mathematics, and its data."""
+        # Only a notebook needs what draws, which is made of this module's values.
+        return str(import_module("exmc.ir.html").model_html(self))
 
     def with_nodes(self, nodes: tuple[Node, ...]) -> Model:
         """The same data and coordinates with other nodes."""

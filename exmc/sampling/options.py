@@ -11,6 +11,7 @@ from exmc.errors import SamplingError, suggest
 AUTO = "auto"
 METRIC_NAMES = (AUTO, "diagonal", "dense", "low_rank")
 ADAPTATION_NAMES = ("fisher", "stan")
+INITS = ("uniform", "prior", "pathfinder")
 _MAX_SEED = 2**128 - 1
 _MAX_TREEDEPTH = 30
 
@@ -35,6 +36,8 @@ class SamplerOptions:
         keep.
     adaptation : str
         ``"fisher"``, which learns from gradients too, or ``"stan"``.
+    init : str
+        Where chains start (`exmc.starts`): ``"uniform"``, ``"prior"`` or ``"pathfinder"``.
     initial_radius : float
         Initial points are uniform on (-radius, radius) in each unconstrained coordinate.
     initial_attempts : int
@@ -56,31 +59,35 @@ class SamplerOptions:
     max_treedepth: int = 10
     metric: str = AUTO
     adaptation: str = "fisher"
+    init: str = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
     step_size: float | None = None
 
     def __post_init__(self) -> None:
-        _integer("seed", self.seed, 0, _MAX_SEED)
-        _integer("draws", self.draws, 1)
-        _integer("warmup", self.warmup, 0)
-        _integer("chains", self.chains, 1)
-        _between("target_accept", self.target_accept, 0.0, 1.0)
-        _integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
-        _one_of("metric", self.metric, METRIC_NAMES)
-        _one_of("adaptation", self.adaptation, ADAPTATION_NAMES)
-        _between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
-        _integer("initial_attempts", self.initial_attempts, 1)
+        check_integer("seed", self.seed, 0, _MAX_SEED)
+        check_integer("draws", self.draws, 1)
+        check_integer("warmup", self.warmup, 0)
+        check_integer("chains", self.chains, 1)
+        check_between("target_accept", self.target_accept, 0.0, 1.0)
+        check_integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
+        check_one_of("metric", self.metric, METRIC_NAMES)
+        check_one_of("adaptation", self.adaptation, ADAPTATION_NAMES)
+        check_one_of("init", self.init, INITS)
+        check_between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
+        check_integer("initial_attempts", self.initial_attempts, 1)
         if self.step_size is not None:
-            _between("step_size", self.step_size, 0.0, math.inf)
+            check_between("step_size", self.step_size, 0.0, math.inf)
 
 
-def _one_of(name: str, value: Any, names: tuple[str, ...]) -> None:
+def check_one_of(name: str, value: Any, names: tuple[str, ...]) -> None:
+    """Raise `SamplingError` unless `value`, that of the option `name`, is one of `names`."""
     if value not in names:
         raise SamplingError(f"There is no {name} {value!r}.", where=(name,), remedy=suggest(str(value), names))
 
 
-def _integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:
+def check_integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:
+    """Raise `SamplingError` unless `value`, that of the option `name`, is an integer within the limits."""
     integer = isinstance(value, int) and not isinstance(value, bool)
     if integer and value >= lowest and (highest is None or value <= highest):
         return
@@ -88,7 +95,8 @@ def _integer(name: str, value: Any, lowest: int, highest: int | None = None) -> 
     raise SamplingError(f"{value!r} is not an integer {allowed}.", where=(name,), remedy=f"Set {name} to one.")
 
 
-def _between(name: str, value: Any, low: float, high: float, *, lower_allowed: bool = False) -> None:
+def check_between(name: str, value: Any, low: float, high: float, *, lower_allowed: bool = False) -> None:
+    """Raise `SamplingError` unless `value`, that of the option `name`, is a number within the limits."""
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
     if number and (low < value or (lower_allowed and low == value)) and value < high:
         return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from exmc.errors import StoreError
 from exmc.sampling.chain import Block
-from exmc.sampling.state import ChainState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +29,9 @@ class Receipt:
     divergences, gradients : int
         In this segment.
     step_size : float
-        At its end.
+        At its end; 0 for a method that has none.
     acceptance_rate : float or None
-        Mean over its draws; None without draws.
+        Mean over its draws; None without draws, and for a method that accepts all.
     seconds : float
         Wall-clock time it took.
     """
@@ -63,18 +66,24 @@ class Receipt:
             raise StoreError(f"This is not a segment's receipt: {text[:80]!r} ({error}).") from None
 
 
-def receipt(state: ChainState, block: Block, segment: int, seconds: float) -> Receipt:
-    """The receipt of a segment that drew `block` and left its chain in `state`."""
+def receipt(chain: int, step_size: float, block: Block, segment: int, seconds: float) -> Receipt:
+    """The receipt of a segment of `chain` that drew `block`, at the end of which it had this step size."""
     draws, statistics = len(block.positions), block.statistics
+    accepted = statistics.get("acceptance_rate")
     return Receipt(
-        chain=state.chain,
+        chain=chain,
         segment=segment,
         warmup=block.warmup,
         first=block.first,
         draws=draws,
-        divergences=int(statistics["diverging"].sum()),
-        gradients=int(statistics["n_steps"].sum()),
-        step_size=state.step_size,
-        acceptance_rate=float(statistics["acceptance_rate"].mean()) if draws else None,
+        divergences=_total(statistics, "diverging"),
+        gradients=_total(statistics, "n_steps"),
+        step_size=step_size,
+        acceptance_rate=float(accepted.mean()) if draws and accepted is not None else None,
         seconds=seconds,
     )
+
+
+def _total(statistics: Mapping[str, NDArray[np.generic]], name: str) -> int:
+    """The sum of a statistic, which methods other than NUTS may not have."""
+    return int(np.sum(statistics[name])) if name in statistics else 0

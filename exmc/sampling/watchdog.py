@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import sys
 import threading
 import traceback
@@ -61,7 +62,9 @@ def watched(work: Callable[[Pulse], T], seconds: float | None) -> T:
     if seconds is None:
         return work(pulse)
     done: Future[T] = Future()
-    thread = threading.Thread(target=_do, args=(work, pulse, done), daemon=True, name="exmc-watched")
+    # The thread's context is the caller's: which code a model may import is said there (`exmc.imports`).
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(_do, work, pulse, done), daemon=True, name="exmc-watched")
     thread.start()
     # Looks are counted, not the clock: a process that was halted, or a machine that slept, has no stuck chains.
     still, last, between = 0, pulse.sign(), seconds / _LOOKS

@@ -53,22 +53,26 @@ def link(
         # One that is damaged is taken over as it is, for `Journal.damage` to find.
         with contextlib.suppress(FileNotFoundError):
             if wanted < chunk_draws and chunks.is_whole(old):
-                values = _decode(old.read_bytes(), variable, chunk_draws)[:wanted]
-                files.write_whole(new, chunks.encode(values, chunk_draws))
-            else:
-                files.share(old, new)
+                held = old.read_bytes()
+                shorter = chunks.encode(_decode(held, variable, chunk_draws)[:wanted], chunk_draws)
+                if shorter != held:
+                    files.write_whole(new, shorter)
+                    return
+            files.share(old, new)
 
     files.each(take, product(enumerate(chains), range(-(-rows // chunk_draws))), source)
 
 
-def read(folder: Location, variable: Variable, chains: Sequence[int], rows: int, chunk_draws: int) -> NDArray[Any]:
-    """The first `rows` draws of `chains` of the array in `folder`, shape (chain, draw, ...), each checksum verified.
+def read(
+    folder: Location, variable: Variable, chains: Sequence[int], rows: int, chunk_draws: int, first: int = 0
+) -> NDArray[Any]:
+    """Draws ``[first, rows)`` of `chains` of the array in `folder`, shape (chain, draw, ...), each checksum verified.
 
     Zarr needs about two milliseconds a chunk for it, a hundred times as long. Raises `StoreError` for a chunk that is
     missing or damaged.
     """
     event = (0,) * len(variable.shape)
-    found = np.empty((len(chains), rows, *variable.shape), dtype=variable.dtype)
+    found = np.empty((len(chains), max(rows - first, 0), *variable.shape), dtype=variable.dtype)
 
     def fill(position: tuple[tuple[int, int], int]) -> None:
         (place, chain), number = position
@@ -83,10 +87,12 @@ def read(folder: Location, variable: Variable, chains: Sequence[int], rows: int,
             raise StoreError(
                 f"the chunk {fault}.", where=(str(path),), remedy="Resume the run: it repairs this."
             ) from None
-        block = found[place, number * chunk_draws : (number + 1) * chunk_draws]
-        block[...] = _decode(encoded, variable, chunk_draws)[: len(block)]
+        begin = number * chunk_draws
+        wanted = slice(max(first - begin, 0), min(rows - begin, chunk_draws))
+        target = max(begin - first, 0)
+        found[place, target : target + wanted.stop - wanted.start] = _decode(encoded, variable, chunk_draws)[wanted]
 
-    files.each(fill, product(enumerate(chains), range(-(-rows // chunk_draws))), folder)
+    files.each(fill, product(enumerate(chains), range(first // chunk_draws, -(-rows // chunk_draws))), folder)
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -162,11 +163,14 @@ def remove(path: Location) -> None:
 def folders(path: Location) -> dict[str, list[Location]]:
     """The files in each folder below `path`, by its name from there, but for hidden ones; in order of names."""
     found: dict[str, list[Location]] = {}
-    for below in path.rglob("*"):
-        if isinstance(below, Path) and below.is_dir():
-            found.setdefault(relative(below, path), [])
-        elif not below.name.startswith("."):
-            found.setdefault(relative(below.parent, path), []).append(below)
+    if isinstance(path, Path):
+        for folder, _, names in os.walk(path):
+            here = Path(folder)
+            found[relative(here, path)] = [here / name for name in names if not name.startswith(".")]
+    else:
+        for below in path.rglob("*"):
+            if not below.name.startswith("."):
+                found.setdefault(relative(below.parent, path), []).append(below)
     found.pop(".", None)
     return {folder: sorted(found[folder], key=lambda p: p.name) for folder in sorted(found)}
 
@@ -175,9 +179,15 @@ def sweep(directory: Location) -> int:
     """Remove what killed writers left half-written under `directory`; only while nobody writes. Objects are never."""
     if isinstance(directory, ObjectPath):
         return 0
-    left = [p for p in directory.rglob(f".*{_PARTIAL}") if p.is_file()]
+    left = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(directory)
+        for name in names
+        if name.startswith(".") and name.endswith(_PARTIAL)
+    ]
     for path in left:
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
     return len(left)
 
 

@@ -111,23 +111,24 @@ class Journal:
 
     # Commit records
 
-    def commit(self, record: CommitRecord) -> None:
-        """Publish `record`, exactly one per chain and segment.
+    def commit(self, record: CommitRecord, before: CommitRecord | None = None) -> CommitRecord:
+        """Publish `record`, exactly one per chain and segment; returns the one that is there then.
 
         A record that is there already must be equal but for its receipt; else `StoreError` is raised, as for one that
-        does not follow the record before.
+        does not follow the record `before`, which is read unless it is given.
         """
         self._check_chain(record.chain)
         where = self._place(record.chain, record.segment)
         if record.segment < 0:
             raise StoreError(f"there is no segment {record.segment}.", where=where)
-        before = self.record(record.chain, record.segment - 1) if record.segment else None
+        if record.segment and before is None:
+            before = self.record(record.chain, record.segment - 1)
         if record.segment and before is None:
             raise StoreError("the segment before it is not committed.", where=where)
         if fault := _misfit(record, before):
             raise StoreError(fault, where=where)
         if files.create_new(self._record_file(record.chain, record.segment), records.encode(record)):
-            return
+            return record
         present = self.record(record.chain, record.segment)
         if present is None or present.digest != record.digest:
             raise StoreError(
@@ -135,6 +136,7 @@ class Journal:
                 where=where,
                 remedy="The draws are not reproducible here: do all machines have the same CPU features and libraries?",
             )
+        return present
 
     def record(self, chain: int, segment: int) -> CommitRecord | None:
         """The record of one segment, None if it is not committed; raises `StoreError` if it is damaged."""
@@ -160,7 +162,14 @@ class Journal:
 
     def draws_done(self, chain: int, warmup: bool = False) -> int:
         """Draws of `chain` that are committed, of the warm-up if `warmup`."""
-        return sum(r.count for r in self.committed(chain) if r.warmup == warmup)
+        return self.done(chain)["warmup" if warmup else "draws"]
+
+    def done(self, chain: int) -> dict[str, int]:
+        """How much of `chain` is committed: ``draws``, and ``warmup``."""
+        found = {"draws": 0, "warmup": 0}
+        for record in self.committed(chain):
+            found["warmup" if record.warmup else "draws"] += record.count
+        return found
 
     def _consecutive(self, chain: int) -> tuple[tuple[CommitRecord, ...], Damage | None]:
         found: list[CommitRecord] = []

@@ -47,6 +47,8 @@ class CommitRecord:
         The chain's state after the segment.
     receipt
         What it cost and how it went, for people: JSON values, no part of the digest.
+    digest
+        SHA-256 (hex) of everything but the receipt: equal for two runs of the same segment.
     """
 
     fingerprint: str
@@ -59,12 +61,12 @@ class CommitRecord:
     chunks: Mapping[str, Written] = field(default_factory=dict)
     state: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     receipt: Mapping[str, Any] = field(default_factory=dict)
+    digest: str = field(init=False)
 
-    @property
-    def digest(self) -> str:
-        """SHA-256 (hex) of everything but the receipt: equal for two runs of the same segment."""
+    def __post_init__(self) -> None:
+        # Once: a dense metric of 1000 parameters makes this a text of 20 MB.
         text = json.dumps(_essentials(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        object.__setattr__(self, "digest", hashlib.sha256(text.encode()).hexdigest())
 
 
 def encode(record: CommitRecord) -> bytes:

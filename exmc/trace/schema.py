@@ -18,7 +18,7 @@ from exmc.ir.missing import entry_labels, imputed_variables
 from exmc.ir.model import Label, Model, observed_call
 from exmc.ir.nodes import Call, Deterministic, Observation
 from exmc.ir.types import ArrayType
-from exmc.sampling.statistics import STATISTICS
+from exmc.sampling.statistics import STATISTICS, Statistic
 from exmc.trace.kept import LEFT_OUT, kept_entries
 
 SAMPLE_DIMS = ("chain", "draw")
@@ -119,26 +119,27 @@ def schema_of(
     warmup: int,
     chains: int,
     save_warmup: bool = False,
+    statistics: Sequence[Statistic] = STATISTICS,
 ) -> Schema:
     """The schema of a run of `source`, sampled as `rewritten` with its free variables packed by `layout`.
 
     ``posterior`` holds the variables that a user of `source` knows (`posterior_names`). Auxiliary variables of the
-    rewriting appear in ``unconstrained_posterior`` only.
+    rewriting appear in ``unconstrained_posterior`` only. `statistics` are those of the method of inference.
     """
     types = infer_types(source)
     known = infer_types(rewritten)
     namer = _DimNamer(source, rewritten)
     reported = posterior_names(source, rewritten)
     posterior = tuple(namer.variable(name, (types if name in types else known)[name]) for name in reported)
-    statistics = tuple(Variable(name, (), (), np.dtype(dtype).name) for name, dtype, *_ in STATISTICS)
+    sampled = tuple(Variable(name, (), (), np.dtype(dtype).name) for name, dtype, *_ in statistics)
     groups: dict[str, tuple[Variable, ...]] = {
         "posterior": posterior,
-        "sample_stats": statistics,
+        "sample_stats": sampled,
         "unconstrained_posterior": tuple(namer.variable(e.name, ArrayType(e.shape, e.dims)) for e in layout.entries),
     }
     if save_warmup:
         groups["warmup_posterior"] = posterior
-        groups["warmup_sample_stats"] = statistics
+        groups["warmup_sample_stats"] = sampled
     observed = {o.name: o for o in source.observations}
     kept = {o.name: kept_entries(o, source, types[o.name]) for o in source.observations}
 

@@ -123,9 +123,9 @@ class RunStore:
         """See `Journal.write_segment`."""
         return self.journal.write_segment(chain, first, warmup, draws)
 
-    def commit(self, record: CommitRecord) -> None:
+    def commit(self, record: CommitRecord) -> CommitRecord:
         """See `Journal.commit`."""
-        self.journal.commit(record)
+        return self.journal.commit(record)
 
     def committed(self, chain: int) -> tuple[CommitRecord, ...]:
         """See `Journal.committed`."""
@@ -150,7 +150,7 @@ class RunStore:
 
     def draws_done(self) -> int:
         """Draws that every kept chain has committed."""
-        return min((self.journal.draws_done(c) for c in self.kept_chains()), default=0)
+        return self._standing()[1]["draws"]
 
     def read(self, loaded: bool = True) -> xr.DataTree:
         """What is committed: the chains that did not fail, up to the draws that all of them have done.
@@ -162,13 +162,13 @@ class RunStore:
             return _open_tree(self._readable(), consolidated=True, loaded=loaded)
         if loaded:
             return self.draws()
-        kept, done = list(self.kept_chains()), self._done()
+        kept, done = self._standing()
         tree = _open_tree(self._readable(), consolidated=False, loaded=False)
         shown: dict[str, xr.Dataset] = {"/": tree.to_dataset()}
         with _reading(self._readable()):
             for group in dict(self.schema.sampled()):
                 named = [v.name for v in self.schema.groups[group]]
-                shown[group] = tree[group].to_dataset()[named].isel(chain=kept, draw=slice(done[GROUPS[group]]))
+                shown[group] = tree[group].to_dataset()[named].isel(chain=list(kept), draw=slice(done[GROUPS[group]]))
             return xr.DataTree.from_dict(shown)
 
     def draws(self, wanted: Sequence[str] = SAMPLED_GROUPS) -> xr.DataTree:
@@ -177,14 +177,15 @@ class RunStore:
         The chunks are read without Zarr, which takes milliseconds for each. Raises `StoreError` for a damaged one.
         """
         root, attributes = self._readable(), self.attributes
-        labels = self.kept_chains()
-        places: Sequence[int] = labels
-        rows = self._done()
+        places: Sequence[int]
         if attributes.get("complete"):
             check_root(self.journal.directory, root)
             failed = {entry["chain"] for entry in attributes["failed_chains"]}
             labels = tuple(c for c in range(self.schema.chains) if c not in failed)
             places, rows = range(len(labels)), self._finished_rows(root)
+        else:
+            labels, rows = self._standing()
+            places = labels
         found = {
             group: {
                 v.name: arrays.read(root / group / v.name, v, places, rows[GROUPS[group]], self.journal.chunk_draws)
@@ -200,11 +201,11 @@ class RunStore:
         nodes = read_metadata(root / ROOT)["consolidated_metadata"]["metadata"]
         return {GROUPS[g]: int(nodes[f"{g}/{v[0].name}"]["shape"][1]) for g, v in self.schema.sampled()}
 
-    def _done(self) -> dict[str, int]:
-        """Draws, and draws of warm-up, that every kept chain has committed."""
+    def _standing(self) -> tuple[tuple[int, ...], dict[str, int]]:
+        """The kept chains, and the draws, and draws of warm-up, that all of them have committed."""
         kept = self.kept_chains()
-        warmup = min((self.journal.draws_done(c, warmup=True) for c in kept), default=0)
-        return {"draws": self.draws_done(), "warmup": warmup}
+        done = [self.journal.done(chain) for chain in kept]
+        return kept, {axis: min((one[axis] for one in done), default=0) for axis in ("draws", "warmup")}
 
     def revived(self) -> RunStore:
         """The same run, live: reopened if it was finalised, rebuilt around its draws if its metadata are damaged.
@@ -239,18 +240,18 @@ class RunStore:
         rename; killed at any point, it can be called again. Failed chains and surplus draws are kept in ``state/``
         for a resumed run. Raises `StoreError` if no chain has draws.
         """
-        kept, done = self.kept_chains(), self.draws_done()
-        if not kept or not done:
+        kept, done = self._standing()
+        if not kept or not done["draws"]:
             raise StoreError(
-                f"{len(kept)} of {self.schema.chains} chains did not fail, and have {done} draws in common.",
+                f"{len(kept)} of {self.schema.chains} chains did not fail, and have {done['draws']} draws in common.",
                 where=(str(self.journal.directory),),
                 remedy="Resume the run to draw more, or read the failed chains' tracebacks in its state.",
             )
         failed = [{"chain": c, "traceback": text} for c, text in sorted(self.failures().items())]
         root = self._original_attributes() | dict(attributes or {}) | {"complete": True, "failed_chains": failed}
-        warmup = min(self.journal.draws_done(c, warmup=True) for c in kept)
-        schema = replace(self.schema, chains=len(kept), draws=done, warmup=min(warmup, self.schema.warmup))
-        whole = len(kept) == self.schema.chains and done == self.schema.draws
+        warmup = min(done["warmup"], self.schema.warmup)
+        schema = replace(self.schema, chains=len(kept), draws=done["draws"], warmup=warmup)
+        whole = len(kept) == self.schema.chains and done["draws"] == self.schema.draws
         building, chunk_draws = self._draft(in_place=whole), self.journal.chunk_draws
         groups.create(building, schema, dict(schema.sampled()), chunk_draws, root, kept)
         self._link_arrays(building, schema, kept)

@@ -23,7 +23,7 @@ from tests.pipelines.running import contents
 # A segment is one chunk of 500 draws, about 0.6 s.
 CONFIG = """\
 name: chaos
-model: {variables: {x: {dist: Custom, function: "tests.chaos.slow_density:log_density"}}}
+model: {variables: {x: {dist: Custom, function: "slow_density:log_density"}}}
 sampler: {draws: DRAWS, warmup: 500, chains: 3, seed: 1, engine: autograd, max_treedepth: 1}
 run: {segment_seconds: 1e-9, predictive: {prior_draws: 0, posterior: false}}
 """

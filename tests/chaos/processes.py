@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.pipelines.running import EXMC
 
 ROOT = Path(__file__).parents[2]
+# Where the density of the runs is.
+CODE = Path(__file__).parent
 FINISHED = (0, 3)
 _ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 # What `exmc resume` says of a directory that a driver was killed in before there was anything to resume.
@@ -121,7 +123,8 @@ class Driver:
         if self.out.exists() and any(words in said for words in _NOTHING_YET):
             shutil.rmtree(self.out)
         begun = self.out.exists()
-        arguments = ["resume", str(self.out)] if begun else ["run", str(self.config), "--out", str(self.out)]
+        fresh = ["run", str(self.config), "--code", str(CODE), "--out", str(self.out)]
+        arguments = ["resume", str(self.out)] if begun else fresh
         self.attempts += 1
         with open(self._log(), "wb") as log:
             self.process = subprocess.Popen(

@@ -25,7 +25,7 @@ from pipelines.config import load_config, with_out
 from pipelines.events import Event
 from pipelines.run import run_config, start
 from tests.chaos.campaign import CONFIG
-from tests.chaos.processes import Driver, HandCluster
+from tests.chaos.processes import CODE, Driver, HandCluster
 from tests.pipelines.running import assert_same_store
 
 
@@ -34,7 +34,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The undisturbed run, in threads of this process."""
     folder = tmp_path_factory.mktemp("clusters")
     (folder / "chaos.yaml").write_text(CONFIG.replace("DRAWS", "1000"))
-    run_config(folder / "chaos.yaml", out=folder / "whole")
+    run_config(folder / "chaos.yaml", out=folder / "whole", code=CODE)
     return folder / "whole"
 
 
@@ -114,7 +114,7 @@ def test_an_adaptive_cluster_that_shrinks(whole: Path, tmp_path: Path) -> None:
         n_workers=3, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0"
     ) as cluster:
         overrides = [f"cluster={{address: '{cluster.scheduler_address}'}}"]
-        config = with_out(load_config(whole.parent / "chaos.yaml", overrides), tmp_path / "out")
+        config = with_out(load_config(whole.parent / "chaos.yaml", overrides, code=CODE), tmp_path / "out")
         seen: list[Event] = []
 
         def shrink(event: Event) -> None:
@@ -133,7 +133,7 @@ def test_workers_that_die_every_few_seconds(whole: Path, tmp_path: Path) -> None
     generator = random.Random(5)
     config = whole.parent / "longer.yaml"
     config.write_text(CONFIG.replace("DRAWS", "2000"))
-    run_config(config, out=tmp_path / "whole")
+    run_config(config, out=tmp_path / "whole", code=CODE)
     out, over, killed = tmp_path / "out", threading.Event(), []
     with HandCluster(tmp_path / "cluster", 2) as cluster:
 
@@ -196,7 +196,7 @@ def test_a_network_cut_in_two(whole: Path, tmp_path: Path) -> None:
         patience = {"DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "11 s", "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "5 s"}
         config = whole.parent / "chaos-partition.yaml"
         config.write_text(CONFIG.replace("DRAWS", "2000"))
-        run_config(config, out=tmp_path / "whole")
+        run_config(config, out=tmp_path / "whole", code=CODE)
         bridge = (*near, "bridge", "link", "set", "dev", "port", "state")
         with HandCluster(
             tmp_path / "cluster", 2, scheduler_options=("--host", "10.77.0.1"), extra=patience, prefix=near,

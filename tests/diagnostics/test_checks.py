@@ -64,9 +64,22 @@ def sticky_energy(tree: xr.DataTree) -> xr.DataTree:
     return with_group(tree, "sample_stats", energy=energy)
 
 
+def fitted(**said: float | None) -> Callable[[xr.DataTree], xr.DataTree]:
+    """The draws are of a method that says this of itself."""
+
+    def spoil(tree: xr.DataTree) -> xr.DataTree:
+        tree = tree.copy()
+        tree.attrs["method"] = {"name": "some", "approximation": "draws of something"} | said
+        return tree
+
+    return spoil
+
+
 # What spoils a healthy run so that a check fails, and for whom it then fails. A new check needs its row here.
 CASES: dict[str, tuple[Callable[[xr.DataTree], xr.DataTree], str]] = {
     "failed chain": (failed_chain, "chain 4"),
+    "pareto_k": (fitted(pareto_k=0.75), "the approximation"),
+    "log_evidence_error": (fitted(log_evidence=-3.0, log_evidence_error=0.6), "all chains"),
     "draws not finite": (not_finite, "mu"),
     "draws": (too_short, "each chain"),
     "r_hat": (apart, "mu"),
@@ -138,3 +151,13 @@ def test_bfmi_is_its_formula() -> None:
 def test_the_rate_of_false_alarms_is_small() -> None:
     alarms = sum(not diagnose(healthy(seed)).passed for seed in range(1, 41))
     assert alarms == 0
+
+
+def test_what_a_method_says_of_itself_passes_if_it_is_good_and_fails_if_it_is_not_finite() -> None:
+    good = fitted(pareto_k=0.69, log_evidence=-3.0, log_evidence_error=0.1)(healthy())
+    found = diagnose(good)
+    assert found.passed
+    assert found.method["pareto_k"] == 0.69
+    (finding,) = diagnose(fitted(pareto_k=None)(healthy())).findings
+    assert finding.check == "pareto_k"
+    assert np.isnan(finding.value)

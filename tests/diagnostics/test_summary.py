@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from exmc.diagnostics import convergence, summary
 from exmc.diagnostics.summary import COLUMNS, scalar_labels, summarise
 from exmc.errors import StoreError
 from tests.diagnostics.trees import healthy, with_group
@@ -36,6 +37,21 @@ def test_its_figures_are_those_of_arviz() -> None:
     np.testing.assert_allclose(ours.sd[1:], np.std(draws, axis=0, ddof=1), rtol=1e-12)
     np.testing.assert_allclose(ours.q5[1:], np.quantile(draws, 0.05, axis=0))
     np.testing.assert_allclose(ours.q95[1:], np.quantile(draws, 0.95, axis=0))
+
+
+def test_few_scalars_are_worked_on_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their memory is many times that of their draws; the figures are the same to the last bit."""
+    whole, real, at_once = summarise(healthy()), convergence.r_hat, []
+
+    def r_hat(draws: np.ndarray) -> np.ndarray:
+        at_once.append(len(draws))
+        return real(draws)
+
+    monkeypatch.setattr(convergence, "r_hat", r_hat)
+    monkeypatch.setattr(summary, "_NUMBERS_AT_ONCE", 2 * healthy().posterior.mu.size)
+    parts = summarise(healthy())
+    assert at_once == [2, 1]
+    xr.testing.assert_identical(parts, whole)
 
 
 def test_constants_have_no_r_hat() -> None:

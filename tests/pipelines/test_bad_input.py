@@ -227,12 +227,12 @@ TABLE = [
     change("no function named", GOOD[GOOD.index("  coords:") : GOOD.index("sampler:")], "  from: json\n",
            ":3: model.from",
            "package.module:function"),
-    change("misspelt function", GOOD[GOOD.index("  coords:") : GOOD.index("sampler:")], "  from: json:dmps\n",
-           ":3: model.from", "'dumps'"),
+    change("misspelt function", GOOD[GOOD.index("  coords:") : GOOD.index("sampler:")], "  from: yaml:dmp\n",
+           ":3: model.from", "'dump'"),
     change("wrong arguments", GOOD[GOOD.index("  coords:") : GOOD.index("sampler:")],
-           "  from: json:dumps\n  args: {no: 1}\n", ":3: model.from", "TypeError"),
+           "  from: yaml:dump\n  args: {no: 1}\n", ":3: model.from", "TypeError"),
     change("no model returned", GOOD[GOOD.index("  coords:") : GOOD.index("sampler:")],
-           "  from: json:dumps\n  args: {obj: 1}\n", ":3: model.from", "str"),
+           "  from: yaml:dump\n  args: {data: 1}\n", ":3: model.from", "str"),
     # The command line
     option("set without a value", "sampler.draws", "--set sampler.draws", "sets nothing"),
     option("set an unknown key", "sampler.drws=3", "--set sampler.drws=3: sampler.drws", "'draws'"),
@@ -257,7 +257,7 @@ TABLE = [
            "package.module.Class"),
     Bad("unreachable scheduler", (":13: cluster.address", "tcp://127.0.0.1:9", "did not answer"),
         "{kind: local, workers: 1}", "{address: 'tcp://127.0.0.1:9', timeout_seconds: 0.5}", status=1),
-    Bad("no such factory", (":13: cluster.factory", "no_such.Cluster"), "{kind: local, workers: 1}",
+    Bad("no such factory", (":13: cluster.factory", "'no_such' is not installed"), "{kind: local, workers: 1}",
         "{factory: no_such.Cluster}", status=1),
 ]  # fmt: skip
 

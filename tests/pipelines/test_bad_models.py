@@ -266,7 +266,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_one_message_and_nothing_written(bad: Bad, folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (folder / "bad.yaml").write_text(MODEL.format(z=bad.z, data=bad.data, more=bad.more, engine=bad.engine))
     before = {name: raw for name, raw in tree_of(folder).items() if "__pycache__" not in name}
-    status = main(["run", "bad.yaml"])
+    status = main(["run", "bad.yaml", "--code", "."])
     captured = capfd.readouterr()
     place = f"bad.yaml{bad.place}{bad.key and '.'}{bad.key}"
     expect(status, captured.out, captured.err, 2, (place, *bad.expected))

@@ -199,15 +199,13 @@ def test_force_restart_begins_again_beside_it(run: Path, capfd: pytest.CaptureFi
     assert tree["posterior"].sizes["draw"] == 1300
 
 
-def test_a_model_of_a_module_is_found_again_where_the_config_was(tmp_path: Path) -> None:
+def test_a_model_of_a_module_is_found_again_where_its_code_was(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     code = 'from exmc import Builder, Normal\n\ndef model():\n    return Builder().rv("x", Normal, mu=0.0, sigma=1.0)\n'
-    (tmp_path / "source" / "beside_the_config.py").write_text(code)
+    (tmp_path / "source" / "some_model.py").write_text(code)
     path = tmp_path / "source" / "config.yaml"
-    path.write_text(
-        "model: {from: 'beside_the_config:model'}\nsampler: {draws: 100, warmup: 100, chains: 1, seed: 1}\n"
-    )
-    run_config(path, out=tmp_path / "run")
+    path.write_text("model: {from: 'some_model:model'}\nsampler: {draws: 100, warmup: 100, chains: 1, seed: 1}\n")
+    run_config(path, out=tmp_path / "run", code=tmp_path / "source")
     start(check_config(restarted(tmp_path / "run")), ignore)
     assert_same_store(tmp_path / "run", tmp_path / "run-restart-1")
     (tmp_path / "run" / "ir.json").unlink()

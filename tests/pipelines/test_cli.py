@@ -17,7 +17,7 @@ import exmc
 from exmc.trace import store
 from pipelines import cli, run
 from pipelines.cli import main
-from tests.pipelines.running import EXMC, begin, write_config
+from tests.pipelines.running import EXMC, write_config
 
 # Wide thresholds are not at stake here: the model is Gaussian, with more than enough draws to pass every check.
 GOOD = "sampler: {draws: 1200, warmup: 700, chains: 4, seed: 5}\n"
@@ -133,9 +133,14 @@ def test_compare_ranks_runs(finished: Path, folder: Path, capsys: pytest.Capture
     assert "Did you mean 'waic'?" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("seconds", [0.15, 0.4, 0.8])
+@pytest.mark.parametrize("seconds", [0.05, 0.3, 0.7])
 def test_control_c_before_anything_is_drawn_is_no_traceback(seconds: float, folder: Path) -> None:
-    process = begin(["run", "small.yaml", "--quiet"])
+    # What Python itself makes of Ctrl-C before it has come to the command is not ours.
+    ready = "import sys; from pipelines.cli import main; print(file=sys.stderr, flush=True); sys.exit(main())"
+    command = [sys.executable, "-c", ready, "run", "small.yaml", "--quiet"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    process.stderr.readline()
     time.sleep(seconds)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)

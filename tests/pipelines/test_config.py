@@ -140,7 +140,7 @@ def test_configs_can_be_sent_to_workers() -> None:
 
 def test_an_error_in_an_imported_model_names_its_line(tmp_path: Path) -> None:
     (tmp_path / "broken_model.py").write_text("def model():\n    return 1 / 0\n")
-    config = load_config(write(tmp_path, "model: {from: 'broken_model:model'}\n"))
+    config = load_config(write(tmp_path, "model: {from: 'broken_model:model'}\n"), code=tmp_path)
     with pytest.raises(LocatedError, match=r"small\.yaml:1: model\.from: .*ZeroDivisionError.*broken_model\.py:2"):
         build(config)
 

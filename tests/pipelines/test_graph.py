@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import re
 import subprocess
 import sys
@@ -23,8 +24,11 @@ from exmc.trace.store import RunStore
 from pipelines import graph, patience, segments
 from pipelines.checking import check_config
 from pipelines.cli import main
+from pipelines.cluster import connect
 from pipelines.config import load_config, with_out
+from pipelines.creation import create_run
 from pipelines.events import Event
+from pipelines.graph import follow
 from pipelines.run import RunResult, resume, run_config, start
 from pipelines.sections import LocalCluster
 from tests.pipelines.running import SLOW, assert_same_store, write_config
@@ -37,10 +41,10 @@ def ignore(event: Event) -> None:
 def begin_failing(chains: set[int]) -> Any:
     real = segments.begin
 
-    def begin(density: Any, options: Any, chain: int, pulse: Any) -> Any:
+    def begin(density: Any, options: Any, chain: int, *others: Any) -> Any:
         if chain in chains:
             raise SamplingError(f"chain {chain} found no starting point.")
-        return real(density, options, chain, pulse=pulse)
+        return real(density, options, chain, *others)
 
     return begin
 
@@ -104,7 +108,7 @@ def log_density(value):
     return -0.5 * disturbed(value) ** 2
 """
 OWN_CONFIG = """\
-model: {variables: {x: {dist: Custom, function: "MODULE:log_density"}}}
+model: {variables: {x: {dist: Custom, function: "disturbed:log_density"}}}
 sampler: {draws: 300, warmup: 100, chains: 3, seed: 1, engine: autograd, max_treedepth: 1}
 cluster: {workers: 1, threads_per_worker: 3}
 run: {predictive: {prior_draws: 0, posterior: false}, segment_seconds: 100}
@@ -124,11 +128,10 @@ def test_a_chain_that_its_users_function_disturbs_fails_alone(
 ) -> None:
     """In the middle of sampling: its traceback is in the store, the others finish, and nothing is tried again."""
     monkeypatch.setattr(patience, "FIRST_PAUSE", 1e6)
-    name = f"disturbed_{abs(hash(happen))}"
-    (tmp_path / f"{name}.py").write_text(OWN.replace("HAPPEN", happen))
-    (tmp_path / "own.yaml").write_text(OWN_CONFIG.replace("MODULE", name))
-    monkeypatch.syspath_prepend(str(tmp_path))
-    result = start(check_config(with_out(load_config(tmp_path / "own.yaml"), tmp_path / "out")), ignore)
+    (tmp_path / "disturbed.py").write_text(OWN.replace("HAPPEN", happen))
+    (tmp_path / "own.yaml").write_text(OWN_CONFIG)
+    config = load_config(tmp_path / "own.yaml", code=tmp_path)
+    result = start(check_config(with_out(config, tmp_path / "out")), ignore)
     assert len(result.failed) == 1
     assert re.search(message, *result.failed.values())
     (failed,) = result.tree().attrs["failed_chains"]
@@ -251,7 +254,7 @@ def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert keys == [
         f"exmc-small-{token}-{stage}"
         for stage in (
-            "build", "rewrite", "compile", "note", "processor", "warmup-c0-s0", "warmup-c0-s1", "sample-c0-s2",
+            "build", "rewrite", "compile", "note", "warmup-c0-s0", "warmup-c0-s1", "sample-c0-s2",
             "sample-c0-s3", "sample-c0-s4", "diagnose",
         )
     ]  # fmt: skip
@@ -365,3 +368,32 @@ def test_a_cluster_without_workers_is_one_clear_error(tmp_path: Path, monkeypatc
         with pytest.raises(ClusterError, match=r"no worker of the cluster came within 0\.3 s"):
             run_config(write_config(tmp_path), out=tmp_path / "out", overrides=[address], on_event=told.append)
     assert any(event.kind == "note" and "no worker yet" in event.message for event in told)
+
+
+def held(dask_scheduler: Any) -> tuple[int, int, int]:
+    """Tasks that a scheduler holds, bytes of what they are to do, and names under which it adds up their times."""
+    tasks = [*dask_scheduler.tasks.values()]
+    return len(tasks), sum(len(pickle.dumps(task.run_spec)) for task in tasks), len(dask_scheduler.task_prefixes)
+
+
+def test_a_scheduler_holds_no_more_of_a_chain_as_that_goes_on(tmp_path: Path) -> None:
+    """Nor does a client: of each chain a task, beside those that prepare all of them."""
+    config = load_config(write_config(tmp_path), ["sampler.draws=4000"])
+    plan = create_run(check_config(with_out(config, tmp_path / "run")))
+    alone, found = 4, {}
+    with connect(LocalCluster(workers=1), plan.options.chains) as client:
+
+        def look(event: Event) -> None:
+            if event.receipt is None or event.chain != 0 or event.receipt.segment not in (3, 7):
+                return
+            # What the client has let go of, the scheduler hears of in its own time.
+            deadline = time.monotonic() + 60
+            while (now := client.run_on_scheduler(held))[0] > plan.options.chains + alone:
+                assert time.monotonic() < deadline, now
+                time.sleep(0.01)
+            found[event.receipt.segment] = (*now, len(client.futures))
+
+        follow(client, plan, look, time.perf_counter())
+    assert sorted(found) == [3, 7]
+    assert found[3] == found[7]
+    assert found[3][0] == found[3][-1] == plan.options.chains + alone

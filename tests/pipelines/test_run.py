@@ -251,7 +251,7 @@ def test_a_model_that_is_imported(tmp_path: Path) -> None:
     path.write_text(
         "model: {from: 'flawed:model', args: {bad: 1}}\nsampler: {draws: 100, warmup: 100, chains: 1, seed: 1}\n"
     )
-    tree = run_config(path, out=tmp_path / "run")
+    tree = run_config(path, out=tmp_path / "run", code=tmp_path)
     assert tree["posterior"].sizes == {"chain": 1, "draw": 100}
 
 

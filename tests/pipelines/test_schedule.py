@@ -54,7 +54,10 @@ def test_failed_chains_are_left_out_while_enough_are_left() -> None:
     first, second = schedule.first(0), schedule.first(1)
     assert schedule.after(Outcome(first, failure="no starting point")) is None
     assert not schedule.hopeless
-    done = {1: WARMUP}
+    assert not schedule.everyone_warm
+    done = {1: 0}
+    schedule.after(outcome(second, done, WARMUP))
+    assert schedule.everyone_warm, "nobody waits for those that failed"
     assert schedule.after(outcome(second, done, DRAWS)) is None
     assert schedule.complete
     assert schedule.failed == {0: "no starting point"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,10 @@ def test_of_two_attempts_the_first_to_commit_counts(
     real = Journal.commit
     committed: list[Outcome] = []
 
-    def commit(journal: Journal, record: Any) -> None:
+    def commit(journal: Journal, record: Any, before: Any) -> Any:
         monkeypatch.setattr(Journal, "commit", real)
         committed.append(run_segment(replace(plan, segment_seconds=theirs), compiled, SegmentTask(0, 0)))
-        real(journal, record)
+        return real(journal, record, before)
 
     monkeypatch.setattr(Journal, "commit", commit)
     assert run_segment(replace(plan, segment_seconds=1e-9), compiled, SegmentTask(0, 0)) == committed[0]
@@ -91,13 +92,53 @@ def test_a_record_of_other_draws_is_not_taken_for_ours(
 ) -> None:
     real = Journal.commit
 
-    def commit(journal: Journal, record: Any) -> None:
+    def commit(journal: Journal, record: Any, before: Any) -> Any:
         real(journal, replace(record, state=record.state | {"position": record.state["position"] + 1.0}))
-        real(journal, record)
+        return real(journal, record, before)
 
     monkeypatch.setattr(Journal, "commit", commit)
     with pytest.raises(StoreError, match="committed before with other contents"):
         run_segment(plan, compiled, SegmentTask(0, 0))
+
+
+@pytest.mark.parametrize(
+    ("reading", "seconds"),
+    [(0.001, 2.0), (0.1, 7.0), (60.0, 30.0)],
+    ids=["a disk", "storage that is slow", "storage that hardly answers"],
+)
+def test_segments_are_longer_where_reading_takes_long(reading: float, seconds: float, plan: Plan) -> None:
+    assert segments._seconds_to_draw(plan, reading) == plan.segment_seconds * 15  # Of almost nothing.
+    assert segments._seconds_to_draw(replace(plan, segment_seconds=2.0), reading) == pytest.approx(seconds)
+
+
+def test_slow_storage_is_noticed(plan: Plan, compiled: CompiledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    real_draw, real_record, asked = segments._draw, Journal.record, []
+
+    def record(journal: Journal, chain: int, segment: int) -> Any:
+        time.sleep(0.05)
+        return real_record(journal, chain, segment)
+
+    def draw(plan: Plan, *arguments: Any) -> Any:
+        asked.append(plan.segment_seconds)
+        return real_draw(replace(plan, segment_seconds=1e-9), *arguments)
+
+    monkeypatch.setattr(Journal, "record", record)
+    monkeypatch.setattr(segments, "_draw", draw)
+    run_segment(replace(plan, segment_seconds=2.0), compiled, SegmentTask(0, 0))
+    assert 70 * 0.05 <= asked[0] <= 30.0
+
+
+def test_a_commit_reads_no_record_twice(plan: Plan, compiled: CompiledModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = run_segment(plan, compiled, SegmentTask(0, 0))
+    real, read = Journal.record, []
+
+    def record(journal: Journal, chain: int, segment: int) -> Any:
+        read.append(segment)
+        return real(journal, chain, segment)
+
+    monkeypatch.setattr(Journal, "record", record)
+    run_segment(plan, compiled, SegmentTask(0, 1, first.digest))
+    assert read == [1, 0]
 
 
 def test_a_stop_keeps_whole_chunks_only(plan: Plan, compiled: CompiledModel) -> None:

@@ -52,10 +52,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     (folder / "sleepy.py").write_text(SLEEPY)
     (folder / "sleepy.yaml").write_text(CONFIG.replace("PROCESSES", "false"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(folder))
-        run_config(folder / "sleepy.yaml", out=folder / "run")
-        yield folder
+    run_config(folder / "sleepy.yaml", out=folder / "run", code=folder)
+    return folder
 
 
 def await_word(process: subprocess.Popen[str], word: str) -> None:
@@ -69,11 +67,8 @@ def test_control_c_twice_does_not_wait(processes: str, whole: Path, tmp_path: Pa
     """A terminal sends it to worker processes, too."""
     config, out = tmp_path / "sleepy.yaml", tmp_path / "run"
     config.write_text(CONFIG.replace("PROCESSES", processes))
-    environment = os.environ | {
-        "AWAKE": "700",
-        "PYTHONPATH": f"{whole}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
-    }
-    process = begin(["run", str(config), "--out", str(out)], start_new_session=True, env=environment)
+    arguments = ["run", str(config), "--code", str(whole), "--out", str(out)]
+    process = begin(arguments, start_new_session=True, env=os.environ | {"AWAKE": "700"})
     try:
         await_records(out, 1, process)
         time.sleep(2)  # Each chain has come to a gradient that does not end.
@@ -96,9 +91,8 @@ def test_control_c_twice_does_not_wait(processes: str, whole: Path, tmp_path: Pa
 def test_sigterm_lets_segments_end(whole: Path, tmp_path: Path) -> None:
     """What is committed then are the draws of the undisturbed run."""
     out = tmp_path / "run"
-    environment = os.environ | {"PYTHONPATH": f"{whole}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
-    arguments = ["run", str(whole / "sleepy.yaml"), "--out", str(out), "--set", "sampler.draws=3000"]
-    process = begin(arguments, env=environment)
+    more = ["--code", str(whole), "--out", str(out), "--set", "sampler.draws=3000"]
+    process = begin(["run", str(whole / "sleepy.yaml"), *more])
     await_records(out, 2, process)
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)

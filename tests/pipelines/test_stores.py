@@ -18,8 +18,8 @@ from exmc.trace.store import RunStore
 from pipelines import locks
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
+from pipelines.control import StoppedError
 from pipelines.events import Event
-from pipelines.graph import StoppedError
 from pipelines.locks import Lease, being_run
 from pipelines.plan import EVENTS
 from pipelines.predict import Request, predict_run

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from exmc.sampling.options import SamplerOptions
 from exmc.sampling.progress import Receipt
+from pipelines import terminal
 from pipelines.events import Event
-from pipelines.terminal import Progress, working
+from pipelines.terminal import Progress, sparkline
+from pipelines.worst import Reading, WorstRHat
 
 OPTIONS = SamplerOptions(seed=1, draws=100, warmup=50, chains=2)
 
@@ -101,12 +105,93 @@ def test_a_table_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "no [starting] point." in stream.getvalue()
 
 
-def test_the_parts_of_a_work_are_shown_in_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def shown(progress: Progress, width: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(progress.view())
+    return str(console.file.getvalue()).splitlines()  # type: ignore[attr-defined]
+
+
+def told(readings: list[Reading]) -> WorstRHat:
+    worst = WorstRHat(Path("nowhere"))
+    worst.readings.extend(readings)
+    worst.stop()
+    return worst
+
+
+READINGS = [Reading(2.5, "tau"), Reading(1.15, "tau"), Reading(1.004, "theta[Phillips Exeter, and some more]")]
+
+
+@pytest.mark.parametrize("width", [120, 40])
+def test_the_worst_r_hat_and_the_time_left(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
-    terminal, file, silenced = Terminal(), io.StringIO(), Terminal()
-    for stream, silent in ((terminal, False), (file, False), (silenced, True)):
-        with working("predicting", silent, stream) as on_part:
-            for done in range(1, 4):
-                on_part(done, 3)
-    assert "predicting" in terminal.getvalue()
-    assert (file.getvalue(), silenced.getvalue()) == ("", "")
+    monkeypatch.setenv("COLUMNS", str(width))
+    options = SamplerOptions(seed=1, draws=1000, warmup=0, chains=2)
+    with Progress("small", options, Terminal(), worst=told(READINGS)) as progress:
+        progress(at(1.0, segment(0, False, 0, 100)))
+        progress(at(2.0, segment(1, False, 0, 100)))
+        progress(at(3.0, segment(0, False, 100, 100)))
+        lines = shown(progress, width)
+    assert all(len(line) <= width for line in lines)
+    assert lines[-2].startswith("█▅▁ R-hat 1.004 (theta[Phill")
+    # 200 iterations in 2 s, and 1700 to go.
+    assert lines[-1] == "17 s left"
+
+
+def test_plain_lines_in_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with Progress("small", OPTIONS, stream, plain=True) as progress:
+        for event in EVENTS:
+            progress(event)
+    assert "\x1b" not in stream.getvalue()
+    assert stream.getvalue().count("\n") == 4
+
+
+def test_lines_come_now_and_then_while_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    options = SamplerOptions(seed=1, draws=1000, warmup=0, chains=2)
+    with Progress("small", options, stream, worst=told(READINGS)) as progress:
+        for second in range(1, 31):
+            now[0] = float(second)
+            progress(at(second, segment(0, False, 10 * (second - 1), 10)))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == 3
+    expected = "small: 300 of 2000 iterations, 0 divergences, R-hat 1.004 (theta[Phillips Exeter, and some more]), "
+    assert lines[-1] == f"{expected}2 min 50 s left"
+
+
+def test_of_ten_thousand_chains_those_behind_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("LINES", "24")
+    monkeypatch.setattr(terminal, "_SECONDS_BETWEEN_DIGESTS", -1.0)
+    options = SamplerOptions(seed=1, draws=100, warmup=50, chains=10_000)
+    with Progress("many", options, Terminal()) as progress:
+        for chain in range(9_000):
+            progress(segment(chain, False, 0, 100))
+        progress(segment(9_007, True, 0, 20))
+        progress(Event(kind="chain_failed", seconds=1.0, chain=9_001, message="why"))
+        lines = shown(progress, 40)
+    assert len(lines) < 24
+    assert all(len(line) <= 40 for line in lines)
+    text = " ".join(lines)
+    assert "10000 chains: 999 warming up, 9000 done, 1 failed" in text
+    rows = [line.split()[0] for line in lines if line.split()[0].isdigit()]
+    assert rows[:3] == ["9000", "9002", "9003"]
+
+
+def test_many_chains_have_no_line_each_in_a_log() -> None:
+    stream = io.StringIO()
+    with Progress("many", SamplerOptions(seed=1, draws=100, warmup=0, chains=100), stream) as progress:
+        for chain in range(100):
+            progress(segment(chain, False, 0, 100))
+    assert stream.getvalue() == ""
+
+
+def test_bars_rise_with_the_distance_from_one() -> None:
+    assert sparkline([1.0, 1.01, 1.015, 1.03, 1.3, 5.0]) == "▁▁▂▃▆█"
+
+
+def at(seconds: float, event: Event) -> Event:
+    return replace(event, seconds=seconds)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from exmc.trace.journal import Journal
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
@@ -55,14 +53,11 @@ run: {predictive: {prior_draws: 0, posterior: false}, segment_seconds: 100}
 """
 
 
-def test_a_worker_with_a_stuck_chain_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_with_a_stuck_chain_is_replaced(tmp_path: Path) -> None:
     """There is one worker, whose other chains would wait for a lock until they failed, too."""
     (tmp_path / "sticky.py").write_text(STICKY)
     (tmp_path / "sticky.yaml").write_text(CONFIG)
-    # Worker processes find the module there.
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[2]}")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    config = load_config(tmp_path / "sticky.yaml")
+    config = load_config(tmp_path / "sticky.yaml", code=tmp_path)
     start(check_config(with_out(config, tmp_path / "whole")), lambda event: None)
     events: list[Event] = []
     (tmp_path / "stick").touch()

@@ -16,7 +16,7 @@ def test_a_receipt_sums_a_segment_up_in_a_few_hundred_bytes() -> None:
     state, _ = advance(density, OPTIONS, begin(density, OPTIONS, 1), 30)
     state, _ = advance(density, OPTIONS, state, 20)
     state, block = advance(density, OPTIONS, state, 100)
-    got = receipt(state, block, segment=4, seconds=1.5)
+    got = receipt(1, state.step_size, block, segment=4, seconds=1.5)
     assert (got.chain, got.segment, got.first, got.draws, got.draws_done, got.warmup) == (1, 4, 20, 30, 50, False)
     assert got.gradients == block.statistics["n_steps"].sum()
     assert got.acceptance_rate == block.statistics["acceptance_rate"].mean()
@@ -29,7 +29,7 @@ def test_a_receipt_sums_a_segment_up_in_a_few_hundred_bytes() -> None:
 def test_a_receipt_of_nothing_has_no_mean() -> None:
     density = python_normal(2)
     state, block = advance(density, OPTIONS, begin(density, OPTIONS, 0), 0)
-    got = receipt(state, block, segment=0, seconds=0.0)
+    got = receipt(1, state.step_size, block, segment=0, seconds=0.0)
     assert (got.draws, got.acceptance_rate) == (0, None)
     assert "NaN" not in got.to_json()
 

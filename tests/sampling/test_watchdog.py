@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from contextvars import ContextVar
 
 import numpy as np
 import pytest
@@ -79,3 +80,13 @@ def test_what_the_work_raises_is_raised(error: BaseException, seconds: float | N
 
     with pytest.raises(type(error)):
         watched(fail, seconds)
+
+
+def test_the_work_has_the_context_of_its_caller() -> None:
+    """What a model may import is said there."""
+    variable: ContextVar[str] = ContextVar("variable")
+    token = variable.set("the caller's")
+    try:
+        assert watched(lambda pulse: variable.get(), 10.0) == "the caller's"
+    finally:
+        variable.reset(token)

@@ -33,6 +33,16 @@ def test_links_hold_the_first_rows_of_the_chains_asked_for(tmp_path: Path, rows:
         assert (tmp_path / "b" / path.relative_to(tmp_path / "c")).read_bytes() == path.read_bytes()
 
 
+def test_a_last_chunk_without_surplus_is_shared_too(tmp_path: Path) -> None:
+    """A run of many chains has as many last chunks as chains."""
+    arrays.write(tmp_path / "a", np.random.default_rng(0).normal(size=(1, 25, 2)), 10)
+    for rows in (25, 24):
+        (tmp_path / f"{rows}").mkdir()
+        arrays.link(tmp_path / "a", tmp_path / f"{rows}", X, [0], rows, 10)
+    last = [chunks.chunk_path(tmp_path / name, 0, 2, 0) for name in ("a", "25", "24")]
+    assert [path.samefile(last[0]) for path in last] == [True, True, False]
+
+
 def test_missing_chunks_stay_away(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     arrays.link(tmp_path / "a", tmp_path / "b", X, [0], 25, 10)

@@ -1,0 +1,59 @@
+"""A fit of a compiled model by a method beside NUTS, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+from exmc.blame import explained
+from exmc.compile.program import CompiledModel
+from exmc.errors import SamplingError
+from exmc.methods.method import Arrays, Method, Problem, pooled
+from exmc.sampling.options import SamplerOptions
+from exmc.sampling.watchdog import Pulse
+from exmc.tempering import CompiledTempering
+
+Map = Callable[[Callable[[int], Any], Iterable[int]], Iterable[Any]]
+
+
+def problem_of(compiled: CompiledModel, options: SamplerOptions, settings: Any, pulse: Pulse | None = None) -> Problem:
+    """The posterior of `compiled` as a method sees it."""
+    if compiled.layout.dimension < 1:
+        raise SamplingError("the model has no free variables, so there is nothing to fit.")
+    tempering = partial(CompiledTempering, compiled, options.seed)
+    return Problem(compiled.density(), options, settings, tempering, pulse)
+
+
+def work_on(
+    method: Method, compiled: CompiledModel, problem: Problem, fit: Arrays | None, round_number: int, part: int
+) -> Arrays:
+    """The result of one part; an error says which variables are to blame."""
+    try:
+        return method.work(problem, fit, round_number, part)
+    except SamplingError as error:
+        raise explained(error, compiled) from None
+
+
+def fit_model(method: Method, compiled: CompiledModel, problem: Problem, map_parts: Map = map) -> Arrays:
+    """The finished fit, the parts of each round done by `map_parts`; raises `SamplingError` if it fails."""
+    fit: Arrays | None = None
+    round_number = 0
+    while parts := method.parts(problem.options, problem.settings, fit):
+        work = partial(_attempt, method, compiled, problem, fit, round_number)
+        found = dict(zip(parts, map_parts(work, parts), strict=True))
+        results = {part: what for part, what in found.items() if not isinstance(what, SamplingError)}
+        failures = {part: str(what) for part, what in found.items() if isinstance(what, SamplingError)}
+        fit = pooled(method, problem, fit, results, failures)
+        round_number += 1
+    assert fit is not None
+    return fit
+
+
+def _attempt(
+    method: Method, compiled: CompiledModel, problem: Problem, fit: Arrays | None, round_number: int, part: int
+) -> Arrays | SamplingError:
+    try:
+        return work_on(method, compiled, problem, fit, round_number, part)
+    except SamplingError as error:
+        return error

@@ -1,0 +1,167 @@
+"""The live page in a real browser: it opens, its numbers move, its buttons pause and stop the run."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipelines
+from pipelines.events import Event
+from pipelines.page_process import PORT, PageProcess
+from tests.pipelines.running import SLOW, stopped_run, write_config
+
+BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+# What stands on the page lies within the shadows of Bokeh's elements.
+TEXT = """
+    const parts = [];
+    const walk = node => {
+        if (node.nodeType === Node.TEXT_NODE) parts.push(node.textContent);
+        if (node.shadowRoot) walk(node.shadowRoot);
+        if (node.tagName !== "STYLE" && node.tagName !== "SCRIPT") node.childNodes.forEach(walk);
+    };
+    walk(document.body);
+    return parts.map(part => part.trim()).filter(part => part).join(" ");
+"""
+PRESS = """
+    const found = [];
+    const walk = node => {
+        if (node.tagName === "BUTTON" && node.textContent.trim() === arguments[0]) found.push(node);
+        if (node.shadowRoot) walk(node.shadowRoot);
+        node.childNodes.forEach(walk);
+    };
+    walk(document.body);
+    found.forEach(button => button.click());
+    return found.length;
+"""
+CANVASES = """
+    let count = 0;
+    const walk = node => {
+        if (node.tagName === "CANVAS") count += 1;
+        if (node.shadowRoot) walk(node.shadowRoot);
+        node.childNodes.forEach(walk);
+    };
+    walk(document.body);
+    return count;
+"""
+
+
+@pytest.fixture
+def browser() -> Iterator[Any]:
+    if BROWSER is None or DRIVER is None:
+        pytest.skip("there is no chromium and chromedriver here: apt-get install chromium chromium-driver")
+    from selenium import webdriver
+    from selenium.webdriver.chrome.options import Options
+    from selenium.webdriver.chrome.service import Service
+
+    options = Options()
+    options.binary_location = BROWSER
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def await_that(reached: Callable[[], Any], seconds: float = 90.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := reached()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return found
+
+
+@contextlib.contextmanager
+def page_of(directory: Path) -> Iterator[PageProcess]:
+    page = PageProcess(directory, lambda text: None)
+    try:
+        yield page
+    finally:
+        page.stop()
+
+
+@pytest.mark.slow
+def test_a_run_is_watched_paused_and_stopped_in_a_browser(browser: Any, tmp_path: Path) -> None:
+    with page_of(tmp_path / "run") as page:
+        rest = SLOW.replace("draws: 600", "draws: 20000").replace("chains: 2", "chains: 2, watchdog: 300")
+        run = pipelines.start(write_config(tmp_path, rest), out=tmp_path / "run", on_event=page.wake)
+        browser.get(await_that(lambda: page.url))
+
+        def text() -> str:
+            return str(browser.execute_script(TEXT))
+
+        def done() -> int:
+            words = text().split(" iterations")[0].split()
+            return int(words[-3].replace(",", "")) if words[-2:-1] == ["of"] else 0
+
+        first = await_that(done)
+        await_that(lambda: done() > first)
+        assert "small" in browser.title
+        assert "theta[b]" in await_that(lambda: text() if "theta[b]" in text() else "")
+        # Traces, densities, ranks, R-hat, ESS, energy, pairs.
+        assert browser.execute_script(CANVASES) >= 13
+        assert browser.execute_script(PRESS, "Pause") == 1
+        await_that(lambda: run.status.state == "paused")
+        await_that(lambda: "paused; to go on" in text())
+        await_that(lambda: browser.execute_script(PRESS, "Resume"))
+        await_that(lambda: run.status.state == "running")
+        await_that(lambda: browser.execute_script(PRESS, "Abort"))
+        assert run.wait(90)
+        assert run.status.state == "stopped"
+        errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+        assert not errors
+
+
+def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
+    directory = stopped_run(tmp_path)
+    said: list[str] = []
+    told = threading.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        told.set()
+
+    with socket.socket() as other:
+        # Somebody else may have it already.
+        with contextlib.suppress(OSError):
+            other.bind(("127.0.0.1", PORT))
+            other.listen()
+        page = PageProcess(directory, say)
+        try:
+            page.wake(Event(kind="started", seconds=0.0))
+            assert told.wait(60)
+            assert said == [f"live page: {page.url} (port {PORT} is busy)"]
+            with urllib.request.urlopen(page.url, timeout=60) as answer:
+                content = answer.read().decode()
+        finally:
+            page.stop()
+    assert "<title>small – exmc</title>" in content
+    assert "viewport" in content
+
+
+def test_a_run_that_is_not_there_has_no_page(tmp_path: Path) -> None:
+    said: list[str] = []
+    told = threading.Event()
+
+    def say(text: str) -> None:
+        said.append(text)
+        told.set()
+
+    page = PageProcess(tmp_path / "none", say)
+    page.wake(Event(kind="started", seconds=0.0))
+    assert told.wait(60)
+    page.wake(Event(kind="stage", seconds=0.0))
+    page.stop()
+    assert "there is no live page" in said[0]
+    assert "there is no run here" in said[0]
