@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from exmc.chains import Limits
 from exmc.compile.kernel import Engine
 from exmc.diagnostics.summary import stacked, summarise
 from exmc.errors import ExmcError, ModelError
@@ -104,7 +105,7 @@ def replicate(source: Model, options: SamplerOptions, number: int, engine: Engin
         truth = {name: values[0] for name, values in simulate(source, options.seed, "sbc", Samples.one(number)).items()}
         model = with_observed(source, truth)
         chains = replace(options, seed=replication_seed(options.seed, number))
-        tree = sample_model(model, chains, engine=engine, predictive=False)
+        tree = sample_model(model, chains, engine=engine, predictive=False, limits=Limits(min_chains=chains.chains))
         return _ranked(model, truth, tree, number, options.seed)
     except ExmcError as error:
         return Replication(number, {}, failure=str(error))

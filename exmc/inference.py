@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
-from exmc.blame import explained
+from exmc.chains import WATCHDOG_SECONDS, Drawn, Limits, run_chains, threads
 from exmc.compile.kernel import Engine
 from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel, compile_model
@@ -32,9 +28,8 @@ from exmc.methods import NUTS, described, method_of, settings_of, statistics_of
 from exmc.methods.chain import FittedState, advance_fitted
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
-from exmc.sampling.chain import Block, advance, begin
+from exmc.sampling.chain import Block
 from exmc.sampling.options import SamplerOptions
-from exmc.starts import start_of
 from exmc.trace.dataset import build_datatree
 from exmc.trace.kept import split_entries
 from exmc.trace.schema import schema_of
@@ -53,6 +48,8 @@ def sample(
     adaptation: str = "fisher",
     engine: Engine = "native",
     predictive: bool = True,
+    watchdog: float | None = WATCHDOG_SECONDS,
+    min_chains: int | None = None,
     init: str = "uniform",
     method: str = NUTS,
     settings: Mapping[str, Any] | None = None,
@@ -73,6 +70,12 @@ def sample(
         "native" (machine code) or "autograd" (interpreted).
     predictive
         Whether to simulate prior and posterior predictive data too.
+    watchdog
+        A chain of NUTS that spends so many seconds on one gradient is given up. None: nobody watches. The thread in
+        which it is stuck cannot be ended; while it has autograd, whatever else needs that here is an error at once.
+    min_chains
+        How many chains must finish, by default two (or one, of one). Those that fail are left out, with a warning;
+        the attribute ``failed_chains`` has the traceback of each.
     method, settings
         "nuts", or one of `exmc.methods.METHODS` and its own options; `warmup`, `target_accept`, `max_treedepth`,
         `metric` and `init` are those of NUTS alone. The attribute ``method`` of the result says what its draws are.
@@ -85,7 +88,9 @@ def sample(
     Raises
     ------
     ExmcError
-        For a model that means nothing, options out of range, and chains that cannot be sampled.
+        For a model that means nothing, options out of range, and too many chains that cannot be sampled.
+    Exception
+        What a function of one's own raised, if all chains failed.
     """
     options = SamplerOptions(
         seed=as_seed(seed),
@@ -100,8 +105,9 @@ def sample(
     )
     try:
         return sample_model(
-            as_model(model), options, engine=engine, predictive=predictive, method=method, settings=settings
-        )
+            as_model(model), options, engine=engine, predictive=predictive, method=method, settings=settings,
+            limits=Limits(watchdog, _plain(min_chains)),
+        )  # fmt: skip
     except MemoryError as error:
         raise SamplingError(
             f"the model and its draws do not fit in memory: {error}.",
@@ -111,14 +117,17 @@ def sample(
 
 def sample_model(
     source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True, method: str = NUTS,
-    settings: Mapping[str, Any] | None = None,
+    settings: Mapping[str, Any] | None = None, limits: Limits | None = None,
 ) -> xr.DataTree:  # fmt: skip
     """What `sample` does, with all of the sampler's options."""
+    limits = limits or Limits()
+    limits.least(options.chains)
     check_proper(source)
     said = described(method, settings or {})
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
+    _require_memory(compiled, options)
     schema = schema_of(
         source, compiled.model, compiled.layout, options.draws, options.warmup, options.chains,
         statistics=statistics_of(method),
@@ -129,16 +138,17 @@ def sample_model(
         "engine": compiled.engine,
     } | said
     if method == NUTS:
-        blocks = _run_chains(compiled, options)
+        drawn = run_chains(compiled, options, limits)
     else:
-        blocks, attributes["method"] = _fit_and_draw(compiled, options, method, settings or {})
-    groups = _sampled_groups(compiled, blocks)
-    tree = build_datatree(schema, groups, attributes)
+        drawn, attributes["method"] = _fit_and_draw(compiled, options, method, settings or {})
+    attributes["failed_chains"] = drawn.documents()
+    groups, labels = _sampled_groups(compiled, list(drawn.finished.values())), list(drawn.finished)
+    tree = build_datatree(schema, groups, attributes, chains=labels)
     prior_draws = 500 if predictive else 0
     derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
     notes = [str(note) for note in (*model_notes(source), *compiled.notes, *derived.notes)]
     attributes |= {"skipped_groups": derived.skipped, "notes": notes}
-    return build_datatree(schema, groups | derived.groups, attributes)
+    return build_datatree(schema, groups | derived.groups, attributes, chains=labels)
 
 
 def prior_predictive(model: Model | Builder, draws: int = 500, seed: int | None = None) -> xr.DataTree:
@@ -176,43 +186,28 @@ def _plain(count: Any) -> Any:
     return int(count) if isinstance(count, np.integer) else count
 
 
-@contextlib.contextmanager
-def _threads(most: int) -> Iterator[Executor]:
-    # Kernels hold no GIL, so threads are enough; more threads in BLAS would change last bits and gain nothing.
-    workers = min(most, os.cpu_count() or 1)
-    with threadpool_limits(1), ThreadPoolExecutor(workers, thread_name_prefix="exmc-chain") as pool:
-        yield pool
-
-
-def _run_chains(compiled: CompiledModel, options: SamplerOptions) -> list[Block]:
-    with _threads(options.chains) as pool:
-        return list(pool.map(partial(_run_chain, compiled, options), range(options.chains)))
+def _require_memory(compiled: CompiledModel, options: SamplerOptions) -> None:
+    """Raise `MemoryError` at once, not chain by chain, if the positions of all draws would not fit."""
+    shape = options.chains, options.draws, compiled.layout.dimension
+    try:
+        np.empty(shape)
+    except ValueError as error:
+        raise MemoryError(f"an array of shape {shape} is larger than any can be") from error
 
 
 def _fit_and_draw(
     compiled: CompiledModel, options: SamplerOptions, name: str, given: Mapping[str, Any]
-) -> tuple[list[Block], dict[str, Any]]:
+) -> tuple[Drawn, dict[str, Any]]:
     """The draws of each chain by a method beside NUTS, and what is said of its fit."""
     method, settings = method_of(name), settings_of(name, given)
     problem = problem_of(compiled, options, settings)
-    with _threads(os.cpu_count() or 1) as pool:
+    with threads(os.cpu_count() or 1) as pool:
         fit = fit_model(method, compiled, problem, pool.map)
 
         def draw(chain: int) -> Block:
             return advance_fitted(method, problem, fit, FittedState(chain, 0), options.draws)[1]
 
-        return list(pool.map(draw, range(options.chains))), method.describe(settings, fit)
-
-
-def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int) -> Block:
-    density = compiled.density()
-    try:
-        state = begin(density, options, chain, start_of(compiled, options, chain))
-    except SamplingError as error:
-        raise explained(error, compiled) from None
-    state, _ = advance(density, options, state, options.warmup)
-    _, block = advance(density, options, state, options.draws)
-    return block
+        return Drawn(dict(enumerate(pool.map(draw, range(options.chains))))), method.describe(settings, fit)
 
 
 def _sampled_groups(compiled: CompiledModel, blocks: list[Block]) -> Groups:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,18 @@ from exmc.sampling.watchdog import Pulse
 FloatArray = NDArray[np.float64]
 
 
-def start_of(
-    compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None = None
-) -> FloatArray | None:
-    """The position at which `chain` starts as ``options.init`` has it; None for what `exmc.sampling.chain.begin` draws.
+class Start(NamedTuple):
+    """Where a chain starts, and what is known of the variances there: None for what `exmc.sampling.chain` does itself.
+
+    Both have shape (dimension,), on the unconstrained scale.
+    """
+
+    position: FloatArray | None = None
+    variances: FloatArray | None = None
+
+
+def start_of(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None = None) -> Start:
+    """Where `chain` starts, as ``options.init`` has it.
 
     Raises
     ------
@@ -38,17 +47,18 @@ def start_of(
     return _STARTS[options.init](compiled, options, chain, pulse)
 
 
-def _uniform(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None) -> None:
+def _uniform(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None) -> Start:
     del compiled, options, chain, pulse
+    return Start()
 
 
-def _prior(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None) -> FloatArray:
+def _prior(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None) -> Start:
     density = compiled.density()
     for attempt in range(options.initial_attempts):
         sample = Samples(np.array([chain], dtype=np.int64), np.array([attempt], dtype=np.int64))
         position = prior_positions(compiled, options.seed, "start", sample)[0]
         if _begins(density, position):
-            return np.asarray(position)
+            return Start(position)
         if pulse is not None:
             pulse.beat()
     raise SamplingError(
@@ -59,22 +69,23 @@ def _prior(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: 
     )
 
 
-def _pathfinder(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None) -> FloatArray | None:
+def _pathfinder(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse | None) -> Start:
     """A draw of the best approximation along a path from where the chain would start (Zhang et al. 2022, section 3.4).
 
-    None where there is no approximation: the chain then starts as ever.
+    With its variances: the unit metric moves slowly where the scales are far apart, and nowhere as slowly as in the
+    middle of the posterior. Where there is no approximation the chain starts as ever.
     """
     problem: Problem = problem_of(compiled, options, None, pulse)
     try:
         found = run_path(problem, chain, PathfinderSettings()).normal
     except SamplingError:
-        return None
+        return Start()
     for attempt in range(options.initial_attempts):
         standard = generator(chain_key(options.seed, chain), attempt, START).standard_normal(found.mean.size)
         position = found.place(standard)
         if _begins(problem.density, position):
-            return position
-    return None
+            return Start(position, found.deviations() ** 2)
+    return Start()
 
 
 def _begins(density: LogDensity, position: FloatArray) -> bool:
@@ -84,5 +95,8 @@ def _begins(density: LogDensity, position: FloatArray) -> bool:
     return bool(np.isfinite(value) and np.isfinite(gradient).all())
 
 
-Start = Callable[[CompiledModel, SamplerOptions, int, Pulse | None], FloatArray | None]
-_STARTS: dict[str, Start] = {"uniform": _uniform, "prior": _prior, "pathfinder": _pathfinder}
+_STARTS: dict[str, Callable[[CompiledModel, SamplerOptions, int, Pulse | None], Start]] = {
+    "uniform": _uniform,
+    "prior": _prior,
+    "pathfinder": _pathfinder,
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -20,6 +21,10 @@ Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as sampler.draws=500.")
 ]
 Out = Annotated[str | None, typer.Option("--out", metavar="DIR", help="The run directory, instead of the config's.")]
+WarmStart = Annotated[
+    str | None,
+    typer.Option("--warm-start", metavar="DIR", help="Begin with the metric, step sizes and positions of this run."),
+]
 Scheduler = Annotated[str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Run on this Dask scheduler.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing unless something is wrong.")]
 Json = Annotated[bool, typer.Option("--json", help="Write a machine-readable summary, and nothing else, to stdout.")]
@@ -58,6 +63,11 @@ def checked_config(
         from pipelines.config import load_config, scheduler_override, with_out
     loaded = load_config(config, [*overrides, *scheduler_override(scheduler)], code=code)
     return check_config(with_out(loaded, out))
+
+
+def warm_start_override(directory: str | None) -> list[str]:
+    """What ``--warm-start`` puts over a config."""
+    return [] if directory is None else [f"sampler.warm_start={json.dumps(directory)}"]
 
 
 def run_in(directory: str) -> Location:

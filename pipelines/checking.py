@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -26,19 +27,21 @@ from pipelines.config import Config
 from pipelines.sampler_section import method_settings
 from pipelines.sections import SamplerSection
 from pipelines.sizes import check_sizes
+from pipelines.warm_start import digest_of, learnt_for
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
     """A config whose model has been built and rewritten: nothing but compiling and sampling can still fail.
 
-    `code` is the code of its user's own that its run depends on.
+    `code` is the code of its user's own that its run depends on; `learnt`, what it takes over from an earlier run.
     """
 
     config: Config
     options: SamplerOptions
     rewriting: Rewriting
     code: Code | None = None
+    learnt: Mapping[str, Any] | None = None
 
 
 def check_config(config: Config) -> Checked:
@@ -51,7 +54,10 @@ def check_config(config: Config) -> Checked:
         named = _own_functions(source) | _own_functions(rewriting.model)
         if named:
             _check_own_densities(rewriting.model, config)
-        return Checked(config, options, rewriting, permission.record(named))
+        learnt = learnt_for(config, rewriting.model)
+        if learnt is not None:
+            options = replace(options, warm_start=digest_of(learnt))
+        return Checked(config, options, rewriting, permission.record(named), learnt)
 
 
 def permitted_by(config: Config) -> AbstractContextManager[Permission]:

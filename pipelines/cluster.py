@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from exmc.errors import ClusterError, ModelError
 from exmc.imports import import_function
 from pipelines.control import StoppedError
+from pipelines.patience import patiently
 from pipelines.sections import Cluster, FactoryCluster, RemoteCluster, SecuritySection
 from pipelines.sections import LocalCluster as LocalClusterSection
 
@@ -32,6 +33,7 @@ _SCHEDULER = {
     "distributed.scheduler.no-workers-timeout": "120 s",
     "distributed.scheduler.http.routes": [],
 }
+_ATTEMPTS = 4
 _LOGGERS = ("distributed", "tornado.application", "asyncio")
 
 
@@ -51,14 +53,14 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
         if isinstance(cluster, RemoteCluster):
             security = _security(cluster.security) if cluster.security else None
             client = stack.enter_context(_client(cluster.address, cluster.timeout_seconds, security))
-            client.register_plugin(OneBlasThread())
+            _set_up_workers(client)
             yield client
             return
         if isinstance(cluster, FactoryCluster):
             started = stack.enter_context(_from_factory(cluster))
             client = stack.enter_context(_client(started, cluster.timeout_seconds))
             _await_workers(client, cluster)
-            client.register_plugin(OneBlasThread())
+            _set_up_workers(client)
             yield client
             return
         if not cluster.processes:
@@ -86,6 +88,16 @@ class OneBlasThread(WorkerPlugin):
         """Called once on each worker."""
         del worker
         threadpool_limits(limits=1)
+
+
+def _set_up_workers(client: Client) -> None:
+    """Have BLAS use one thread on each worker. One that dies just then fails the request for all: it is made again."""
+    try:
+        patiently(_ATTEMPTS - 1, client.register_plugin, OneBlasThread())
+    except ClusterError as error:
+        raise ClusterError(
+            f"the workers could not be set up: {error.message}", where=("cluster",), remedy="Are they being restarted?"
+        ) from error
 
 
 def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:

@@ -28,8 +28,10 @@ from pipelines.arguments import (
     Scheduler,
     Set,
     Shown,
+    WarmStart,
     checked_config,
     run_in,
+    warm_start_override,
 )
 from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
@@ -64,14 +66,14 @@ def common(
 
 @app.command()
 def run(
-    config: ConfigFile, out: Out = None, set_: Set = None, code: Code = None, scheduler: Scheduler = None,
-    detach: Detach = False, quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False,
-    debug: Debug = False,
+    config: ConfigFile, out: Out = None, set_: Set = None, code: Code = None, warm_start: WarmStart = None,
+    scheduler: Scheduler = None, detach: Detach = False, quiet: Quiet = False, plain: Plain = False,
+    live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
     """Run CONFIG: build, rewrite, compile, warm up, sample and diagnose."""
 
     def action(scene: Scene) -> int:
-        checked = checked_config(config, out, set_ or [], code, scheduler)
+        checked = checked_config(config, out, [*(set_ or []), *warm_start_override(warm_start)], code, scheduler)
         with stopped_at_once():
             from pipelines.going_on import Way, begin
         return begin(scene, checked, Way(detach=detach), Shown(quiet, plain, as_json, live))
@@ -246,7 +248,9 @@ def compare(
 @app.command()
 def sbc(
     config: ConfigFile,
-    replications: Annotated[int, typer.Option("--replications", min=10, help="How many times to simulate.")] = 100,
+    replications: Annotated[
+        int, typer.Option("--replications", min=10, max=1_000_000, help="How many times to simulate.")
+    ] = 100,
     out: Out = None,
     set_: Set = None,
     code: Code = None,

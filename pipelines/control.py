@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
-from exmc.errors import ExmcError
+from exmc.errors import ExmcError, StoreError
 from exmc.trace.files import Location
 from pipelines.requests import Wish, request, requested
 
@@ -26,11 +26,13 @@ class Control:
     """What is asked of one run, and what wakes its driver: tasks that are done, and requests.
 
     Another process asks by the file alone (`pipelines.requests`), which the driver looks for when a chain has obeyed
-    it; whoever has this object need not wait for that, nor for the directory to be there.
+    it; whoever has this object need not wait for that, nor for the directory to be there. `asker` says, in a word, who
+    asked last.
     """
 
     def __init__(self) -> None:
         self.wish = Wish.GO
+        self.asker = ""
         # Its `put` may be called while another call of it is interrupted by a signal.
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._directory: Location | None = None
@@ -40,17 +42,17 @@ class Control:
         """Whether the run was asked to end."""
         return self.wish in (Wish.STOP, Wish.CANCEL)
 
-    def ask(self, wish: Wish) -> None:
+    def ask(self, wish: Wish, asker: str = "its program") -> None:
         """Ask the run for `wish`; one that was asked to end cannot be asked to go on.
 
-        Raises `OSError` if a pause, or its end, cannot be written into the run directory.
+        Raises `OSError`, or `StoreError`, if a pause, or its end, cannot be written into the run directory.
         """
         if self.ending and wish is not Wish.CANCEL:
             return
-        before, self.wish = self.wish, wish
+        before, self.wish, self.asker = self.wish, wish, asker
         try:
             self._write()
-        except OSError:
+        except (OSError, StoreError):
             # On a full disk chains are not asked to stop; those under way end with their segments, and no others begin.
             if wish in (Wish.GO, Wish.PAUSE):
                 self.wish = before
@@ -66,13 +68,13 @@ class Control:
     def look(self) -> None:
         """Take over what another process has asked for, or taken back."""
         if self._directory is not None and not self.ending:
-            with contextlib.suppress(OSError):
-                self.wish = requested(self._directory)
+            with contextlib.suppress(OSError, StoreError):
+                self.wish, self.asker = requested(self._directory), "another process"
 
     def clear(self) -> None:
         """Forget a request that came when nothing was left to be done."""
         if self._directory is not None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, StoreError):
                 request(self._directory, Wish.GO)
 
     def put(self, completion: Any) -> None:
@@ -104,7 +106,7 @@ def signals_ask(control: Control, drawing: Callable[[], bool]) -> Iterator[None]
     def handler(number: int, frame: FrameType | None) -> None:
         if control.ending or not drawing():
             raise KeyboardInterrupt
-        control.ask(Wish.STOP)
+        control.ask(Wish.STOP, "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
 
     # Batch systems send SIGTERM some time before they kill.
     before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}

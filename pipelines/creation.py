@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from exmc.compile.layout import layout_of
+from exmc.compile.layout import layout_digest, layout_of
 from exmc.errors import StoreError
 from exmc.ir import serial
 from exmc.methods import NUTS, described, statistics_of
@@ -14,6 +14,7 @@ from exmc.trace import files
 from exmc.trace.description import DESCRIPTION, STATE, ZARR
 from exmc.trace.files import Location
 from exmc.trace.schema import schema_of
+from exmc.trace.sealed import write_sealed
 from exmc.trace.store import RunStore
 from pipelines.checking import Checked
 from pipelines.checkpoint import Checkpoint, text_digest, write_checkpoint
@@ -22,6 +23,7 @@ from pipelines.places import LocatedError
 from pipelines.plan import CONFIG, EXPLANATION, MODEL, Plan, fingerprint, versions
 from pipelines.sampler_section import method_settings
 from pipelines.sizes import unwritable
+from pipelines.warm_start import WARM_START
 
 
 def refuse_occupied(config: Config) -> None:
@@ -63,6 +65,7 @@ def create_run(checked: Checked) -> Plan:
     provenance = {
         "name": config.name,
         "model_digest": digest,
+        "layout_digest": layout_digest(rewriting.model),
         "fingerprint": plan.fingerprint,
         "sampler": recorded_options(plan),
         "versions": dict(built_with),
@@ -81,6 +84,8 @@ def create_run(checked: Checked) -> Plan:
         (plan.path / MODEL).write_text(serial.dumps(rewriting.source), encoding="utf-8")
         (plan.path / CONFIG).write_text(text, encoding="utf-8")
         (plan.path / EXPLANATION).write_text(explanation, encoding="utf-8")
+        if checked.learnt is not None:
+            write_sealed(plan.path / WARM_START, checked.learnt)
         write_checkpoint(Checkpoint(plan, config.cluster, text, str(config.folder), digest, text_digest(explanation)))
     except OSError as error:
         _discard(plan.path, made)

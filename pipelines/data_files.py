@@ -18,7 +18,8 @@ from exmc.ir.inputs import Labelled
 from exmc.ir.model import Label
 from exmc.ir.nodes import as_data_array
 from exmc.ir.types import Dims
-from pipelines.tables import Table, is_url, item_name, read_table
+from exmc.trace.files import location
+from pipelines.tables import Table, item_name, read_table
 
 Column: TypeAlias = str | tuple[str, ...] | None
 
@@ -56,7 +57,8 @@ class DataFiles:
 
     def resolve(self, path: str) -> str:
         """The absolute path (or the URL) that `path` in the config stands for."""
-        return path if is_url(path) else str((self.folder / Path(path).expanduser()).resolve())
+        place = location(path)
+        return str((self.folder / place.expanduser()).resolve()) if isinstance(place, Path) else path
 
     def load(self, path: str, column: Column) -> Loaded:
         """One column, or several side by side (shape (rows, columns)), of a file.
@@ -95,10 +97,10 @@ class DataFiles:
     def _table(self, path: str) -> Table:
         if "\0" in path:
             raise DataError(f"{path!r} is no path.", where=("path",))
-        location = self.resolve(path)
-        if location not in self.tables:
-            self.tables[location] = read_table(location, path)
-        return self.tables[location]
+        place = self.resolve(path)
+        if place not in self.tables:
+            self.tables[place] = read_table(place, path)
+        return self.tables[place]
 
 
 def _digest_of(values: NDArray[Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from pathlib import Path
 
 from exmc.errors import ConfigError, StoreError
 from exmc.trace.files import Location
@@ -17,23 +18,29 @@ from pipelines.config import parse_cluster
 from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
 from pipelines.guard import say, shown_path
-from pipelines.locks import being_run
+from pipelines.locks import being_run, owner_of
 from pipelines.page_process import PageProcess
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request, requested
 from pipelines.run import result_of
-from pipelines.sections import RemoteCluster
+from pipelines.sections import Cluster, RemoteCluster
 from pipelines.standing import unfinished
 from pipelines.topic import listening
 from pipelines.watching import events_of
 
 
 def ask(directory: Location, wish: Wish, remedy: str) -> int:
-    """Ask the run in `directory` for `wish`; an error if nobody runs it."""
+    """Ask the run in `directory` for `wish`; `StoreError` if nobody runs it, or if that cannot be written."""
     if not being_run(directory):
         raise StoreError("nobody runs this run.", where=(str(directory),), remedy=f"See: exmc summary {directory}")
-    request(directory, wish)
+    try:
+        request(directory, wish)
+    except OSError as error:
+        message = f"the run could not be asked to {wish}: {error.strerror or error}."
+        owner = owner_of(directory)
+        remedy = f"Try again once its storage can be written{f', or send SIGTERM to {owner}' if owner else ''}."
+        raise StoreError(message, where=(str(directory),), remedy=remedy) from None
     print(f"exmc: {directory} was asked to {wish}, which it does once its segments are done. {remedy}", file=sys.stderr)
     return PASSED
 
@@ -70,7 +77,7 @@ def _watch(directory: Location, once: bool, shown: Shown, page: PageProcess | No
     checkpoint, ended = read_checkpoint(directory), ""
     plan = checkpoint.plan
     attached = contextlib.nullcontext(None) if once or not being_run(directory) else listening(checkpoint.cluster, plan)
-    with progress_of(plan.label, plan.options, directory, shown, page) as on_event, attached as pause:
+    with progress_of(plan.label, plan.options, directory, shown, page, driver=False) as on_event, attached as pause:
         for event in events_of(directory, once, pause):
             on_event(event)
             ended = event.message if event.kind == "ended" else ""
@@ -82,6 +89,16 @@ def _watch(directory: Location, once: bool, shown: Shown, page: PageProcess | No
     else:
         say(unfinished(store))
     return PASSED if being_run(directory) else FAILED
+
+
+def require_detachable(directory: Location, cluster: Cluster) -> None:
+    """Raise `ConfigError` if no process could drive the run in `directory` on `cluster` without this one."""
+    if isinstance(directory, ObjectPath) and not isinstance(cluster, RemoteCluster):
+        raise ConfigError(
+            f"{directory} is no folder that a process of this machine could write its messages to.",
+            where=("--detach",),
+            remedy="Hand the run to a cluster: --scheduler ADDRESS.",
+        )
 
 
 def hand_over(
@@ -99,18 +116,14 @@ def hand_over(
     cluster = checkpoint.cluster
     if scheduler is not None:
         cluster = parse_cluster({"address": scheduler}, Places("--scheduler", {}))
+    require_detachable(directory, cluster)
     if isinstance(cluster, RemoteCluster):
         begun = entrust(cluster, checkpoint.plan, draws, code)
         where = f"on {cluster.address}{'' if begun else ' once a worker is free'}"
-    elif isinstance(directory, ObjectPath):
-        raise ConfigError(
-            f"{directory} is no folder that a process of this machine could write its messages to.",
-            where=("--detach",),
-            remedy="Hand the run to a cluster: --scheduler ADDRESS.",
-        )
     else:
         options = [] if draws is None else ["--draws", str(draws)]
         options += [] if code is None else ["--code", code]
+        assert isinstance(directory, Path)
         process = detach(directory, ["resume" if draws is None else "extend", str(directory), *options])
         where = f"by process {process}, which writes to {shown_path(directory / LOG)}"
     if not quiet:

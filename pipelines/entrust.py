@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import secrets
 import time
+from collections.abc import Callable
+from functools import partial
 
 from distributed import fire_and_forget, get_worker, secede
 
 from pipelines import run
 from pipelines.cluster import connect
 from pipelines.events import Event
-from pipelines.locks import being_run
+from pipelines.locks import LEASE_SECONDS, TakenError, being_run
 from pipelines.plan import Plan
 from pipelines.sections import RemoteCluster
 
 _SECONDS_BETWEEN_LOOKS = 0.1
 # Longer than a worker takes to import what it needs; a cluster without workers is not waited for.
 _SECONDS_TO_BEGIN = 60.0
+_SECONDS_TO_LET_GO = 2 * LEASE_SECONDS
+_SECONDS_BETWEEN_TRIES = 2.0
 
 
 def entrust(cluster: RemoteCluster, plan: Plan, draws: int | None, code: str | None = None) -> bool:
@@ -54,9 +58,22 @@ def _drive(directory: str | os.PathLike[str], draws: int | None, code: str | Non
     cluster = RemoteCluster(address=str(get_worker().scheduler.address), timeout_seconds=timeout)
     secede()  # type: ignore[no-untyped-call]
     if draws is None:
-        run.resume(directory, _ignore, cluster, code=code)
+        _once_free(partial(run.resume, directory, _ignore, cluster, code=code))
     else:
-        run.extend(directory, draws, _ignore, cluster, code=code)
+        _once_free(partial(run.extend, directory, draws, _ignore, cluster, code=code))
+
+
+def _once_free(drive: Callable[[], object]) -> None:
+    """Call `drive`, again while another process has the run: the driver on a worker that was cut off lets go late."""
+    deadline = time.monotonic() + _SECONDS_TO_LET_GO
+    while True:
+        try:
+            drive()
+            return
+        except TakenError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_SECONDS_BETWEEN_TRIES)
 
 
 def _ignore(event: Event) -> None:

@@ -11,7 +11,7 @@ from pipelines.checking import Checked, check_config
 from pipelines.checkpoint import read_checkpoint
 from pipelines.cli import PASSED
 from pipelines.config import parse_cluster, scheduler_override
-from pipelines.elsewhere import hand_over, let_go_on
+from pipelines.elsewhere import hand_over, let_go_on, require_detachable
 from pipelines.guard import Scene, shown_path
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
@@ -33,6 +33,7 @@ def begin(scene: Scene, checked: Checked, way: Way, shown: Shown) -> int:
     """Run `checked` in its new directory, as `shown` says; its exit status."""
     scene.directory = checked.config.out
     if way.detach:
+        require_detachable(checked.config.out, checked.config.cluster)
         prepare(checked)
         return hand_over(checked.config.out, None, None, shown.quiet)
     with progress_of(checked.config.name, checked.options, checked.config.out, shown) as on_event:

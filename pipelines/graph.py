@@ -51,8 +51,9 @@ def follow(
     started: float,
     locate: Callable[[ExmcError], ExmcError] = lambda error: error,
     control: Control | None = None,
+    journal: Journal | None = None,
 ) -> Diagnosed:
-    """Run `plan`, whose run directory exists, to its end; `locate` says where in the config a note belongs.
+    """Run `plan`, whose run directory has the `journal`, to its end; `locate` says where in the config a note belongs.
 
     Every completion is pushed here by the scheduler; the chain's next segment is then submitted. By `control` the run
     is paused, and stopped: while chains draw, what they have drawn is then committed first; in another stage, or
@@ -69,7 +70,8 @@ def follow(
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    run = _Following(client, plan, pushing(client, plan, on_event), started, locate, control or Control())
+    told, known = pushing(client, plan, on_event), journal or Journal.open(plan.path)
+    run = _Following(client, plan, told, started, locate, control or Control(), known)
     try:
         with signals_ask(run.control, lambda: run.drawing):
             run.control.attach(plan.path)
@@ -95,6 +97,7 @@ class _Following:
     started: float
     locate: Callable[[ExmcError], ExmcError]
     control: Control
+    journal: Journal
     futures: dict[str, Future[Any]] = field(default_factory=dict)
     schedule: Schedule = field(init=False)
     stage_began: float = field(init=False)
@@ -139,8 +142,7 @@ class _Following:
                 fruitless = fruitless + 1 if self.reported == before else 0
                 if fruitless > self.plan.retries:
                     raise
-                message = f"{error.message} Going on from what is committed"
-                self.say("note", message)
+                self.say("note", f"{error.message} Going on from what is committed")
                 self.begin_again()
 
     def begin_again(self) -> None:
@@ -223,8 +225,7 @@ class _Following:
         """Return once the cluster has a worker. Tasks are waiting by now, which is what lets an adaptive one grow."""
         if self.client.nthreads():  # type: ignore[no-untyped-call]
             return
-        waiting = f"the cluster has no worker yet; waiting {WORKER_SECONDS:g} s for one"
-        self.say("note", waiting)
+        self.say("note", f"the cluster has no worker yet; waiting {WORKER_SECONDS:g} s for one")
         deadline = time.monotonic() + WORKER_SECONDS
         while not self.client.nthreads():  # type: ignore[no-untyped-call]
             if time.monotonic() > deadline:
@@ -241,9 +242,8 @@ class _Following:
             fit_rounds(self)
         self.drawing = True
         waiting: dict[str, SegmentTask] = {}
-        journal = Journal.open(self.plan.path)
         for chain in range(self.plan.options.chains):
-            self.submit_segment(self.replay(journal, chain), waiting)
+            self.submit_segment(self.replay(chain), waiting)
         warm = self.schedule.everyone_warm
         while self.obey(waiting):
             future = self.arrival(SECONDS_BETWEEN_LOOKS if self.held else None)
@@ -289,11 +289,10 @@ class _Following:
             self.held.clear()
             if not self.told:
                 self.told = True
-                self.say("stopped", "stopping; Ctrl-C again: do not wait")
+                self.say("stopped", f"stopping once its segments are done, asked by {self.control.asker}")
         elif self.control.wish is Wish.PAUSE and self.held and not waiting and not self.holding:
             self.holding = True
-            message = f"paused; to go on: exmc resume {self.plan.directory}"
-            self.say("paused", message)
+            self.say("paused", f"paused; to go on: exmc resume {self.plan.directory}")
         elif self.control.wish is Wish.GO and self.held:
             held, self.held = self.held, []
             for task in held:
@@ -320,10 +319,10 @@ class _Following:
         else:
             self.submit_segment(following, waiting)
 
-    def replay(self, journal: Journal, chain: int) -> SegmentTask | None:
+    def replay(self, chain: int) -> SegmentTask | None:
         """The first segment of `chain` that is not committed, or None if all are; a new run has none committed."""
         following: SegmentTask | None = self.schedule.first(chain)
-        for record in journal.committed(chain):
+        for record in self.journal.committed(chain):
             assert following is not None
             outcome = outcome_of(following, record)
             following = self.schedule.after(outcome)

@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import secrets
 import socket
 import threading
 import time
@@ -24,13 +25,25 @@ LEASE_SECONDS = 60.0
 BEAT_SECONDS = 10.0
 
 
+class TakenError(StoreError):
+    """Another process drives the run."""
+
+
 @contextlib.contextmanager
 def driving(directory: Location) -> Iterator[Callable[[], None]]:
     """Be the one process that drives the run in `directory`; what this gives raises `StoreError` if it is no longer.
 
     A process that dies lets go: of a file's lock at once, for the kernel sees to it; of a lease on an object store when
     that has not been renewed for `LEASE_SECONDS`, or at once to a process of the same machine, which sees that it died.
-    Raises `StoreError` if another process is at it.
+    File systems that machines share forget the lock of a machine they have lost: the file says whose it is, which is
+    looked at again every `BEAT_SECONDS`.
+
+    Raises
+    ------
+    TakenError
+        If another process is at it.
+    StoreError
+        If the file system has no locks, or fails.
     """
     if isinstance(directory, ObjectPath):
         lease = Lease.take(directory)
@@ -39,12 +52,19 @@ def driving(directory: Location) -> Iterator[Callable[[], None]]:
         finally:
             lease.release()
         return
-    with open(directory / LOCK, "a") as lock:
+    with contextlib.ExitStack() as stack:
         try:
+            lock = stack.enter_context(open(directory / LOCK, "a"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise _taken(directory, "Wait for it, or stop it.") from None
-        yield lambda: None
+            owner = owner_of(directory)
+            raise _taken(directory, f"{f'It is {owner}. ' if owner else ''}Wait for it, or stop it.") from None
+        except OSError as error:
+            message = f"the run cannot be locked: {error.strerror or error}."
+            raise StoreError(
+                message, where=(str(directory),), remedy="Its disk must be there, and know locks."
+            ) from None
+        yield _Mark.make(directory / LOCK).check
 
 
 def being_run(directory: Location) -> bool:
@@ -62,6 +82,45 @@ def being_run(directory: Location) -> bool:
     return False
 
 
+def owner_of(directory: Location) -> str:
+    """The process that drives the run in `directory`, or did last, in words; empty if nobody can say."""
+    try:
+        if isinstance(directory, ObjectPath):
+            leases = _leases(directory)
+            return str(_held(directory, leases[-1]).get("owner", "")) if leases else ""
+        return (directory / LOCK).read_text(encoding="utf-8").partition(",")[0]
+    except (OSError, StoreError, ValueError):
+        return ""
+
+
+@dataclass(slots=True)
+class _Mark:
+    """Whose the locked file at `path` is, as far as it could be written there."""
+
+    path: Path
+    text: str
+    looked: float
+
+    @classmethod
+    def make(cls, path: Path) -> _Mark:
+        text = f"{_owner()}, {secrets.token_hex(8)}"
+        # The lock holds on a full disk, too.
+        with contextlib.suppress(OSError):
+            path.write_text(text, encoding="utf-8")
+        return cls(path, text, _now())
+
+    def check(self) -> None:
+        """Raise `StoreError` if another process has the lock by now; a disk that is away for a while says nothing."""
+        if _now() - self.looked < BEAT_SECONDS:
+            return
+        self.looked = _now()
+        with contextlib.suppress(OSError):
+            found = self.path.read_text(encoding="utf-8")
+            if found and found != self.text:
+                message = f"the lock on this run was lost; {found.partition(',')[0]} has it."
+                raise StoreError(message, where=(str(self.path.parent.parent),), remedy="Leave it to that process.")
+
+
 @dataclass(slots=True)
 class Lease:
     """A lease on the run in `directory`: the object of the highest number counts, and each number is created once.
@@ -72,7 +131,8 @@ class Lease:
 
     directory: ObjectPath
     number: int
-    renewed: float = field(default_factory=time.monotonic)
+    renewed: float = field(default_factory=lambda: _now())
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
     lost: bool = False
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -87,7 +147,7 @@ class Lease:
             owner = _held(directory, held[-1]).get("owner", "")
             raise _taken(directory, f"It is {owner}. Wait for it, or stop it; if it died, try again in {left:.0f} s.")
         lease = cls(directory, number)
-        if not _file(directory, number).create(lease._document()):
+        if not _file(directory, number).create(lease._document()) and not lease._is_ours():
             raise _taken(directory, "It was faster. Wait for it, or stop it.")
         if _leases(directory)[-1] != number:
             # Others came and went between our two looks.
@@ -101,7 +161,7 @@ class Lease:
 
     def check(self) -> None:
         """Raise `StoreError` if the lease was not renewed in time, or taken over by another process."""
-        if self.lost or time.monotonic() - self.renewed > LEASE_SECONDS - BEAT_SECONDS:
+        if self.lost or _now() - self.renewed > LEASE_SECONDS - BEAT_SECONDS:
             message = "the lease on this run was lost: its storage was away too long, or this process stood still."
             raise StoreError(
                 message, where=(str(self.directory),), remedy="If no other process has taken over, resume."
@@ -120,22 +180,36 @@ class Lease:
     def _keep(self) -> None:
         while not self._ended.wait(BEAT_SECONDS):
             with contextlib.suppress(OSError, StoreError):
-                before = time.monotonic()
+                before = _now()
                 self.lost = self.lost or _leases(self.directory)[-1:] != [self.number]
                 if self.lost:
                     return
                 _file(self.directory, self.number).write_bytes(self._document())
                 self.renewed = before
 
+    def _is_ours(self) -> bool:
+        """Whether the lease that is there is this one: a request whose answer was lost has been sent again."""
+        return _held(self.directory, self.number).get("token") == self.token
+
     def _document(self, released: bool = False) -> bytes:
-        machine, pid = _machine(), os.getpid()
-        owner = f"process {pid} on {socket.gethostname()}"
-        document = {"owner": owner, "machine": machine, "pid": pid, "renewed": time.time(), "released": released}
+        document = {
+            "owner": _owner(), "machine": _machine(), "pid": os.getpid(), "token": self.token,
+            "renewed": time.time(), "released": released,
+        }  # fmt: skip
         return json.dumps(document).encode()
 
 
-def _taken(directory: Location, remedy: str) -> StoreError:
-    return StoreError("another process is running this run.", where=(str(directory),), remedy=remedy)
+def _owner() -> str:
+    return f"process {os.getpid()} on {socket.gethostname()}"
+
+
+def _now() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, where there is one."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
+def _taken(directory: Location, remedy: str) -> TakenError:
+    return TakenError("another process is running this run.", where=(str(directory),), remedy=remedy)
 
 
 def _file(directory: ObjectPath, number: int) -> ObjectPath:

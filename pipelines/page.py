@@ -75,7 +75,8 @@ class PageServer:
             woken.wait()
             woken.clear()
         self._show()
-        time.sleep(_SECONDS_TO_SAY_GOODBYE)
+        if self._pages:
+            time.sleep(_SECONDS_TO_SAY_GOODBYE)
         self._loop.add_callback(self._loop.stop)
 
     def _show(self) -> None:

@@ -48,6 +48,9 @@ class PageProcess:
         with contextlib.suppress(OSError, ValueError):
             assert self._process.stdin is not None
             self._process.stdin.close()
+        if not self.url:
+            # Nobody knows of it: a short run is over before it is served.
+            self._process.kill()
         try:
             self._process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:

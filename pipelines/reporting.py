@@ -21,17 +21,23 @@ from pipelines.worst import WorstRHat
 
 @contextlib.contextmanager
 def progress_of(
-    name: str, options: SamplerOptions, directory: Location, shown: Shown, page: PageProcess | None = None
+    name: str,
+    options: SamplerOptions,
+    directory: Location,
+    shown: Shown,
+    page: PageProcess | None = None,
+    driver: bool = True,
 ) -> Iterator[Listener]:
     """A listener that shows the run in `directory` on stderr while it is used as a context, as `shown` says.
 
-    A `page` of the caller's is not ended with it.
+    A `page` of the caller's is not ended with it; `driver` says whether this process runs the run.
     """
     listeners: list[Listener] = []
     with contextlib.ExitStack() as stack:
         say: Callable[[str], None] = _say_aside
         if not (shown.quiet or shown.as_json):
-            progress = stack.enter_context(Progress(name, options, plain=shown.plain, worst=WorstRHat(directory)))
+            shows = Progress(name, options, driver=driver, plain=shown.plain, worst=WorstRHat(directory))
+            progress = stack.enter_context(shows)
             listeners.append(progress)
             say = progress.line
         if shown.page and page is None:

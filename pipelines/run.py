@@ -17,6 +17,7 @@ from exmc.errors import ClusterError, ExmcError, StoreError
 from exmc.methods import NUTS, method_of
 from exmc.trace.files import Location, free_bytes, location, open_log
 from exmc.trace.fits import Fits
+from exmc.trace.journal import Journal
 from exmc.trace.store import RunStore
 from pipelines import stages
 from pipelines.checking import Checked, check_config
@@ -33,7 +34,7 @@ from pipelines.plan import CONFIG, EVENTS, Plan, check_versions
 from pipelines.reasons import reason
 from pipelines.requests import Wish, request
 from pipelines.sections import Cluster, RemoteCluster
-from pipelines.sizes import amount
+from pipelines.sizes import amount, unlabelled
 from pipelines.stages import Diagnosed
 
 
@@ -222,15 +223,16 @@ def _gone_on(
             # From here on the run is the longer one: whatever is not done of it yet, `resume` does.
             write_checkpoint(longer)
         mend(longer, amiss)
-        _revive(store, plan)
+        journal = _revive(store, plan)
         listener(_begun(plan, began))
         for name in amiss:
             listener(_note(f"{name} was missing or damaged, and is written again", began))
-        return _result(plan, follow(client, plan, listener, began, control=control), listener, began)
+        diagnosed = follow(client, plan, listener, began, control=control, journal=journal)
+        return _result(plan, diagnosed, listener, began)
 
 
-def _revive(store: RunStore, plan: Plan) -> None:
-    """Make a run directory ready to be drawn in: as long as planned, without damage and failures."""
+def _revive(store: RunStore, plan: Plan) -> Journal:
+    """Make a run directory ready to be drawn in: as long as planned, without damage and failures; its journal."""
     if plan.options.draws > store.schema.draws:
         store = store.reopen(plan.options.draws, {"sampler": recorded_options(plan)})
     else:
@@ -239,14 +241,19 @@ def _revive(store: RunStore, plan: Plan) -> None:
     for chain in store.failures():
         store.journal.forgive(chain)
     Fits(plan.path, plan.fingerprint).forgive()
+    return store.journal
 
 
 def _check_room(store: RunStore, draws: int) -> None:
     """Raise `StoreError` if the disk has no room for what `store` lacks of `draws` draws in each chain."""
     schema, folder = store.schema, store.journal.directory
-    total = (draws - store.draws_done()) * schema.chains * schema.bytes_per_draw
     free = free_bytes(folder)
-    if free is not None and total > free:
+    if (why := unlabelled(draws)) is not None:
+        raise StoreError(why, where=(str(folder),), remedy="Draw less.")
+    if free is None:
+        return
+    total = (draws - store.draws_done()) * schema.chains * schema.bytes_per_draw
+    if total > free:
         raise StoreError(
             f"{draws} draws in each of {schema.chains} chains take {amount(total)} more; {amount(free)} are free.",
             where=(str(folder),),

@@ -11,9 +11,13 @@ from pydantic import create_model
 
 from exmc.errors import suggest
 from exmc.methods import METHODS, NUTS, options_of
+from exmc.trace.files import location
 from pipelines.places import Places
 from pipelines.sections import MethodSection, SamplerSection
 from pipelines.validation import parse_section, require_mapping, shown
+
+WARM_ITERATIONS = 100
+"""Iterations of warm-up, unless the config says how many, of a run that begins with a metric: for its step size."""
 
 _WHERE = ("sampler",)
 
@@ -33,7 +37,11 @@ def parse_sampler(raw: Any, places: Places) -> SamplerSection | MethodSection:
             near = suggest(str(key), own)
             message = f"{key!r} is an option of {' and '.join(owners)}, not of the method {name}."
             raise places.error(message, (*_WHERE, str(key)), near)
-    return parse_section(kind, raw, places, _WHERE)
+    section = parse_section(kind, raw, places, _WHERE)
+    if not isinstance(section, SamplerSection) or section.warm_start is None:
+        return section
+    few = {} if "warmup" in raw else {"warmup": WARM_ITERATIONS}
+    return section.model_copy(update={"warm_start": str(location(section.warm_start).absolute())} | few)
 
 
 @functools.cache

@@ -83,6 +83,9 @@ def _calibrated(checked: Checked, replications: int, on_done: Callable[[int], No
     if config.sampler.method != NUTS:
         message = f"the method {config.sampler.method} cannot be calibrated: replications are sampled by {NUTS}."
         raise config.places.error(message, ("sampler", "method"), f"Set it: --set sampler.method={NUTS}.")
+    if checked.learnt is not None:
+        message = "a calibration fits other data each time, about which no earlier run has learnt anything."
+        raise config.places.error(message, ("sampler", "warm_start"), "Leave it out.")
     try:
         check_calibratable(checked.rewriting.source, checked.options)
     except ExmcError as error:
@@ -134,6 +137,7 @@ def _prepare(checked: Checked, folder: Path) -> Path:
         return folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise config.places.error(f"{config.out} is not empty.", where, "Choose another with --out.")
+    made = not folder.exists()
     try:
         (folder / REPLICATIONS).mkdir(parents=True)
         (folder / MODEL).write_text(serial.dumps(source), encoding="utf-8")
@@ -141,6 +145,10 @@ def _prepare(checked: Checked, folder: Path) -> Path:
         # Last: with it the directory is complete.
         write_whole(folder / IDENTITY, json.dumps({"fingerprint": identity}).encode())
     except OSError as error:
+        # A second attempt would find it in its way.
+        for part in [folder] if made else [folder / name for name in (REPLICATIONS, MODEL, CONFIG)]:
+            shutil.rmtree(part, ignore_errors=True)
+            part.unlink(missing_ok=True)
         raise config.places.error(f"{config.out} cannot be written: {error.strerror}.", where) from None
     return folder
 

@@ -198,6 +198,7 @@ class SamplerSection(Section):
     initial_radius: Annotated[float, Field(ge=0)] = 2.0
     watchdog: Annotated[float, Field(gt=0)] | None = 600.0
     until: UntilSection = UntilSection()
+    warm_start: str | None = None
 
 
 class LocalCluster(Section):

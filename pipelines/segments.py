@@ -31,9 +31,11 @@ from exmc.trace.objects import ObjectPath
 from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.fit_tasks import finished_fit, fitted_problem
 from pipelines.patience import patiently
-from pipelines.plan import STOP, Plan, check_versions
+from pipelines.plan import Plan, check_versions
 from pipelines.processors import record_processor
 from pipelines.reasons import reason
+from pipelines.requests import Wish, requested
+from pipelines.warm_start import carried_by
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
 _SECONDS_BETWEEN_LOOKS = 0.2
@@ -146,8 +148,10 @@ def _draw_and_commit(
 
 def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int, pulse: Pulse) -> ChainState:
     try:
+        if plan.options.warm_start:
+            return begin(density, plan.options, chain, pulse=pulse, carried=carried_by(plan, chain))
         start = start_of(compiled, plan.options, chain, pulse)
-        return begin(density, plan.options, chain, start, pulse)
+        return begin(density, plan.options, chain, start.position, pulse, start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from error
 
@@ -245,8 +249,7 @@ def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:
 
 def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:
     """Whether the chain was given up, or the file that asks all chains to stop is there, looked for now and then."""
-    path = plan.path / STOP
-    pause = _SECONDS_BETWEEN_REQUESTS if isinstance(path, ObjectPath) else _SECONDS_BETWEEN_LOOKS
+    pause = _SECONDS_BETWEEN_REQUESTS if isinstance(plan.path, ObjectPath) else _SECONDS_BETWEEN_LOOKS
     looked, answer = -float("inf"), False
 
     def stopped() -> bool:
@@ -254,9 +257,9 @@ def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:
         now = time.monotonic()
         if now - looked >= pause:
             looked = now
-            # Storage that does not answer asks nobody to stop.
-            with contextlib.suppress(OSError):
-                answer = path.exists()
+            # Storage that does not answer, or refuses to, asks nobody to stop.
+            with contextlib.suppress(OSError, StoreError):
+                answer = requested(plan.path) is not Wish.GO
         return answer or pulse.abandoned
 
     return stopped

@@ -49,6 +49,17 @@ def check_sizes(source: Model, options: SamplerOptions, config: Config) -> None:
             ("sampler", "draws") if until.asked is None else ("sampler", "until", "max_draws"),
             "Draw less, keep less (keep: false for deterministics), or choose another disk with --out.",
         )
+    # Object stores say nothing of the room that they have.
+    if (why := unlabelled(rows)) is not None:
+        raise config.places.error(why, ("sampler", "draws"), "Draw less.")
+
+
+def unlabelled(draws: int) -> str | None:
+    """Why `draws` cannot be numbered in this machine's memory, which a store's coordinate is made in; or None."""
+    size, memory = draws * _FLOAT, total_memory()
+    if size <= memory:
+        return None
+    return f"the numbers of {draws} draws take {amount(size)}; this machine has {amount(memory)}."
 
 
 def bytes_per_draw(source: Model) -> int:

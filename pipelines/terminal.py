@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -34,12 +35,14 @@ class Progress:
 
     In a terminal: a table that is drawn anew with each event, a line a chain or, where those are too many, a digest of
     them and the chains that are behind. Else, or if `plain`: a line per pipeline stage and per finished chain, and one
-    for all every ten seconds. `worst` watches R-hat; without it there is none to show.
+    for all every ten seconds. `worst` watches R-hat; without it there is none to show. `driver` says
+    whether Ctrl-C here stops the run.
     """
 
     name: str
     options: SamplerOptions
     stream: TextIO = field(default_factory=lambda: sys.stderr)
+    driver: bool = True
     plain: bool = False
     worst: WorstRHat | None = None
     tally: Tally = field(init=False)
@@ -85,7 +88,13 @@ class Progress:
         elif event.kind in _TOLD:
             if event.kind == "longer":
                 self.announced.clear()
-            self.line(f"{self.name}: {event.message}")
+            self.line(f"{self.name}: {event.message}{self.hint(event)}")
+
+    def hint(self, event: Event) -> str:
+        """What Ctrl-C does to a run that is stopping, where it does anything to it."""
+        if event.kind != "stopped" or not self.driver:
+            return ""
+        return f". Ctrl-C{' again' if event.message.endswith('Ctrl-C') else ''}: do not wait"
 
     def on_segment(self, number: int) -> None:
         if self.live is not None:
@@ -126,8 +135,12 @@ class Progress:
         self._said = time.monotonic()
         if self.live is not None:
             self.live.console.print(Text(text))
-        else:
+            return
+        try:
             print(text, file=self.stream, flush=True)
+        except OSError:
+            # Whoever read it has seen enough, or the disk is full: no reason for the run to end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
 
     def view(self) -> Group:
         """The table as it is now, without the columns for which the terminal is too narrow, and what is below it."""

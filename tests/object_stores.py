@@ -2,37 +2,102 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
 
 import pytest
+from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
+from zarr.core.sync import _get_loop
 
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
 
 KINDS = ("local", "memory", "file", "s3")
+_BUCKET = "exmc"
+
+
+class Request(NamedTuple):
+    """What a client asked of the server: GET, HEAD, PUT, DELETE, POST or LIST, of which key, from which port."""
+
+    method: str
+    key: str
+    port: int
+
+
+@dataclass(slots=True)
+class Server:
+    """A server that speaks S3: it keeps what it was asked, and can be meddled with.
+
+    `meddle` is called with each request, in a thread of the server, before that is answered; it may wait, and what it
+    returns, if anything, is answered instead: a status such as ``503 Slow Down``.
+    """
+
+    address: str
+    requests: list[Request] = field(default_factory=list)
+    meddle: Callable[[Request], str | None] | None = None
+
+    def around(self, plain: Callable[..., Any]) -> Callable[..., Any]:
+        """The WSGI application `plain`, watched and meddled with."""
+
+        def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+            query = parse_qs(environ.get("QUERY_STRING", ""))
+            key = environ["PATH_INFO"].removeprefix(f"/{_BUCKET}").lstrip("/")
+            listed = "list-type" in query
+            method = "LIST" if listed else environ["REQUEST_METHOD"]
+            request = Request(method, query.get("prefix", [""])[0] if listed else key, int(environ["REMOTE_PORT"]))
+            self.requests.append(request)
+            instead = self.meddle(request) if self.meddle else None
+            if instead is None:
+                return plain(environ, start)
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start(instead, [("Content-Length", "0")])
+            return [b""]
+
+        return answer
 
 
 @pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """The URL of a bucket of such a server; fsspec and the processes started find it by environment variables."""
-    pytest.importorskip("s3fs", reason="needs the extra s3")
-    server_module = pytest.importorskip("moto.server", reason="needs the extra s3")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
+def s3_server() -> Iterator[Server]:
+    """Such a server with a bucket; fsspec and the processes started find it by environment variables."""
+    moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto.start()
+    host, port = moto.get_host_and_port()
+    server = Server(f"http://{host}:{port}")
+    moto._server.app = server.around(moto._server.app)
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        environment.setenv("AWS_ENDPOINT_URL", server.address)
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        bucket = ObjectPath("s3://exmc")
+        bucket = ObjectPath(f"s3://{_BUCKET}")
         bucket._file_system().clear_instance_cache()
-        bucket._file_system().mkdir("exmc")
-        yield bucket.url
-        bucket._file_system().clear_instance_cache()
-    server.stop()
+        bucket._file_system().mkdir(_BUCKET)
+        yield server
+        close_sessions()
+    moto.stop()
+
+
+def close_sessions() -> None:
+    """Close the connections of this process. Left to the garbage collector, they make warnings, which are errors."""
+    for opened in list(S3FileSystem._cache.values()):
+        if opened._s3 is not None:
+            # Zarr's are of its own loop.
+            loop = _get_loop() if opened.asynchronous else opened.loop
+            asyncio.run_coroutine_threadsafe(opened._s3creator.__aexit__(None, None, None), loop).result(30)
+    S3FileSystem.clear_instance_cache()
+
+
+@pytest.fixture(scope="module")
+def s3(s3_server: Server) -> str:
+    """The URL of the server's bucket."""
+    del s3_server
+    return f"s3://{_BUCKET}"
 
 
 def folder_of(kind: str, request: pytest.FixtureRequest) -> Location:

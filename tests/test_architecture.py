@@ -53,11 +53,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tempering": {"density", "compile", "predictive", "priors"},
     "fitting": {"errors", "compile", "blame", "methods", "sampling", "tempering"},
     "starts": {"errors", "density", "compile", "fitting", "methods", "predictive", "priors", "sampling"},
+    "chains": {"errors", "compile", "blame", "sampling", "starts"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
-        *("methods", "fitting", "starts"),
+        *("methods", "fitting", "chains"),
     },
-    "calibration": {"errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
+    "calibration": {"chains", "errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of

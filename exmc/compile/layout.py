@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +12,7 @@ import autograd.numpy as anp
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc.ir.calls import unconstrained_type
+from exmc.ir.calls import transform_of, unconstrained_type
 from exmc.ir.check import infer_types
 from exmc.ir.model import Model
 from exmc.ir.nodes import Deterministic, Node, Observation, RandomVariable
@@ -70,6 +72,16 @@ def layout_of(model: Model) -> Layout:
         entries.append(Entry(variable.name, found.shape, found.dims, offset, found.size))
         offset += found.size
     return Layout(tuple(entries), offset)
+
+
+def layout_digest(model: Model) -> str:
+    """SHA-256 (hex) of what a position of `model` means: name, shape and transform of each free variable, in order."""
+    transforms = [transform_of(variable) for variable in model.free]
+    entries = [
+        [entry.name, list(entry.shape), "" if transform is None else transform.name]
+        for entry, transform in zip(layout_of(model).entries, transforms, strict=True)
+    ]
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
 
 def posterior_names(source: Model, rewritten: Model) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,46 @@ from autograd.tracer import Box, new_box, trace_stack
 from exmc.compile.primitives import Array
 from exmc.errors import CompileError
 
-AUTOGRAD_LOCK = threading.RLock()
-"""Held by whoever runs autograd: its trace stack is shared by all threads."""
+# Held by whoever runs autograd, whose trace stack all threads share; set when the holder was given up.
+_LOCK = threading.RLock()
+_LOST = threading.Event()
+_SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@contextlib.contextmanager
+def autograd_held() -> Iterator[None]:
+    """Have autograd to oneself. Raises `CompileError` if the thread that has it was given up (`give_autograd_up`)."""
+    while not _LOCK.acquire(timeout=_SECONDS_BETWEEN_LOOKS):
+        if _LOST.is_set():
+            raise CompileError(
+                "autograd is held by a function that does not return.",
+                remedy="Mend the function, and start a new Python process: this one cannot end it.",
+            )
+    try:
+        _LOST.clear()
+        yield
+    finally:
+        _LOCK.release()
+
+
+def give_autograd_up() -> None:
+    """Let nobody wait for the thread that runs autograd now, if one does; once it is done, all is as before."""
+    if _LOCK.acquire(blocking=False):
+        _LOCK.release()
+    else:
+        _LOST.set()
 
 
 def evaluate(function: Callable[[Any], Any], position: Array) -> tuple[Array, ...]:
     """What a function of arrays returns at a position, without recording, as a tuple of float64 arrays."""
-    with AUTOGRAD_LOCK, np.errstate(all="ignore"):
+    with autograd_held(), np.errstate(all="ignore"):
         result = function(position.copy())
     return tuple(np.asarray(array, dtype=np.float64) for array in result)
 
 
 def autograd_value_and_gradient(function: Callable[[Any], Any], position: Array) -> tuple[Array, Array]:
     """The value, shape (), and the gradient, shape (dimension,), by autograd itself, interpreted."""
-    with AUTOGRAD_LOCK, np.errstate(all="ignore"):
+    with autograd_held(), np.errstate(all="ignore"):
         depth = trace_stack.top
         try:
             with trace_stack.new_trace() as level:

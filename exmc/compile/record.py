@@ -10,7 +10,7 @@ import autograd.numpy as anp
 import numpy as np
 
 from exmc.compile.function import DataFunction, Place, with_data
-from exmc.compile.oracle import AUTOGRAD_LOCK, autograd_value_and_gradient, evaluate
+from exmc.compile.oracle import autograd_held, autograd_value_and_gradient, evaluate
 from exmc.compile.preparation import Preparation
 from exmc.compile.primitives import Array
 from exmc.compile.scan_body import Body
@@ -89,7 +89,7 @@ def record_function(
     """
     generator = np.random.default_rng(20_240_229)
     position = generator.uniform(-1.0, 1.0, dimension) if example is None else np.array(example, dtype=np.float64)
-    with AUTOGRAD_LOCK, np.errstate(all="ignore"):
+    with autograd_held(), np.errstate(all="ignore"):
         try:
             found = _recorded(function, position, gradient, most)
         except (ExmcError, KeyboardInterrupt):
@@ -134,7 +134,7 @@ def record_body(body: Body, name: str) -> Tape:
     if name == "forward":
         return simplify(record(lambda u: (body.apply(u),), size + body.inputs.size, gradient=False))
     position = np.random.default_rng(20_240_301).uniform(-1.0, 1.0, size + body.inputs.size + body.width)
-    with AUTOGRAD_LOCK, recording(), np.errstate(all="ignore"):
+    with autograd_held(), recording(), np.errstate(all="ignore"):
         slope = trace_slope(partial(_pulled, body), position, _inside(body, name), most=MOST_EQUATIONS)
         tape = simplify(Preparation([]).absorb(slope))
     for point in points(tape.dimension, np.random.default_rng(20_240_302)):

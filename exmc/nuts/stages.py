@@ -67,7 +67,7 @@ def stan_stages(warmup: int) -> tuple[Stage, ...]:
     than in Stan, the last part has 10 iterations at least, at the cost of the slow one: 10 % of 20 would be two.
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:
-        return _step_size_only(warmup)
+        return step_size_stage(warmup)
     if warmup < _SHORT:
         first, last = warmup * 15 // 100, max(warmup * 10 // 100, _SETTLING)
         windows: tuple[int, ...] = (warmup - first - last,)
@@ -88,7 +88,7 @@ def fisher_stages(warmup: int) -> tuple[Stage, ...]:
     does so at each draw. A window grows to the end if less than half of the next would fit.
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:
-        return _step_size_only(warmup)
+        return step_size_stage(warmup)
     last = max(round(_LAST_PART * warmup), _SETTLING)
     early = int(_EARLY_PART * warmup) // _EARLY_WINDOW
     stages = [Stage(_EARLY_WINDOW, Ending.SWITCH)] * early
@@ -101,7 +101,8 @@ def fisher_stages(warmup: int) -> tuple[Stage, ...]:
     return (*stages, Stage(last, symmetric=True))
 
 
-def _step_size_only(warmup: int) -> tuple[Stage, ...]:
+def step_size_stage(warmup: int) -> tuple[Stage, ...]:
+    """A warm-up that adapts the step size alone."""
     return (Stage(warmup),) if warmup > 0 else ()
 
 

@@ -40,10 +40,10 @@ class Adaptation(NamedTuple):
     window: Window
 
 
-def init(metric: Metric, dimension: int, step_size: float) -> Adaptation:
-    """The unit metric, and nothing learnt yet."""
-    unit = metric.with_variances(np.ones(dimension))
-    return Adaptation(step_size, unit, step_sizes.init(step_size), variance.empty(dimension))
+def init(metric: Metric, variances: FloatArray, step_size: float) -> Adaptation:
+    """The metric with these variances and no correlations, and nothing learnt yet."""
+    window = variance.empty(variances.size)
+    return Adaptation(step_size, metric.with_variances(variances), step_sizes.init(step_size), window)
 
 
 def replaces_metric(stage: Stage, adaptation: Adaptation) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from exmc.nuts.kernel import Output, Progress, Task, transitions
 from exmc.nuts.metric import METRICS, Metric, code
 from exmc.nuts.outcome import Transition
 from exmc.nuts.schemes import SCHEMES
-from exmc.nuts.stages import Ending, Stage, locate
+from exmc.nuts.stages import Ending, Stage, locate, step_size_stage
 from exmc.nuts.trajectory import memory_rows, workspace
 from exmc.sampling.initial import InitialPoint, draw_initial, use_initial
 from exmc.sampling.options import AUTO, SamplerOptions
@@ -57,14 +58,33 @@ class Block:
     statistics: dict[str, NDArray[np.generic]]
 
 
+class Carried(NamedTuple):
+    """What a chain takes over from one of an earlier run of the same model, perhaps with other data.
+
+    Attributes
+    ----------
+    position : ndarray, shape (dimension,)
+        On the unconstrained scale.
+    step_size : float
+    inverse_mass_matrix : ndarray
+        As `exmc.nuts.warmup.Adaptation` has it, for the same metric.
+    """
+
+    position: FloatArray
+    step_size: float
+    inverse_mass_matrix: FloatArray
+
+
 def begin(
     density: LogDensity,
     options: SamplerOptions,
     chain: int,
     initial: FloatArray | None = None,
     pulse: Pulse | None = None,
+    variances: FloatArray | None = None,
+    carried: Carried | None = None,
 ) -> ChainState:
-    """Chain number `chain` before its first iteration: a starting point, the unit metric, a first step size.
+    """Chain number `chain` before its first iteration: a starting point, a first metric, a first step size.
 
     Parameters
     ----------
@@ -72,6 +92,10 @@ def begin(
         Where to start, on the unconstrained scale; drawn if not given.
     pulse
         By which a watchdog sees that the chain is alive.
+    variances : ndarray, shape (dimension,), optional
+        Of the coordinates, as far as they are known, for the first metric; without them it is the unit metric.
+    carried
+        Where it starts, and with which step size and metric, if that is known.
 
     Raises
     ------
@@ -83,11 +107,13 @@ def begin(
     if density.dimension < 1:
         raise SamplingError("The model has no free variables, so there is nothing to sample.")
     key = chain_key(options.seed, chain)
+    if carried is not None:
+        return _carried_state(key, use_initial(density, chain, carried.position), chain, carried, options)
     if initial is not None:
         point = use_initial(density, chain, initial)
     else:
         point = draw_initial(density, options, chain, key, pulse)
-    state = _first_state(chain, key, point, options)
+    state = _first_state(chain, key, point, options, variances)
     if options.step_size is not None:
         return state
     run = _Run(density, options, state, pulse)
@@ -150,8 +176,13 @@ def advance(
     return run.state(), Block(first, in_warmup, positions[:done], columns(table[:done]))
 
 
-def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions) -> ChainState:
+def _first_state(
+    chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions, variances: FloatArray | None
+) -> ChainState:
     step_size = 1.0 if options.step_size is None else float(options.step_size)
+    dimension = point.position.size
+    known = np.ones(dimension) if variances is None else variances
+    adaptation = warmup.init(metric_of(options, dimension), known, step_size)
     return ChainState(
         chain=chain,
         key=key,
@@ -159,8 +190,16 @@ def _first_state(chain: int, key: NDArray[np.uint64], point: InitialPoint, optio
         position=point.position,
         log_density=point.log_density,
         gradient=point.gradient,
-        adaptation=warmup.init(metric_of(options, point.position.size), point.position.size, step_size),
+        adaptation=adaptation,
     )
+
+
+def _carried_state(
+    key: NDArray[np.uint64], point: InitialPoint, chain: int, carried: Carried, options: SamplerOptions
+) -> ChainState:
+    fresh = _first_state(chain, key, point, options, None)
+    tuned = fresh.adaptation._replace(inverse_mass_matrix=carried.inverse_mass_matrix.copy())
+    return replace(fresh, adaptation=warmup.restart_averaging(tuned, carried.step_size))
 
 
 def _check(density: LogDensity, options: SamplerOptions, state: ChainState, iterations: int) -> None:
@@ -188,7 +227,7 @@ class _Run:
     def __init__(self, density: LogDensity, options: SamplerOptions, state: ChainState, pulse: Pulse | None) -> None:
         self._density, self._options, self._begun = density, options, state
         self._scheme, self._metric = SCHEMES[options.adaptation], metric_of(options, density.dimension)
-        self._stages = self._scheme.stages(options.warmup)
+        self._stages = (step_size_stage if options.warm_start else self._scheme.stages)(options.warmup)
         self._iteration, self._log_density = state.iteration, state.log_density
         self._adaptation = _writable(state.adaptation)
         self._key = state.key.copy()

@@ -42,6 +42,9 @@ class SamplerOptions:
         Initial points are uniform on (-radius, radius) in each unconstrained coordinate.
     initial_attempts : int
         How many initial points are tried before the chain gives up.
+    warm_start : str
+        The digest of what chains take over from an earlier run (`exmc.sampling.chain.Carried`); empty if nothing. Their
+        warm-up then adapts the step size alone.
     step_size : float or None
         Where adaptation starts, or, without warm-up, the step size itself. None: searched.
 
@@ -62,6 +65,7 @@ class SamplerOptions:
     init: str = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
+    warm_start: str = ""
     step_size: float | None = None
 
     def __post_init__(self) -> None:

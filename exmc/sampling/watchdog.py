@@ -94,7 +94,7 @@ def _stuck(thread: threading.Thread, seconds: float) -> StuckError:
     error = StuckError(
         f"a single gradient has taken more than {seconds:g} s.",
         where=("watchdog",),
-        remedy="Look for an endless loop in a function of your own, or raise sampler.watchdog.",
+        remedy="Look for an endless loop in a function of your own, or raise the watchdog's bound (sampler.watchdog).",
     )
     frame = sys._current_frames().get(thread.ident or 0)
     if frame is not None:

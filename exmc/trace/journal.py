@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +17,7 @@ from exmc.errors import StoreError
 from exmc.trace import chunks, files, records
 from exmc.trace.description import STATE, WORKING, ZARR, read_description
 from exmc.trace.files import Location, location
+from exmc.trace.memory import Memory
 from exmc.trace.records import NO_RECORD, CommitRecord, Written
 from exmc.trace.schema import GROUPS, Schema, Variable
 
@@ -34,12 +37,14 @@ class Journal:
 
     Any number of processes may use one at a time: each chunk belongs to one segment, a file appears at once or not at
     all, and of two that commit the same segment the second finds the first's record. Nothing is flushed to the disk's
-    platter: the promise is about killed processes, not about power loss.
+    platter: the promise is about killed processes, not about power loss. On an object store, `committed` reads each
+    record once; `damage` reads all of them anew.
     """
 
     directory: Location
     schema: Schema
     chunk_draws: int
+    _memory: Memory = field(default_factory=Memory, compare=False, repr=False)
 
     @classmethod
     def open(cls, directory: str | os.PathLike[str] | Location) -> Journal:
@@ -171,21 +176,36 @@ class Journal:
             found["warmup" if record.warmup else "draws"] += record.count
         return found
 
-    def _consecutive(self, chain: int) -> tuple[tuple[CommitRecord, ...], Damage | None]:
-        found: list[CommitRecord] = []
-        while True:
-            number = len(found)
-            try:
-                record = self.record(chain, number)
-            except StoreError as error:
-                return tuple(found), self._damage(chain, number, error.message)
-            if record is None:
-                later = [n for n in self._numbers(chain) if n > number]
-                gap = self._damage(chain, number, f"is missing, segment {later[0]} is there") if later else None
-                return tuple(found), gap
-            if fault := _misfit(record, found[-1] if found else None):
-                return tuple(found), self._damage(chain, number, fault)
-            found.append(record)
+    def _consecutive(self, chain: int, anew: bool = False) -> tuple[tuple[CommitRecord, ...], Damage | None]:
+        """The records of `chain` up to the first damage, and that; `anew`: those verified before are read, too."""
+        found: list[CommitRecord] = [] if anew else list(self._memory.of(chain))
+        there = self._numbers(chain)
+        if there[: len(found)] != list(range(len(found))):
+            found.clear()
+        numbers = there[len(found) :]
+        fault = None
+        for number, record in zip(
+            numbers, files.each(partial(self._read, chain), numbers, self.directory), strict=True
+        ):
+            if number != len(found) or record is None:
+                fault = self._damage(chain, len(found), f"is missing, segment {number} is there")
+            elif isinstance(record, StoreError):
+                fault = self._damage(chain, number, record.message)
+            elif why := _misfit(record, found[-1] if found else None):
+                fault = self._damage(chain, number, why)
+            else:
+                found.append(record)
+                continue
+            break
+        if not isinstance(self.directory, Path):
+            self._memory.keep(chain, tuple(found))
+        return tuple(found), fault
+
+    def _read(self, chain: int, segment: int) -> CommitRecord | StoreError | None:
+        try:
+            return self.record(chain, segment)
+        except StoreError as error:
+            return error
 
     def _damage(self, chain: int, segment: int, fault: str) -> Damage:
         return Damage(chain, segment, files.relative(self._record_file(chain, segment), self.directory), fault)
@@ -223,7 +243,7 @@ class Journal:
         found: list[Damage] = []
         ranks = {f"{group}/{v.name}": len(v.shape) for group, variables in self.schema.sampled() for v in variables}
         for chain in range(self.schema.chains):
-            verified, fault = self._consecutive(chain)
+            verified, fault = self._consecutive(chain, anew=True)
             for record in verified:
                 found.extend(self._chunk_faults(record, ranks))
             if fault is not None:

@@ -16,10 +16,16 @@ from fsspec.registry import known_implementations
 
 from exmc.errors import StoreError, suggest
 
-OPTIONS = {"use_listings_cache": False}
-"""What file systems are opened with: others write, so that a listing of before is no answer."""
+_OPTIONS = {"use_listings_cache": False}
+# With more than one at once, s3fs asks for the size of each object before it reads it: twice as many requests.
+_OPTIONS_OF = {"s3": {"max_concurrency": 1}, "s3a": {"max_concurrency": 1}}
 # File systems without an exclusive put look first and put then; of the threads of one process still only one gets it.
 _CREATING = threading.Lock()
+
+
+def options_of(protocol: str) -> dict[str, Any]:
+    """What file systems are opened with: others write, so that a listing of before is no answer."""
+    return _OPTIONS | _OPTIONS_OF.get(protocol, {})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -196,7 +202,7 @@ class ObjectPath:
     def _file_system(self) -> Any:
         # fsspec keeps one instance for each protocol and process.
         try:
-            return fsspec.filesystem(self.protocol, **OPTIONS)
+            return fsspec.filesystem(self.protocol, **options_of(self.protocol))
         except ImportError:
             package = str(known_implementations[self.protocol]["class"]).split(".")[0]
             message = f"{self.protocol}:// needs a package that is not installed."

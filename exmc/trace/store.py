@@ -20,7 +20,7 @@ from exmc.trace.files import ROOT, Location, location
 from exmc.trace.journal import Damage, Journal
 from exmc.trace.manifest import check_root, is_as_finished, write_manifest
 from exmc.trace.metadata import read_metadata
-from exmc.trace.objects import OPTIONS
+from exmc.trace.objects import options_of
 from exmc.trace.records import CommitRecord, Written
 from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema
 
@@ -363,7 +363,8 @@ def _open_tree(path: Location, consolidated: bool, loaded: bool) -> xr.DataTree:
         if isinstance(path, Path):
             tree = xr.open_datatree(path, engine="zarr", consolidated=consolidated)
         else:
-            tree = xr.open_datatree(str(path), engine="zarr", consolidated=consolidated, storage_options=OPTIONS)
+            options = options_of(path.protocol)
+            tree = xr.open_datatree(str(path), engine="zarr", consolidated=consolidated, storage_options=options)
         return tree.load() if loaded else tree
 
 

@@ -17,7 +17,8 @@ draws, had just enough draws been asked for that they are worth 400 with R-hats 
 measured, sampling in proportion to gradients; "~" marks runs that had to be extrapolated to more draws than they made.
 "ESS/s" is of sampling, warm-up included; "whole" from process start. exmc computes pointwise log likelihoods before it
 returns, which is in "whole" and not in "sampling". NumPyro has no own numbers; it runs in double precision, a host
-device a chain, and gets a cache on disk. The peers come with `pip install exmc[bench]`.
+device a chain, and gets a cache on disk. The peers come with `pip install exmc[bench]`; PyMC so installed multiplies
+matrices by BLAS only where the system has one with its header files (libopenblas-dev): install it first.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 from comparison import judge, lines, picture, report
 from comparison.lines import Key, Row
 from comparison.problems import PROBLEMS
@@ -78,39 +78,29 @@ def given_up(task: Task, rows: list[Row]) -> bool:
 def execute(task: Task, out: Path, timeout: float) -> Row:
     """Run, judge, and forget the draws."""
     key = task.key
-    data, draws = out / "data" / f"{key.problem}.npz", out / "draws.npz"
-    if not data.exists():
-        data.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(data, allow_pickle=False, **PROBLEMS[key.problem].data())
-    counts = SETTINGS[key.setting]
-    request: dict[str, Any] = {"peer": key.peer, "problem": key.problem, "data": str(data), "out": str(draws)}
-    request |= {"seed": task.seed, "chains": CHAINS, "cores": CORES, **counts}
+    request: dict[str, Any] = {"peer": key.peer, "problem": key.problem, "seed": task.seed}
+    request |= {"chains": CHAINS, "cores": CORES, **SETTINGS[key.setting]}
     row: Row = {**key._asdict(), "seed": task.seed}
     cache = out / "caches" / "-".join(key)
     if task.seed == 0:
         # What a run that was stopped has left there.
         shutil.rmtree(cache, ignore_errors=True)
     try:
-        outcome = run_worker(request, cache, timeout)
+        made = run_worker(request, PROBLEMS[key.problem].data(), cache, timeout)
     except FailedRunError as failure:
         return row | {"failed": str(failure)}
-    with np.load(draws) as file:
-        prefix = "posterior."
-        posterior = {name.removeprefix(prefix): file[name] for name in file.files if name.startswith(prefix)}
-        steps = judge.Steps(file["warmup_steps"], file["steps"])
-        figures = judge.judge(key.problem, posterior, steps, file["diverging"], outcome.clock)
-    draws.unlink()
-    row |= {"version": outcome.version, "warmup": steps.warmup.shape[1], "draws": steps.draws.shape[1]}
+    figures = judge.judge(key.problem, made.posterior, made.steps, made.diverging, made.clock)
+    row |= {"version": made.version, "warmup": made.steps.warmup.shape[1], "draws": made.steps.draws.shape[1]}
     # As it will be read again: keys are text.
-    read: Row = json.loads(json.dumps(row | {"clock": outcome.clock, **asdict(figures)}))
+    read: Row = json.loads(json.dumps(row | {"clock": made.clock, **asdict(figures)}))
     return read
 
 
 def write_report(rows: list[Row], peers: list[str], out: Path) -> str:
     """Write the table, the same as JSON, and the plot; returns the table."""
-    # Rounds come seed by seed, lines model by model.
-    order = list(PROBLEMS)
-    ordered = sorted(rows, key=lambda row: (order.index(row["problem"]), list(SETTINGS).index(row["setting"])))
+    # Rounds come seed by seed, lines model by model and library by library.
+    columns = {"problem": list(PROBLEMS), "peer": list(PEERS), "setting": list(SETTINGS)}
+    ordered = sorted(rows, key=lambda row: [names.index(row[column]) for column, names in columns.items()])
     table, failed = lines.lines(ordered), lines.failures(ordered)
     text = report.markdown(table, failed, peers)
     (out / "compare.md").write_text(text, encoding="utf-8")

@@ -48,15 +48,12 @@ def published(problem: str) -> dict[str, Reference] | None:
     return {name: Reference(row["mean"], row["sd"], row["mcse_mean"]) for name, row in rows.items()}
 
 
-def long_run(peer: str, problem: str, draws: int, folder: Path) -> Scalars:
+def long_run(peer: str, problem: str, draws: int) -> Scalars:
     """The scalars of four chains, with small steps, after a warm-up of up to 2000."""
-    np.savez(folder / "data.npz", allow_pickle=False, **PROBLEMS[problem].data())
     request = {
         "peer": peer,
         "problem": problem,
         "otherwise": True,
-        "data": str(folder / "data.npz"),
-        "out": str(folder / "draws.npz"),
         "seed": SEED,
         "chains": 4,
         "cores": 2,
@@ -64,11 +61,9 @@ def long_run(peer: str, problem: str, draws: int, folder: Path) -> Scalars:
         "draws": draws,
         "target_accept": TARGET_ACCEPT,
     }
-    run_worker(request, folder / peer, timeout=36_000)
-    prefix = "posterior."
-    with np.load(folder / "draws.npz") as file:
-        posterior = {name.removeprefix(prefix): file[name] for name in file.files if name.startswith(prefix)}
-    return judge.scalars_of(posterior)
+    with tempfile.TemporaryDirectory() as cache:
+        made = run_worker(request, PROBLEMS[problem].data(), Path(cache), timeout=36_000)
+    return judge.scalars_of(made.posterior)
 
 
 def described(peer: str, draws: int) -> str:
@@ -79,9 +74,7 @@ def described(peer: str, draws: int) -> str:
 def sampled(problem: str, draws: int, check: str, check_draws: int) -> dict[str, Any]:
     """The entry of a problem that only sampling knows; raises `SystemExit` if the two libraries do not agree."""
     logged = PROBLEMS[problem].logged
-    with tempfile.TemporaryDirectory() as folder:
-        ours = long_run("exmc", problem, draws, Path(folder))
-        theirs = long_run(check, problem, check_draws, Path(folder))
+    ours, theirs = long_run("exmc", problem, draws), long_run(check, problem, check_draws)
     # Written otherwise, ours has more.
     ours = {name: ours[name] for name in theirs}
     worst = max(judge.r_hat(values) for values in ours.values())

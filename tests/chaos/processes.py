@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.pipelines.running import EXMC
+from exmc.trace import files
+from exmc.trace.files import Location
+from pipelines.checkpoint import read_checkpoint
+from tests.pipelines.running import EXMC, PATIENCE
 
 ROOT = Path(__file__).parents[2]
 # Where the density of the runs is.
@@ -23,6 +25,8 @@ FINISHED = (0, 3)
 _ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 # What `exmc resume` says of a directory that a driver was killed in before there was anything to resume.
 _NOTHING_YET = "the creation of this run was interrupted", "there is no run"
+# What `exmc run` says, with status 2, of a disk that is full when it comes to make the directory.
+_NO_ROOM = "cannot be written: No space left on device"
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -95,7 +99,7 @@ class HandCluster:
             return subprocess.Popen(command, stdout=out, stderr=out, env=environment(**self.extra), cwd=self.folder)
 
     def _await_address(self, log: Path) -> str:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             if found := _ADDRESS.search(log.read_text()):
                 return found[1]
@@ -107,13 +111,15 @@ class HandCluster:
 class Driver:
     """The commands that bring one run to its end: `exmc run`, then `exmc resume` as often as it takes.
 
+    With `draws`, the run at `out` is extended to these; `exmc resume` goes on with that once its checkpoint says so.
     What they print goes beside the config: the run itself may lie on a disk that is full.
     """
 
     config: Path
-    out: Path
+    out: Location
     arguments: Sequence[str] = ()
     prefix: Sequence[str] = ()
+    draws: int | None = None
     process: subprocess.Popen[bytes] | None = None
     attempts: int = 0
 
@@ -121,10 +127,13 @@ class Driver:
         """Start the first command, or the one that goes on after the last."""
         said = self.said()
         if self.out.exists() and any(words in said for words in _NOTHING_YET):
-            shutil.rmtree(self.out)
-        begun = self.out.exists()
-        fresh = ["run", str(self.config), "--code", str(CODE), "--out", str(self.out)]
-        arguments = ["resume", str(self.out)] if begun else fresh
+            files.remove(self.out)
+        if not self.out.exists():
+            arguments = ["run", str(self.config), "--code", str(CODE), "--out", str(self.out)]
+        elif self.draws is not None and read_checkpoint(self.out).plan.options.draws < self.draws:
+            arguments = ["extend", str(self.out), "--draws", str(self.draws)]
+        else:
+            arguments = ["resume", str(self.out)]
         self.attempts += 1
         with open(self._log(), "wb") as log:
             self.process = subprocess.Popen(
@@ -138,10 +147,15 @@ class Driver:
         if status in FINISHED:
             return True
         if status is not None:
-            assert "internal error" not in self.said(), self.said()
-            assert status in (1, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGINT), self.said()
+            said = self.said()
+            assert "internal error" not in said, said
+            assert status in (1, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGINT) or _NO_ROOM in said, said
             self.begin()
         return False
+
+    def committed(self) -> int:
+        """How many segments of the run are committed."""
+        return sum(1 for _ in self.out.glob("state/chain-*/segment-*.json"))
 
     def said(self) -> str:
         """What the last command printed."""

@@ -64,7 +64,7 @@ def sticky_energy(tree: xr.DataTree) -> xr.DataTree:
     return with_group(tree, "sample_stats", energy=energy)
 
 
-def fitted(**said: float | None) -> Callable[[xr.DataTree], xr.DataTree]:
+def fitted(**said: float | str | None) -> Callable[[xr.DataTree], xr.DataTree]:
     """The draws are of a method that says this of itself."""
 
     def spoil(tree: xr.DataTree) -> xr.DataTree:

@@ -15,7 +15,7 @@ from exmc.diagnostics.text import (
     summary_rows,
     summary_text,
 )
-from tests.diagnostics.test_checks import apart, diverging, not_finite
+from tests.diagnostics.test_checks import apart, diverging, fitted, not_finite
 from tests.diagnostics.trees import conjugate, healthy
 
 
@@ -79,3 +79,17 @@ def test_a_comparison_is_a_table() -> None:
     assert f"{ranking[1].difference:.2f}" in lines[2]
     doubtful = (*ranking[:1], Ranked(1, "odd", -1.0, 1.0, 1.0, 0.1, 0.1, 0.0, 20, 3))
     assert "Estimates for odd rest on" in comparison_text(doubtful)
+
+
+def test_an_approximation_says_first_that_it_is_one() -> None:
+    text = diagnosis_text(diagnose(fitted(pareto_k=0.31)(healthy())))
+    assert text.startswith(
+        "APPROXIMATION by some: draws of something, not draws from the posterior. Pareto k 0.31 (reliable below 0.7).\n"
+    )
+    assert diagnosis_text(diagnose(fitted()(healthy()))).splitlines()[0].endswith("from the posterior.")
+    exact = diagnose(fitted(approximation="", log_evidence=-1234.56, log_evidence_error=0.123)(healthy()))
+    assert diagnosis_text(exact).startswith("Method: some. Log evidence -1235 ± 0.12.\n")
+    alone = diagnose(fitted(approximation="", log_evidence=-3.25)(healthy()))
+    assert diagnosis_text(alone).startswith("Method: some. Log evidence -3.25.\n")
+    assert diagnosis_document(exact)["method"]["log_evidence"] == -1234.56
+    assert "method" not in diagnosis_document(diagnose(healthy()))

@@ -1,4 +1,4 @@
-"""Hostile text for the parser of expressions and the reader of YAML, and what must hold of whatever they make of it."""
+"""Hostile text for whatever reads formulas, YAML and configs, and what must hold of what they make of it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ import time
 import unicodedata
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ExmcError
 from exmc.ir.expressions import Apply, Constant, Reference, Slice, Span, walk
 from exmc.ir.operations import FUNCTIONS, OPERATIONS
 from exmc.ir.parse import parse_expression
+from pipelines.building import build_model
+from pipelines.code import permitted
+from pipelines.config import parse_config
+from pipelines.places import Places
 from pipelines.yaml_lines import read_yaml
 
 EXPRESSION_TOKENS = (
@@ -97,6 +103,14 @@ YAML_TOKENS = (
         "a: &a ",
     ),
 )
+CONFIG_TOKENS = (
+    *("model", "variables", "data", "coords", "sampler", "cluster", "run", "dist", "expr", "potential", "scan", "ode"),
+    *("observed", "dims", "shape", "transform", "values", "factor", "center", "path", "column", "from", "args", "of"),
+    *("carry", "step", "sequences", "length", "state", "derivative", "times", "weight", "mask", "lower", "function"),
+    *(f"{name}" for name in sorted(DISTRIBUTIONS)),
+    *(": ", ", ", "{", "}", "[", "]", "\n", "\n  ", "\n    ", "'", '"', "null", "true", "0", "1", "-1", "1e9", "1e400"),
+    *("x", "y", "m", "g", "a", "b", "d", "x[0]", "sum(x)", "m + d", "exp(a)", "x[d]", "@", "&a ", "*a", ".nan", ".inf"),
+)
 EXPRESSIONS = (
     "a[county] + b * floor",
     "beta[0] + beta[1] * (age == 2)",
@@ -112,36 +126,48 @@ DOCUMENTS = (
 )
 _NODES = (Apply, Constant, Reference, Slice, Span)
 _PLAIN = (dict, list, str, int, float, bool, type(None))
-# What would be a way out: running code, opening anything.
+CONFIGS = (
+    'model: {variables: {x: {dist: Normal, mu: 0, sigma: 1}, y: {expr: "x[0] + sum(x)"}}}\nsampler: {draws: 5}\n',
+    "model:\n  coords: {g: [a, b]}\n  data: {d: {values: [1, 2], dims: [g]}, f: {values: [u, v], factor: h}}\n"
+    "  variables:\n    m: {dist: Gamma, alpha: 2, beta: 1, dims: g}\n    p: {potential: -m**2}\n"
+    "    y: {dist: Poisson, mu: m, observed: d}\n",
+    "model:\n  variables:\n    s: {scan: {carry: {a: 1.0}, step: {a: a * 0.5}, length: 3}}\n"
+    "    o: {ode: {state: {q: 1.0}, derivative: {q: -q}, times: [1, 2]}}\n"
+    "    z: {dist: Truncated, of: {dist: Normal}}\n",
+    "name: n\nmodel: {from: 'no_such:f', args: {a: 1}}\ncluster: {factory: no_such.C}\nrun: {out: o}\n",
+    "model: {variables: {x: {dist: Custom, function: 'no_such:f', support: real, loc: [1, null]}}}\n",
+)
+# What would be a way out: running code, opening anything. Building a model may open the data that it names.
 _FORBIDDEN = ("exec", "import", "open", "os.", "subprocess.", "pickle.", "socket.", "ctypes.", "marshal.", "shutil.")
+_NEVER = ("os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.", "pickle.", "socket.", "shutil.")
 
 
 class _Watch:
     """An audit hook cannot be removed: it looks only while it is told to."""
 
-    watching = False
+    watching: tuple[str, ...] = ()
     installed = False
 
     @classmethod
     def hook(cls, event: str, arguments: Any) -> None:
-        if cls.watching and event.startswith(_FORBIDDEN):
-            cls.watching = False
+        if cls.watching and event.startswith(cls.watching):
+            cls.watching = ()
             raise AssertionError(f"{event}{arguments}")
 
 
 @contextlib.contextmanager
-def confined() -> Iterator[None]:
-    """Fails whatever imports, opens or runs something in here."""
+def confined(forbidden: tuple[str, ...] = _FORBIDDEN) -> Iterator[None]:
+    """Fails whatever does in here what is `forbidden`: imports, opens or runs something."""
     if not _Watch.installed:
         # Python imports a codec at its first use.
         codecs.lookup("utf-8-sig")
         sys.addaudithook(_Watch.hook)
         _Watch.installed = True
-    _Watch.watching = True
+    _Watch.watching = forbidden
     try:
         yield
     finally:
-        _Watch.watching = False
+        _Watch.watching = ()
 
 
 def check_expression(text: str) -> bool:
@@ -177,9 +203,25 @@ def check_yaml(text: str) -> bool:
     return True
 
 
+def check_config(text: str) -> bool:
+    """Whether `text` is a config with a model; else there is one error. No module lies where it may be imported."""
+    raw = text.encode("utf-8", "surrogatepass")
+    try:
+        with confined(_NEVER), warnings.catch_warnings(action="ignore"), permitted(None):
+            document = read_yaml(raw, "fuzz.yaml")
+            if not isinstance(document.values, dict):
+                return False
+            config = parse_config(document.values, Places("fuzz.yaml", {}), Path("/nowhere"))
+            build_model(config.model, config.sampler.centering)
+    except ExmcError:
+        return False
+    return True
+
+
 CHECKS: dict[str, tuple[Callable[[str], bool], tuple[str, ...], tuple[str, ...]]] = {
     "expressions": (check_expression, EXPRESSION_TOKENS, EXPRESSIONS),
     "YAML": (check_yaml, YAML_TOKENS, DOCUMENTS),
+    "configs": (check_config, CONFIG_TOKENS, CONFIGS),
 }
 
 
@@ -199,7 +241,9 @@ def hostile(generator: random.Random, tokens: tuple[str, ...], legal: tuple[str,
 def main() -> int:
     """Feed the parsers random text; an input that breaks one is printed."""
     parser = argparse.ArgumentParser(prog="scripts/fuzz", description=main.__doc__)
-    parser.add_argument("--inputs", type=int, default=1_000_000, help="in all; half of them expressions, half YAML")
+    parser.add_argument(
+        "--inputs", type=int, default=1_000_000, help="in all; a third of them each expressions, YAML and configs"
+    )
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
     generator = random.Random(options.seed)

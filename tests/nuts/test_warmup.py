@@ -18,7 +18,7 @@ from tests.sampling.targets import scaled_normal
 def _after_draws(name: str, count: int) -> Adaptation:
     """A chain's adaptation after `count` draws of a normal, ten of them before the last switch."""
     random, kind = np.random.default_rng(0), METRICS[name]
-    before = warmup.init(kind, 3, 0.5)
+    before = warmup.init(kind, np.ones(3), 0.5)
     older = window_of(*random.normal(size=(2, 10, 3))).newer
     newer = window_of(*random.normal(size=(2, count, 3)))
     rows = random.normal(size=(2, 10 + count, 3))
@@ -44,7 +44,7 @@ def test_the_metric_is_replaced_at_the_end_of_a_stage_that_learns_from_two_draws
     before = _after_draws("diagonal", 30)
     assert warmup.replaces_metric(Stage(30, Ending.RENEW), before)
     assert not warmup.replaces_metric(Stage(30), before)
-    empty, one = warmup.init(METRICS["diagonal"], 2, 0.5), Moments(1, np.zeros((4, 2)))
+    empty, one = warmup.init(METRICS["diagonal"], np.ones(2), 0.5), Moments(1, np.zeros((4, 2)))
     assert not warmup.replaces_metric(Stage(1, Ending.RESTART), empty._replace(window=empty.window._replace(newer=one)))
 
 
@@ -55,7 +55,7 @@ def test_what_sampling_uses_remembers_no_draws() -> None:
 
 
 def test_averaging_restarts_at_the_searched_step_size_and_ends_at_the_average() -> None:
-    tuning = warmup.restart_averaging(warmup.init(METRICS["diagonal"], 2, 0.5), 0.25)
+    tuning = warmup.restart_averaging(warmup.init(METRICS["diagonal"], np.ones(2), 0.5), 0.25)
     assert (tuning.step_size, tuning.averaging.updates) == (0.25, 0.0)
     assert tuning.averaging.center == pytest.approx(np.log(2.5))
     assert warmup.final(tuning).step_size == 0.25

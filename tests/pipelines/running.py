@@ -11,6 +11,10 @@ from typing import Any
 
 import pytest
 
+from exmc.errors import SamplingError
+from exmc.trace import files
+from exmc.trace.files import Location
+from pipelines import segments
 from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
 from pipelines.control import StoppedError
@@ -33,6 +37,8 @@ SLOW = (
     "sampler: {draws: 600, warmup: 100, chains: 2, seed: 5, engine: autograd, max_treedepth: 2}\n"
     "run: {segment_seconds: 1e-9, predictive: {prior_draws: 0, posterior: false}}\n"
 )
+PATIENCE = 600.0
+"""After so many seconds what is waited for is taken to hang; a machine with other work is slow by a factor of 20."""
 EXMC = [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())"]
 
 
@@ -57,17 +63,14 @@ def stopped_run(folder: Path, rest: str = QUICK, *, after: int = 3) -> Path:
     return folder / "run"
 
 
-def contents(directory: Path) -> dict[str, bytes]:
+def contents(directory: Location) -> dict[str, bytes]:
     """Every file of the finished store, but for the time at which the run began."""
     root = directory / "run.zarr"
-    return {
-        str(p.relative_to(root)): re.sub(rb'"created_at": ?"[^"]*"', b"", p.read_bytes())
-        for p in sorted(root.rglob("*"))
-        if p.is_file()
-    }
+    found = {files.relative(p, root): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    return {name: re.sub(rb'"created_at": ?"[^"]*"', b"", found[name]) for name in sorted(found)}
 
 
-def assert_same_store(one: Path, other: Path) -> None:
+def assert_same_store(one: Location, other: Location) -> None:
     left, right = contents(one), contents(other)
     assert set(left) == set(right)
     assert [name for name in left if left[name] != right[name]] == []
@@ -80,8 +83,20 @@ def begin(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
 
 def await_records(directory: Path, count: int, process: subprocess.Popen[str]) -> None:
     """Wait until `count` segments are committed."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while len(list(directory.glob("state/chain-*/segment-*.json"))) < count:
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def begin_failing(chains: set[int]) -> Any:
+    """What `segments.begin` is replaced by, so that these `chains` fail."""
+    real = segments.begin
+
+    def begin(density: Any, options: Any, chain: int, *others: Any) -> Any:
+        if chain in chains:
+            raise SamplingError(f"chain {chain} found no starting point.")
+        return real(density, options, chain, *others)
+
+    return begin

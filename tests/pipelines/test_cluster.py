@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import Client
+from distributed.comm.core import CommClosedError
 from threadpoolctl import threadpool_info
 
 from exmc.errors import ClusterError
-from pipelines import cluster
+from pipelines import cluster, patience
 from pipelines.sections import FactoryCluster, LocalCluster, RemoteCluster, SecuritySection
 
 
@@ -119,3 +121,23 @@ def test_workers_that_others_started_have_one_blas_thread(tmp_path: Path) -> Non
         for process in processes:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize("deaths", [1, 100], ids=["once", "for ever"])
+def test_a_worker_that_dies_while_it_is_set_up_is_no_end_of_a_run(deaths: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler asks all workers in turn, and the first that it loses meanwhile fails the client's request."""
+    real, left = Client.register_plugin, [deaths]
+
+    def register_plugin(client: Client, plugin: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise CommClosedError("in <TCP (closed)>: Stream is closed")
+        return real(client, plugin)
+
+    monkeypatch.setattr(Client, "register_plugin", register_plugin)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.01)
+    with contextlib.ExitStack() as stack:
+        if deaths > 1:
+            stack.enter_context(pytest.raises(ClusterError, match="workers could not be set up: CommClosedError: "))
+        client = stack.enter_context(cluster.connect(factory(), 1))
+        assert client.submit(sum, (1, 2), pure=False).result(timeout=20) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -76,3 +77,14 @@ def test_a_file_is_read_once(tmp_path: Path) -> None:
     files.load("d.csv", "a")
     (tmp_path / "d.csv").unlink()
     assert files.load("d.csv", "b").values.tolist() == [2]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "parquet", "nc"])
+@pytest.mark.parametrize("prefix", ["", "file://", "local://"])
+def test_pipes_and_devices_are_no_data(kind: str, prefix: str, tmp_path: Path) -> None:
+    """A pipe would be waited for, and a device read, for ever; whichever way they are named."""
+    os.mkfifo(tmp_path / f"pipe.{kind}")
+    (tmp_path / f"zeros.{kind}").symlink_to("/dev/zero")
+    for name in ("pipe", "zeros"):
+        with pytest.raises(DataError, match="is no regular file, but a pipe or device"):
+            DataFiles(tmp_path).load(f"{prefix}{tmp_path}/{name}.{kind}", "x")

@@ -123,10 +123,29 @@ def test_a_detached_run_is_paused_resumed_and_aborted(
     assert main(["abort", str(out)]) == 0
     await_nobody(out)
     assert main(["watch", str(out)]) == 1
-    assert f"the run was stopped. Go on with: exmc resume {out}" in capfd.readouterr().err
+    err = capfd.readouterr().err
+    assert f"the run was stopped. Go on with: exmc resume {out}" in err
+    assert "asked by another process\n" in err, "Ctrl-C would end the watching alone"
     assert not RunStore.open(out).complete
     resume(out, lambda event: None)
     assert_same_store(slow, out)
+
+
+def test_a_run_is_begun_again_without_the_terminal(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A paused run, too, is not let go on instead."""
+    run = stopped_run(tmp_path)
+    before = (run / "state" / "plan.json").read_bytes()
+    for command in (["resume"], ["extend", "--draws", "1250"]):
+        assert main([*command, str(run), "--force-restart", "--detach"]) == 0
+    shown = capfd.readouterr().out
+    for number, draws in ((1, 1200), (2, 1250)):
+        again = run.with_name(f"run-restart-{number}")
+        assert f"exmc watch {again}" in shown
+        assert (again / "driver.log").exists()
+        await_nobody(again)
+        assert RunStore.open(again).read()["posterior"].sizes["draw"] == draws
+    assert (run / "state" / "plan.json").read_bytes() == before
+    assert not (run / "driver.log").exists()
 
 
 def test_a_driver_that_cannot_begin_is_one_message(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

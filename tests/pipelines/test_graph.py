@@ -19,7 +19,7 @@ from distributed import KilledWorker
 from distributed import LocalCluster as LocalDask
 from distributed.comm.core import CommClosedError
 
-from exmc.errors import ClusterError, ExmcError, SamplingError
+from exmc.errors import ClusterError, ExmcError
 from exmc.trace.store import RunStore
 from pipelines import graph, patience, segments
 from pipelines.checking import check_config
@@ -31,22 +31,11 @@ from pipelines.events import Event
 from pipelines.graph import follow
 from pipelines.run import RunResult, resume, run_config, start
 from pipelines.sections import LocalCluster
-from tests.pipelines.running import SLOW, assert_same_store, write_config
+from tests.pipelines.running import SLOW, assert_same_store, begin_failing, write_config
 
 
 def ignore(event: Event) -> None:
     del event
-
-
-def begin_failing(chains: set[int]) -> Any:
-    real = segments.begin
-
-    def begin(density: Any, options: Any, chain: int, *others: Any) -> Any:
-        if chain in chains:
-            raise SamplingError(f"chain {chain} found no starting point.")
-        return real(density, options, chain, *others)
-
-    return begin
 
 
 def run(folder: Path, out: str, *overrides: str, on_event: Any = ignore) -> RunResult:

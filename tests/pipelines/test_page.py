@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -15,9 +16,11 @@ from typing import Any
 import pytest
 
 import pipelines
+from pipelines.cli import main
 from pipelines.events import Event
 from pipelines.page_process import PORT, PageProcess
-from tests.pipelines.running import SLOW, stopped_run, write_config
+from pipelines.run import run_config
+from tests.pipelines.running import SLOW, begin, stopped_run, write_config
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 # What stands on the page lies within the shadows of Bokeh's elements.
@@ -148,6 +151,31 @@ def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
             page.stop()
     assert "<title>small – exmc</title>" in content
     assert "viewport" in content
+
+
+def test_the_page_of_a_finished_run_stays_until_ctrl_c(tmp_path: Path) -> None:
+    directory = tmp_path / "run"
+    run_config(write_config(tmp_path), out=directory)
+    process = begin(["watch", str(directory), "--live", "--plain"])
+    assert process.stderr is not None
+    said: list[str] = []
+    for line in process.stderr:
+        said.append(line)
+        # The address comes when the page is served, before or after the last event.
+        if any("live page" in seen for seen in said) and "exmc: the page stays until Ctrl-C.\n" in said:
+            break
+    url = next(line.split()[2] for line in said if line.startswith("live page"))
+    with urllib.request.urlopen(url, timeout=60) as answer:
+        assert answer.status == 200
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode in (0, 3)
+    assert "r_hat" in out
+
+
+def test_a_short_run_does_not_wait_for_its_page(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(write_config(tmp_path)), "--out", str(tmp_path / "run"), "--live", "--quiet"]) in (0, 3)
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_a_run_that_is_not_there_has_no_page(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_control_c_twice_does_not_wait(processes: str, whole: Path, tmp_path: Pa
         await_records(out, 1, process)
         time.sleep(2)  # Each chain has come to a gradient that does not end.
         os.killpg(process.pid, signal.SIGINT)
-        await_word(process, "stopping; Ctrl-C again: do not wait")
+        await_word(process, "stopping once its segments are done, asked by Ctrl-C. Ctrl-C again: do not wait")
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)
         os.killpg(process.pid, signal.SIGINT)
@@ -97,7 +97,7 @@ def test_sigterm_lets_segments_end(whole: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
-    assert "stopping; Ctrl-C again: do not wait" in err
+    assert "asked by SIGTERM. Ctrl-C: do not wait" in err
     assert f"exmc resume {out}" in err
     done = RunStore.open(out).read()["posterior"]["x"].values
     undisturbed = RunStore.open(whole / "run").read()["posterior"]["x"].values

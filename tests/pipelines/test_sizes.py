@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -9,12 +10,16 @@ from typing import Any
 
 import pytest
 
-from exmc.errors import ConfigError
+from exmc.errors import ConfigError, StoreError
 from exmc.trace import files
+from exmc.trace.objects import ObjectPath
+from pipelines import sbc
 from pipelines.checking import build, check_config
 from pipelines.config import load_config, with_out
 from pipelines.creation import create_run
-from pipelines.run import run_config
+from pipelines.places import LocatedError
+from pipelines.run import extend, run_config, start
+from pipelines.sbc import calibrate
 from pipelines.sizes import amount, bytes_per_draw
 from tests.pipelines.running import write_config
 
@@ -79,3 +84,37 @@ def test_a_full_disk_at_creation_leaves_nothing(
         assert list((tmp_path / "out" / "run").iterdir()) == []
     create_run(checked)
     shutil.rmtree(tmp_path / "out")
+
+
+def test_draws_that_cannot_be_numbered_are_refused_on_object_stores(tmp_path: Path) -> None:
+    """Nobody knows how much room is there."""
+    config = load_config(write_config(tmp_path), ["sampler.draws=100000000000"])
+    with pytest.raises(
+        LocatedError, match=r"sampler\.draws: the numbers of 100000000000 draws take .* this machine has"
+    ):
+        check_config(with_out(config, "memory://absurd/run"))
+    assert not ObjectPath("memory://absurd/run").exists()
+    run = ObjectPath("memory://absurd/small")
+    few = load_config(write_config(tmp_path, "sampler: {draws: 100, warmup: 100, chains: 1, seed: 1}\n"))
+    start(check_config(with_out(few, run)), lambda event: None)
+    before = {p.url: p.read_bytes() for p in run.rglob("*")}
+    with pytest.raises(StoreError, match="the numbers of 100000000000 draws"):
+        extend(run, 10**11)
+    assert {p.url: p.read_bytes() for p in run.rglob("*")} == before
+
+
+def test_a_full_disk_leaves_nothing_of_a_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked = check_config(with_out(load_config(write_config(tmp_path)), tmp_path / "sbc"))
+
+    def full(path: object, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for made_before in (False, True):
+        if made_before:
+            (tmp_path / "sbc").mkdir()
+        with monkeypatch.context() as patch:
+            patch.setattr(sbc, "write_whole", full)
+            with pytest.raises(LocatedError, match="cannot be written: No space left"):
+                calibrate(checked, 10)
+        assert [p.name for p in tmp_path.glob("sbc*")] == (["sbc"] if made_before else [])
+        assert not made_before or not list((tmp_path / "sbc").iterdir())

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,20 +17,23 @@ from exmc.trace import files
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
 from exmc.trace.store import RunStore
-from pipelines import locks
+from pipelines import locks, segments, stages
 from pipelines.checking import check_config
+from pipelines.cli import main
 from pipelines.config import load_config, with_out
 from pipelines.control import StoppedError
+from pipelines.creation import create_run
 from pipelines.events import Event
 from pipelines.locks import Lease, being_run
-from pipelines.plan import EVENTS
+from pipelines.plan import EVENTS, Plan
 from pipelines.predict import Request, predict_run
 from pipelines.run import RunResult, extend, resume, start
 from pipelines.sbc import calibrate
-from tests.object_stores import folder_of, s3
-from tests.pipelines.running import QUICK, SLOW, begin, write_config
+from pipelines.segments import SegmentTask, run_segment
+from tests.object_stores import Server, folder_of, s3, s3_server
+from tests.pipelines.running import PATIENCE, QUICK, SLOW, assert_same_store, begin, begin_failing, write_config
 
-__all__ = ["s3"]
+__all__ = ["s3", "s3_server"]
 
 
 @pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.slow)])
@@ -57,26 +62,13 @@ def run_in(folder: Path, out: Location, stop_after: int | None = None, rest: str
     return start(check_config(with_out(load_config(write_config(folder, rest)), out)), listener)
 
 
-def contents(directory: Location) -> dict[str, bytes]:
-    """Every file of the finished store, but for the time at which the run began."""
-    root = directory / "run.zarr"
-    found = ((files.relative(p, root), p.read_bytes()) for p in root.rglob("*") if p.is_file())
-    return {name: re.sub(rb'"created_at": ?"[^"]*"', b"", content) for name, content in found}
-
-
-def assert_same(one: Location, other: Location) -> None:
-    left, right = contents(one), contents(other)
-    assert sorted(left) == sorted(right)
-    assert [name for name in left if left[name] != right[name]] == []
-
-
 def ignore(event: Event) -> None:
     del event
 
 
 def test_a_run_equals_that_on_a_disk(out: ObjectPath, undisturbed: Path, tmp_path: Path) -> None:
     result = run_in(tmp_path, out)
-    assert_same(out, undisturbed)
+    assert_same_store(out, undisturbed)
     on_disk = RunStore.open(undisturbed).read()
     for tree in (result.tree(), RunStore.open(out).read()):
         assert tree["posterior"]["mu"].shape == (3, 1200)
@@ -95,7 +87,7 @@ def test_a_stopped_run_is_resumed_and_extended(out: ObjectPath, undisturbed: Pat
     assert RunStore.open(out).draws_done() < 750
     resume(out, ignore)
     extend(out, 1200)
-    assert_same(out, undisturbed)
+    assert_same_store(out, undisturbed)
     notes: list[str] = []
     resume(out, lambda event: notes.append(event.message))
     assert "there was nothing to do" in notes[0]
@@ -108,7 +100,7 @@ def test_damage_is_found_and_repaired(out: ObjectPath, undisturbed: Path, tmp_pa
         (out / name).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert not RunStore.open(out).sound
     resume(out, ignore)
-    assert_same(out, undisturbed)
+    assert_same_store(out, undisturbed)
 
 
 def test_failed_chains_are_left_out_and_tried_again(out: ObjectPath, undisturbed: Path, tmp_path: Path) -> None:
@@ -121,31 +113,106 @@ def test_failed_chains_are_left_out_and_tried_again(out: ObjectPath, undisturbed
     store.finalise()
     assert list(RunStore.open(out).read()["posterior"]["chain"]) == [1, 2]
     resume(out, ignore)
-    assert_same(out, undisturbed)
+    assert_same_store(out, undisturbed)
 
 
+def test_a_chain_that_fails_fails_alone(
+    out: ObjectPath, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(segments, "begin", begin_failing({1}))
+        result = run_in(tmp_path, out)
+    assert list(result.failed) == [1]
+    tree = result.tree()
+    assert list(tree["posterior"]["chain"]) == [0, 2]
+    assert "found no starting point" in tree.attrs["failed_chains"][0]["traceback"]
+    on_disk = RunStore.open(undisturbed).read()["posterior"]["mu"]
+    assert (tree["posterior"]["mu"].values == on_disk.sel(chain=[0, 2]).values).all()
+    assert resume(out, ignore).failed == {}
+    assert_same_store(out, undisturbed)
+
+
+@pytest.fixture
+def long_chain(s3: str, tmp_path: Path) -> Plan:
+    """A run of one chain on S3, 8 segments long, in which nothing was drawn yet."""
+    rest = QUICK.replace("draws: 1200", "draws: 3000").replace("chains: 3", "chains: 1")
+    rest += "  predictive: {prior_draws: 0, posterior: false}\n  min_chains: 1\n"
+    out = ObjectPath(f"{s3}/long-{secrets.token_hex(4)}")
+    rest = rest.replace("run: {segment_seconds: 1e-9}", "run:\n  segment_seconds: 1e-9")
+    return create_run(check_config(with_out(load_config(write_config(tmp_path, rest)), out)))
+
+
+def draw_all(plan: Plan, server: Server) -> list[list[str]]:
+    """Draw every segment; what each asked the server, in order, without numbers of chains, segments and chunks."""
+    compiled = stages.compile_rewritten(stages.rewrite_model(stages.load_recorded(plan)), plan)
+    asked, task = [], SegmentTask(0, 0)
+    while True:
+        before = len(server.requests)
+        outcome = run_segment(plan, compiled, task)
+        asked.append([f"{r.method} {re.sub(r'[.-][0-9]+', '-N', r.key)}" for r in server.requests[before:]])
+        assert outcome.receipt is not None
+        if not outcome.receipt.warmup and outcome.receipt.draws_done == plan.options.draws:
+            return asked
+        task = SegmentTask(0, task.number + 1, outcome.digest)
+
+
+def test_a_segment_asks_no_more_of_a_store_the_later_it_comes(s3_server: Server, long_chain: Plan) -> None:
+    asked = draw_all(long_chain, s3_server)
+    assert len(asked) == 8
+    # The first looks for no record before it, and notes its processor; those of the warm-up write fewer arrays.
+    kept = [sorted(requests) for requests in asked[2:]]
+    assert all(requests == kept[0] for requests in kept)
+    records = [request for request in kept[0] if "/segment-" in request]
+    assert [r.split()[0] for r in records].count("GET") == 3, "itself, that before, and that again when it commits"
+    assert not [request for request in kept[0] if request.startswith("LIST") and "/segment-" in request]
+
+
+def test_a_resume_reads_each_record_a_few_times_however_many_there_are(s3_server: Server, long_chain: Plan) -> None:
+    draw_all(long_chain, s3_server)
+    before = len(s3_server.requests)
+    resume(long_chain.path, ignore)
+    asked = s3_server.requests[before:]
+    read = Counter(r.key for r in asked if r.method in ("GET", "HEAD") and "/segment-" in r.key)
+    listed = [r for r in asked if r.method == "LIST" and "/chain-00000/" in r.key]
+    # By the driver when it looks whether the store can be read, and when it verifies; by the last stage; the first
+    # record, which says whose run it is, once more.
+    assert set(read.values()) == {3, 4}
+    assert max(read, key=lambda key: read[key]).endswith("segment-000000.json")
+    assert len(read) == 8
+    assert len(listed) <= 16
+    store = RunStore.open(long_chain.path)
+    assert store.draws_done() == 3000
+    before = len(s3_server.requests)
+    assert store.draws_done() == 3000
+    assert not [r for r in s3_server.requests[before:] if r.method == "GET" and "/segment-" in r.key]
+
+
+@pytest.mark.slow
 def test_killed_on_s3_and_resumed(s3: str, tmp_path: Path) -> None:
-    """The driver is killed, at moments of its choice and ours; workers are processes."""
+    """All processes are killed, twice, after a second driver was refused."""
     out, disk = ObjectPath(f"{s3}/killed"), tmp_path / "disk"
     rest = SLOW + "cluster: {kind: local, workers: 2, processes: true}\n"
     run_in(tmp_path, disk, rest=SLOW)
     process = begin(["run", str(write_config(tmp_path, rest)), "--out", str(out)], start_new_session=True)
     kills = 0
     for wanted in (2, 6):
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while len(list(out.glob("state/chain-*/segment-*.json"))) < wanted:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
         assert being_run(out)
+        other = begin(["resume", str(out)])
+        assert "another process is running this run" in other.communicate(timeout=PATIENCE)[1]
+        assert other.returncode == 1
         os.killpg(process.pid, 9)
         process.communicate()
         kills += 1
         process = begin(["resume", str(out)], start_new_session=True)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode in (0, 3), errors
     assert kills == 2
-    assert_same(out, disk)
+    assert_same_store(out, disk)
 
 
 def test_a_second_driver_is_refused(out: ObjectPath) -> None:
@@ -209,6 +276,40 @@ def test_predictions_lie_beside_the_draws(out: ObjectPath, tmp_path: Path) -> No
     assert files.is_store(out / "predictions.zarr")
     with pytest.raises(StoreError, match="something is there already"):
         predict_run(out, request)
+
+
+def test_every_command_takes_a_url(out: ObjectPath, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """For DIR, beside paths, with or without a slash at its end; those of local files are paths."""
+    more = "sampler: {draws: 100, warmup: 100, chains: 2, seed: 5}\nrun: {predictive: {prior_draws: 10}}\n"
+    config, on_disk = write_config(tmp_path, more), f"file://{tmp_path}/on-disk"
+    for place in (str(out), on_disk):
+        assert main(["run", str(config), "--out", place, "--quiet"]) in (0, 3)
+    assert main(["compare", str(out), on_disk, "--json"]) == 0
+    ranking = json.loads(capfd.readouterr().out.splitlines()[-1])
+    assert [row["name"] for row in ranking] == [str(out), on_disk]
+    assert ranking[0]["elpd"] == ranking[1]["elpd"]
+    shown = []
+    for place in (f"{out}/", on_disk, f"local://{tmp_path}/on-disk/"):
+        assert main(["summary", place]) == 3
+        shown.append(capfd.readouterr().out)
+    assert len(set(shown)) == 1
+    (tmp_path / "new.yaml").write_text("data: {seen: [0.5, 0.5, 0.5]}\n")
+    for command, status in {
+        "watch --once": (3,), "resume": (0, 3), "extend --draws 150": (0, 3), "resume --force-restart": (0, 3),
+        f"predict --data {tmp_path / 'new.yaml'}": (0,), "abort": (1,), "pause": (1,),
+    }.items():  # fmt: skip
+        name, *options = command.split()
+        assert main([name, f"{out}/", *options]) in status, capfd.readouterr().err
+    assert f"{out}: nobody runs this run" in capfd.readouterr().err
+    assert RunStore.open(out).read()["posterior"].sizes["draw"] == 150
+    assert main(["compare", str(out), f"{out}-none"]) == 2
+    assert f"{out}-none: there is no run here" in capfd.readouterr().err
+
+
+def test_a_run_that_cannot_be_detached_is_not_made(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", str(write_config(tmp_path)), "--out", "memory://detached/run", "--detach"]) == 2
+    assert "--scheduler ADDRESS" in capfd.readouterr().err
+    assert not ObjectPath("memory://detached/run").exists()
 
 
 def test_what_needs_a_disk_says_so(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ from rich.console import Console
 
 from exmc.sampling.options import SamplerOptions
 from exmc.sampling.progress import Receipt
+from exmc.trace.store import RunStore
 from pipelines import terminal
 from pipelines.events import Event
 from pipelines.terminal import Progress, sparkline
 from pipelines.worst import Reading, WorstRHat
+from tests.pipelines.running import begin, write_config
 
 OPTIONS = SamplerOptions(seed=1, draws=100, warmup=50, chains=2)
 
@@ -195,3 +197,31 @@ def test_bars_rise_with_the_distance_from_one() -> None:
 
 def at(seconds: float, event: Event) -> Event:
     return replace(event, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("asker", "driver", "more"),
+    [
+        ("Ctrl-C", True, ". Ctrl-C again: do not wait"),
+        ("SIGTERM", True, ". Ctrl-C: do not wait"),
+        ("another process", True, ". Ctrl-C: do not wait"),
+        ("Ctrl-C", False, ""),
+    ],
+)
+def test_what_control_c_does_is_said_where_it_does_it(asker: str, driver: bool, more: str) -> None:
+    stream = io.StringIO()
+    with Progress("small", OPTIONS, stream, driver) as progress:
+        progress(Event(kind="stopped", seconds=1.0, message=f"stopping, asked by {asker}"))
+    assert stream.getvalue() == f"small: stopping, asked by {asker}{more}\n"
+
+
+def test_a_pipe_that_is_closed_early_does_not_end_the_run(tmp_path: Path) -> None:
+    """As by ``exmc run CONFIG 2>&1 | head -1``."""
+    process = begin(["run", str(write_config(tmp_path)), "--out", str(tmp_path / "run")])
+    assert process.stderr is not None
+    assert process.stdout is not None
+    assert "build" in process.stderr.readline()
+    process.stderr.close()
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert RunStore.open(tmp_path / "run").complete

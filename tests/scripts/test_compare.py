@@ -12,7 +12,7 @@ import compare
 import numpy as np
 import pytest
 from compare import Task
-from comparison import judge, lines, picture, report
+from comparison import judge, lines, picture, process, report
 from comparison.exmc_models import MODELS
 from comparison.judge import Clock, Reference, Steps
 from comparison.lines import Key
@@ -330,29 +330,26 @@ def test_generated_data_are_always_the_same() -> None:
 
 
 def test_a_worker_says_when_what_happened(tmp_path: Path) -> None:
-    np.savez(tmp_path / "data.npz", allow_pickle=False, **PROBLEMS["simple"].data())
-    request = {
-        "peer": "exmc",
-        "problem": "simple",
-        "data": str(tmp_path / "data.npz"),
-        "out": str(tmp_path / "out.npz"),
-        "seed": 1,
-        "chains": 4,
-        "cores": 2,
-        "warmup": 60,
-        "draws": 50,
-    }
-    outcome = run_worker(request, tmp_path / "cache", timeout=120.0)
-    assert min(outcome.clock) > 0.0
-    with np.load(tmp_path / "out.npz") as file:
-        assert file["posterior.mu"].shape == file["steps"].shape == file["diverging"].shape == (4, 50)
-        assert file["warmup_steps"].shape == (4, 60)
-        assert file["steps"].min() >= 1
-    assert (tmp_path / "cache" / "exmc").is_dir()
+    request = {"peer": "exmc", "problem": "simple", "seed": 1, "chains": 4, "cores": 2, "warmup": 60, "draws": 50}
+    data = PROBLEMS["simple"].data()
+    made = run_worker(request, data, tmp_path, timeout=120.0)
+    assert min(made.clock) > 0.0
+    assert {name: values.shape for name, values in made.posterior.items()} == {"mu": (4, 50), "sigma": (4, 50)}
+    assert made.steps.warmup.shape == (4, 60)
+    assert made.steps.draws.shape == made.diverging.shape == (4, 50)
+    assert made.steps.draws.min() >= 1
+    assert (tmp_path / "exmc").is_dir()
     with pytest.raises(FailedRunError, match="KeyError: 'nobody'"):
-        run_worker(request | {"peer": "nobody"}, tmp_path / "cache", timeout=120.0)
+        run_worker(request | {"peer": "nobody"}, data, tmp_path, timeout=120.0)
     with pytest.raises(FailedRunError, match="took more than"):
-        run_worker(request, tmp_path / "cache", timeout=0.01)
+        run_worker(request, data, tmp_path, timeout=0.01)
+
+
+def test_a_failure_is_told_in_the_line_that_names_it() -> None:
+    told = "Traceback (most recent call last):\n  File ...\njax.errors.TracerError: no\n---\nFor simplicity, ...\n"
+    assert process._reason(told) == "jax.errors.TracerError: no"
+    assert process._reason("Killed\n") == "Killed"
+    assert process._reason("") == ""
 
 
 def test_libraries_share_no_cache_and_no_threads(tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ from exmc.errors import StoreError
 from exmc.trace import files
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
-from tests.object_stores import KINDS, folder_of, s3
+from tests.object_stores import KINDS, folder_of, s3, s3_server
 
-__all__ = ["s3"]
+__all__ = ["s3", "s3_server"]
 
 
 @pytest.fixture(params=KINDS)

@@ -261,7 +261,7 @@ def test_a_killed_writer_loses_nothing_and_breaks_nothing(tmp_path: Path) -> Non
         process = writer(journal.directory)
         go(process)
         # Short at first, so that a fast machine is killed too before it is done; longer later, for a slow one.
-        if finished(process, pauses.uniform(0.0, 0.01 * (1 + attempt / 5))):
+        if finished(process, pauses.uniform(0.0, 0.01 * 1.1**attempt)):
             process.communicate()
             break
         process.send_signal(signal.SIGKILL)

@@ -25,7 +25,9 @@ SCALARS = 3
 """How many scalars have plots of their own."""
 ROWS = 60
 """How many the table lists: of those that are searched for, the worst."""
-_WORST = 20
+_WORST, _ROWS_SEEN = 20, 12
+# Effective draws of each chain that are asked for: Vehtari et al. (2021).
+_DRAWS_A_CHAIN = 100
 _ENDED = ("finished", "ended", "away")
 _STYLES = files("exmc.viz.live").joinpath("inner.css").read_text(encoding="utf-8")
 _PAGE = files("exmc.viz.live").joinpath("page.html").read_text(encoding="utf-8")
@@ -50,9 +52,10 @@ class LivePage:
         self._abort = Button(label="Abort", name="abort", button_type="danger", width=96)
         self._search = TextInput(placeholder=f"search {len(self._labels):,} variables", sizing_mode="stretch_width")
         self._rows = ColumnDataSource({name: [] for name in ("label", "mean", "sd", "ess", "r_hat")})
-        self._table = _table(self._rows)
+        self._table = _table(self._rows, min(len(self._labels), _ROWS_SEEN))
         self._scalars = [ScalarPanel() for _ in range(min(SCALARS, len(self._labels)))]
-        self._convergence, self._energy, self._pairs = ConvergencePanel(), EnergyPanel(), PairPanel()
+        self._convergence = ConvergencePanel(enough=_DRAWS_A_CHAIN * len(posterior.chains))
+        self._energy, self._pairs = EnergyPanel(), PairPanel()
         self._axes = [self._axis(place) for place in range(min(2, len(self._labels)))]
         self._pause.on_click(self._toggle)
         self._abort.on_click(lambda: self._ask("stop"))
@@ -162,20 +165,20 @@ _R_HAT = (
     "<span style=\"<%= value > 1.01 ? 'color:#d33f49;font-weight:600' : '' %>\">"
     f"<%= {_UNKNOWN} ? '–' : value.toFixed(3) %></span>"
 )
-_SIGNIFICANT = f"<%= {_UNKNOWN} ? '–' : Number(value).toPrecision(4) %>"
+_SIGNIFICANT = f"<%= {_UNKNOWN} ? '–' : Number(value).toPrecision(3) %>"
 
 
-def _table(rows: ColumnDataSource) -> DataTable:
+def _table(rows: ColumnDataSource, seen: int) -> DataTable:
     columns = [
-        TableColumn(field="label", title="variable", width=150),
-        TableColumn(field="r_hat", title="R-hat", formatter=HTMLTemplateFormatter(template=_R_HAT), width=58),
-        TableColumn(field="ess", title="ESS", formatter=NumberFormatter(format="0,0", nan_format="–"), width=58),
-        TableColumn(field="mean", title="mean", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=70),
-        TableColumn(field="sd", title="sd", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=70),
+        TableColumn(field="label", title="variable", width=130),
+        TableColumn(field="r_hat", title="R-hat", formatter=HTMLTemplateFormatter(template=_R_HAT), width=60),
+        TableColumn(field="ess", title="ESS", formatter=NumberFormatter(format="0,0", nan_format="–"), width=56),
+        TableColumn(field="mean", title="mean", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=64),
+        TableColumn(field="sd", title="sd", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=64),
     ]
     return DataTable(
-        source=rows, columns=columns, height=330, sizing_mode="stretch_width", index_position=None, sortable=False,
-        autosize_mode="none", fit_columns=True, reorderable=False, row_height=24,
+        source=rows, columns=columns, height=30 + 25 * seen, sizing_mode="stretch_width", index_position=None,
+        sortable=False, autosize_mode="none", fit_columns=True, reorderable=False, row_height=24,
         selectable="checkbox", stylesheets=[_STYLES],
     )  # fmt: skip
 

@@ -90,16 +90,20 @@ class ScalarPanel:
 
 
 class ConvergencePanel:
-    """R-hat and effective sample sizes against draws: of the scalars that are shown, and of the worst of all."""
+    """R-hat and effective sample sizes against draws: of the scalars that are shown, and of the worst of all.
 
-    def __init__(self) -> None:
+    Lines mark an R-hat of 1.01 and the effective sample size that is `enough`.
+    """
+
+    def __init__(self, enough: float) -> None:
         self._highest = (span_of(0.995, 1.05), span_of(0.0, 500.0))
         self.r_hat, self.ess = (
             plot(heading(title), x_axis_label="draws of all chains", y_range=highest)
             for title, highest in zip(("R-hat", "effective sample size"), self._highest, strict=True)
         )
+        self._enough = enough
         self._sources = []
-        for panel, bound in ((self.r_hat, 1.01), (self.ess, 400.0)):
+        for panel, bound in ((self.r_hat, 1.01), (self.ess, float(enough))):
             source = ColumnDataSource({"xs": [], "ys": [], "colour": [], "label": []})
             panel.add_layout(Span(location=bound, dimension="width", line_color=BAD, line_dash="dotted", line_width=1))
             panel.multi_line("xs", "ys", color="colour", line_width=1.6, legend_field="label", source=source)
@@ -131,7 +135,7 @@ class ConvergencePanel:
         newest = view.r_hat[np.isfinite(view.r_hat)]
         self._highest[0].end = float(np.clip(1.0 + 1.6 * (newest.max() - 1.0), 1.03, 4.0)) if len(newest) else 1.05
         most = [float(view.ess[p]) for p in places if np.isfinite(view.ess[p])]
-        self._highest[1].end = max(500.0, 1.3 * max(most, default=0.0))
+        self._highest[1].end = max(1.25 * self._enough, 1.3 * max(most, default=0.0))
 
 
 _NO_ENDS: dict[str, list[float]] = {"x": [], "y": [], "colour": []}

@@ -9,11 +9,13 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from comparison.judge import Clock
+import numpy as np
+from comparison.judge import Clock, Steps
 
 WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(__file__).parents[3]
@@ -24,10 +26,13 @@ class FailedRunError(Exception):
 
 
 class Outcome(NamedTuple):
-    """When what happened, and the library's version."""
+    """What a library gave: draws of shape (chain, draw, ...) by variable, and of shape (chain, draw) which diverged."""
 
     clock: Clock
     version: str
+    posterior: dict[str, Any]
+    steps: Steps
+    diverging: Any
 
 
 def environment(cache: Path) -> dict[str, str]:
@@ -50,17 +55,36 @@ def environment(cache: Path) -> dict[str, str]:
     }
 
 
-def run_worker(request: dict[str, Any], cache: Path, timeout: float) -> Outcome:
-    """Have `request` done; its draws are then in the file that it names.
+def run_worker(request: dict[str, Any], data: dict[str, Any], cache: Path, timeout: float) -> Outcome:
+    """Have `request` done with `data`, arrays by name; the clock starts with the process.
 
     Raises `FailedRunError` if the library fails, or takes longer than `timeout` seconds.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, str(WORKER), json.dumps(request)]
-    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        files = {"data": f"{folder}/data.npz", "out": f"{folder}/draws.npz"}
+        np.savez(files["data"], allow_pickle=False, **data)
+        command = [sys.executable, str(WORKER), json.dumps(request | files)]
+        started = time.perf_counter()
+        stamps = json.loads(_last_line(command, environment(cache), timeout))
+        with np.load(files["out"]) as file:
+            arrays = {name: file[name] for name in file.files}
+    first, last, returned = (stamps[name] for name in ("first_transition", "last_transition", "returned"))
+    prefix = "posterior."
+    return Outcome(
+        Clock(first - started, last - first, returned - last),
+        stamps["version"],
+        {name.removeprefix(prefix): values for name, values in arrays.items() if name.startswith(prefix)},
+        Steps(arrays["warmup_steps"], arrays["steps"]),
+        arrays["diverging"],
+    )
+
+
+def _last_line(command: list[str], variables: dict[str, str], timeout: float) -> str:
+    """The last line that a command prints."""
     with subprocess.Popen(
         command,
-        env=environment(cache),
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -76,13 +100,11 @@ def run_worker(request: dict[str, Any], cache: Path, timeout: float) -> Outcome:
                 os.killpg(process.pid, signal.SIGKILL)
     if process.returncode:
         raise FailedRunError(_reason(errors) or f"ended with status {process.returncode}")
-    stamps = json.loads(output.strip().splitlines()[-1])
-    first, last, returned = (stamps[name] for name in ("first_transition", "last_transition", "returned"))
-    return Outcome(Clock(first - started, last - first, returned - last), stamps["version"])
+    return output.strip().splitlines()[-1]
 
 
 def _reason(errors: str) -> str:
     """The line of a traceback that names the exception, or else the last; JAX adds lines after it."""
     told = errors.strip().splitlines()
     named = [line for line in told if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit)\b", line)]
-    return (named or told or [""])[-1][:300]
+    return (named or told or [""])[-1][:200]

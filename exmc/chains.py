@@ -1,0 +1,133 @@
+"""The chains of a model in threads of this process: each is watched, and one that fails fails alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from traceback import format_exception
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from exmc.blame import explained
+from exmc.compile.oracle import give_autograd_up
+from exmc.compile.program import CompiledModel
+from exmc.errors import ExmcError, SamplingError, brief
+from exmc.sampling.chain import Block, advance, begin
+from exmc.sampling.options import SamplerOptions
+from exmc.sampling.watchdog import Pulse, StuckError, watched
+from exmc.starts import start_of
+
+WATCHDOG_SECONDS = 600.0
+"""How long one gradient may take, unless the user says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When a chain is given up, and how many must finish: `watchdog` seconds a gradient, `min_chains` (two, or one)."""
+
+    watchdog: float | None = WATCHDOG_SECONDS
+    min_chains: int | None = None
+
+    def least(self, chains: int) -> int:
+        """How many of `chains` must finish; raises `SamplingError` for limits that mean nothing."""
+        least = min(2, chains) if self.min_chains is None else self.min_chains
+        if not isinstance(least, int) or isinstance(least, bool) or not 1 <= least <= chains:
+            remedy = f"Give a whole number from 1 to {chains}, the number of chains."
+            raise SamplingError(
+                f"{brief(self.min_chains)} is no number of chains.", where=("min_chains",), remedy=remedy
+            )
+        if self.watchdog is not None and not (isinstance(self.watchdog, int | float) and self.watchdog > 0):
+            remedy = "Give a positive number, or None."
+            raise SamplingError(f"{brief(self.watchdog)} is no number of seconds.", where=("watchdog",), remedy=remedy)
+        return least
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The draws of each chain that finished, by its number, and what each of the others failed of."""
+
+    finished: dict[int, Block]
+    failed: dict[int, BaseException] = field(default_factory=dict)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """The failed chains as the attribute ``failed_chains`` of a result has them."""
+        return [{"chain": chain, "traceback": "".join(format_exception(e))} for chain, e in self.failed.items()]
+
+
+@contextlib.contextmanager
+def threads(most: int) -> Iterator[Executor]:
+    """Threads for `most` pieces of work, as many as there are processors."""
+    # Kernels hold no GIL, so threads are enough; more threads in BLAS would change last bits and gain nothing.
+    workers = min(most, os.cpu_count() or 1)
+    with threadpool_limits(1), ThreadPoolExecutor(workers, thread_name_prefix="exmc-chain") as pool:
+        yield pool
+
+
+def run_chains(compiled: CompiledModel, options: SamplerOptions, limits: Limits) -> Drawn:
+    """Warm up and sample every chain by NUTS, with a warning for each that is left out.
+
+    Raises
+    ------
+    SamplingError
+        If fewer finish than must.
+    BaseException
+        What the first chain raised, if all failed.
+    """
+    least = limits.least(options.chains)
+    with threads(options.chains) as pool:
+        ended = list(pool.map(partial(_try_chain, compiled, options, limits.watchdog), range(options.chains)))
+    found = Drawn(
+        {chain: block for chain, block in enumerate(ended) if isinstance(block, Block)},
+        {chain: error for chain, error in enumerate(ended) if isinstance(error, BaseException)},
+    )
+    if len(found.finished) < least:
+        raise _too_few(found, least, options)
+    for chain, error in found.failed.items():
+        warnings.warn(f"chain {chain} failed and is left out: {_said(error)}", RuntimeWarning, stacklevel=4)
+    return found
+
+
+def _too_few(drawn: Drawn, least: int, options: SamplerOptions) -> BaseException:
+    chain, error = min(drawn.failed.items())
+    if not drawn.finished:
+        return error
+    message = f"{len(drawn.failed)} of {options.chains} chains failed, and {least} must finish"
+    found = SamplingError(f"{message}; chain {chain}: {_said(error)}", where=("min_chains",))
+    found.__cause__ = error
+    return found
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, ExmcError) else f"{type(error).__name__}: {error}"
+
+
+def _try_chain(
+    compiled: CompiledModel, options: SamplerOptions, watchdog: float | None, chain: int
+) -> Block | BaseException:
+    try:
+        return watched(partial(_run_chain, compiled, options, chain), watchdog)
+    except MemoryError:
+        raise
+    except StuckError as error:
+        give_autograd_up()
+        return error
+    except (Exception, SystemExit) as error:
+        return error
+
+
+def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse) -> Block:
+    density = compiled.density()
+    try:
+        start = start_of(compiled, options, chain, pulse)
+        state = begin(density, options, chain, start.position, pulse, start.variances)
+    except SamplingError as error:
+        raise explained(error, compiled) from None
+    state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse)
+    _, block = advance(density, options, state, options.draws, lambda: pulse.abandoned, pulse=pulse)
+    return block

@@ -1,0 +1,112 @@
+"""Chains in threads of the process: those that fail fail alone, and a stuck one hangs nobody."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import xarray as xr
+from autograd.extend import defvjp, primitive
+
+import exmc
+from exmc import Builder
+from exmc.diagnostics.checks import diagnose
+from exmc.errors import CompileError, ExmcError, ModelError, SamplingError
+from tests.test_inference import seed_example
+
+
+class Own:
+    """A normal density of one's own, which does something in its `at`-th call, whichever chain makes it."""
+
+    def __init__(self) -> None:
+        self.calls, self.at = itertools.count(), -1
+        self.act: Callable[[], object] = lambda: None
+
+    def density(self) -> Callable[[Any], Any]:
+        @primitive
+        def disturbed(value: Any) -> Any:
+            if next(self.calls) == self.at:
+                self.act()
+            return value
+
+        defvjp(disturbed, lambda result, value: lambda g: g)
+        return lambda value: -0.5 * disturbed(value) ** 2
+
+
+@pytest.fixture
+def own(monkeypatch: pytest.MonkeyPatch) -> Own:
+    found, module = Own(), types.ModuleType("own_density_of_a_test")
+    module.log_density = found.density()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return found
+
+
+def draw_from(own: Own, **options: Any) -> xr.DataTree:
+    model = Builder().rv("x", exmc.Custom("own_density_of_a_test:log_density"))
+    return exmc.sample(model, draws=40, warmup=30, seed=3, engine="autograd", predictive=False, **options)
+
+
+def fail() -> None:
+    raise ValueError("not today")
+
+
+def test_a_chain_that_fails_fails_alone(own: Own) -> None:
+    whole = draw_from(own, chains=3)
+    assert whole.attrs["failed_chains"] == []
+    own.calls, own.at, own.act = itertools.count(), 100, fail
+    with pytest.warns(RuntimeWarning, match=r"chain \d failed and is left out: .*ValueError: not today"):
+        tree = draw_from(own, chains=3)
+    (failed,) = tree.attrs["failed_chains"]
+    assert 'raise ValueError("not today")' in failed["traceback"]
+    kept = [chain for chain in range(3) if chain != failed["chain"]]
+    assert tree["posterior"]["chain"].values.tolist() == kept
+    for group in ("posterior", "sample_stats", "log_prior"):
+        assert tree[group].to_dataset().equals(whole[group].to_dataset().sel(chain=kept))
+    assert not diagnose(tree).passed
+
+
+@pytest.mark.parametrize(("chains", "min_chains"), [(2, None), (3, 3)])
+def test_too_few_chains_are_an_error(chains: int, min_chains: int | None, own: Own) -> None:
+    own.at, own.act = 100, fail
+    message = rf"1 of {chains} chains failed, and {chains} must finish; chain \d: .*ValueError: not today"
+    with pytest.raises(SamplingError, match=message):
+        draw_from(own, chains=chains, min_chains=min_chains)
+    own.calls, own.at = itertools.count(), 100
+    with pytest.raises(ModelError, match="not today"):
+        draw_from(own, chains=1)
+
+
+def test_a_stuck_chain_hangs_nobody(own: Own) -> None:
+    """Whoever needs autograd next is told at once; when the function returns after all, all is well again."""
+    release = threading.Event()
+    own.at, own.act = 50, lambda: release.wait(60)
+    began = time.monotonic()
+    try:
+        with pytest.raises(ExmcError, match=r"more than 0\.5 s|held by a function that does not return"):
+            draw_from(own, chains=2, watchdog=0.5)
+        with pytest.raises(CompileError, match="start a new Python process"):
+            draw_from(own, chains=1)
+        assert time.monotonic() - began < 30
+    finally:
+        release.set()
+    assert draw_from(own, chains=1)["posterior"].sizes["draw"] == 40
+
+
+@pytest.mark.parametrize("absurd", [{"draws": 10**11}, {"draws": 10**30}, {"chains": 10**11}])
+def test_absurd_sizes_are_one_error(absurd: dict[str, int]) -> None:
+    with pytest.raises(SamplingError, match="do not fit in memory"):
+        exmc.sample(seed_example(), seed=1, **absurd)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"min_chains": 0}, {"min_chains": 5}, {"min_chains": "two"}, {"watchdog": 0}, {"watchdog": "long"}]
+)
+def test_bounds_of_failure_are_checked(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SamplingError, match=next(iter(wrong))):
+        exmc.sample(seed_example(), draws=5, chains=4, **wrong)
