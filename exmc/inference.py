@@ -39,12 +39,13 @@ def sample(
     model: Model | Builder,
     *,
     draws: int = 1000,
-    warmup: int = 1000,
+    warmup: int = 400,
     chains: int = 4,
     seed: int | None = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
-    metric: str = "diagonal",
+    metric: str = "auto",
+    adaptation: str = "fisher",
     engine: Engine = "native",
     predictive: bool = True,
     watchdog: float | None = WATCHDOG_SECONDS,
@@ -63,7 +64,7 @@ def sample(
         Counts; `draws` and `warmup` are per chain.
     seed
         Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
-    target_accept, max_treedepth, metric, init
+    target_accept, max_treedepth, metric, adaptation, init
         See `exmc.sampling.options.SamplerOptions`.
     engine
         "native" (machine code) or "autograd" (interpreted).
@@ -99,6 +100,7 @@ def sample(
         target_accept=target_accept,
         max_treedepth=_plain(max_treedepth),
         metric=metric,
+        adaptation=adaptation,
         init=init,
     )
     try:

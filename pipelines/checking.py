@@ -157,6 +157,7 @@ def sampler_options(config: Config) -> SamplerOptions:
             target_accept=section.target_accept,
             max_treedepth=section.max_treedepth,
             metric=section.metric,
+            adaptation=section.adaptation,
             init=section.init,
             initial_radius=section.initial_radius,
         )

@@ -47,7 +47,7 @@ def test_prior_starts_are_distributed_as_the_prior() -> None:
 def test_pathfinder_starts_are_in_the_posterior_and_know_its_scales() -> None:
     model = compiled(narrow())
     density = model.density()
-    options = SamplerOptions(seed=4, init="pathfinder", chains=6)
+    options = SamplerOptions(seed=4, init="pathfinder", chains=6, metric="diagonal")
     starts = [start_of(model, options, chain) for chain in range(6)]
     for chain, start in enumerate(starts):
         assert start.position is not None

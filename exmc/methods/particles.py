@@ -48,7 +48,8 @@ class Mover:
         scratch = np.zeros(max(density.workspace_size, 1))
         self._physics = Physics(density.address, pointers, scratch, code(metric), factor)
         self._memory = np.zeros((memory_rows(max_treedepth), density.dimension))
-        self._window = variance.init(density.dimension, METRICS[metric].rows(density.dimension))
+        # Written by nothing: the metric is that of all particles.
+        self._moments = variance.init(density.dimension).rows
         if pulse is not None:
             pulse.watch(self._memory)
 
@@ -62,16 +63,17 @@ class Mover:
         density is not finite stays.
         """
         value, gradient = self._density(position)
-        output = Output(np.empty((count, position.size)), np.zeros((count, len(Transition._fields))))
+        output = Output(
+            np.empty((count, position.size)), np.zeros((count, len(Transition._fields))), np.empty((0, position.size))
+        )
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             nothing = np.zeros(len(Transition._fields))
             return Moved(position, nothing, 0, step_size, averaging or step_sizes.init(step_size))
         sample = workspace(self._memory).sample
         sample[0], sample[1] = position, gradient
-        task = Task(first, count, search, averaging is not None, False, self._target, self._depth)
+        task = Task(first, count, search, averaging is not None, False, False, self._target, self._depth)
         before = Progress(value, step_size, averaging or step_sizes.init(step_size), 0)
-        window = self._window
-        after = transitions(self._physics, key.copy(), task, before, window.mean, window.squares, self._memory, output)
+        after = transitions(self._physics, key.copy(), task, before, self._moments, self._memory, output)
         self._density.raise_failure()
         statistics = output.statistics[-1] if count else np.zeros(len(Transition._fields))
         gradients = int(output.statistics[:, Transition._fields.index("n_steps")].sum())

@@ -15,17 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.density import LogDensity
-from exmc.errors import SamplingError, suggest
+from exmc.errors import SamplingError
 from exmc.methods.method import Arrays, Drawn, Method, Problem, Tempering
 from exmc.methods.particles import Mover, tune
 from exmc.methods.random import RESAMPLE, generator
 from exmc.nuts.metric import METRICS
 from exmc.nuts.outcome import Transition
-from exmc.sampling.options import METRIC_NAMES, SamplerOptions, check_between, check_integer
+from exmc.sampling.options import SamplerOptions, check_between, check_integer, check_one_of
 from exmc.sampling.seeds import chain_key
 from exmc.sampling.statistics import STATISTICS
 
 FloatArray = NDArray[np.float64]
+
+
+# Estimated of weighted particles.
+_METRIC_NAMES = ("diagonal", "dense")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +64,7 @@ class SmcSettings:
         check_integer("block", self.block, 1)
         check_integer("moves", self.moves, 1)
         check_between("efficiency", self.efficiency, 0.0, 1.0)
-        if self.metric not in METRIC_NAMES:
-            message = f"There is no metric {self.metric!r}."
-            raise SamplingError(message, where=("metric",), remedy=suggest(str(self.metric), METRIC_NAMES))
+        check_one_of("metric", self.metric, _METRIC_NAMES)
         check_between("target_accept", self.target_accept, 0.0, 1.0)
         check_integer("max_treedepth", self.max_treedepth, 1, 30)
         check_integer("max_rounds", self.max_rounds, 1)
@@ -188,7 +190,7 @@ def _next(problem: Problem, chain: int, before: Arrays | None, found: Arrays) ->
         "positions": found["positions"], "log_densities": found["log_densities"], "statistics": found["statistics"],
         "temperature": np.array(1.0), "log_evidence": np.array(evidence), "finished": np.array(True),
         "rounds": np.array(rounds), "gradients": np.array(spent), "step_size": np.array(step_size),
-        "inverse_mass_matrix": METRICS[settings.metric].unit(found["positions"].shape[1]),
+        "inverse_mass_matrix": METRICS[settings.metric].with_variances(np.ones(found["positions"].shape[1])),
     }  # fmt: skip
     if temperature == 1.0:
         return chain_now

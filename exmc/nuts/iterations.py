@@ -28,8 +28,7 @@ def iterate(
     key: Words,
     task: Task,
     progress: Progress,
-    window_mean: FloatArray,
-    window_squares: FloatArray,
+    moments: FloatArray,
     memory: Workspace,
     output: Output,
 ) -> Progress:
@@ -40,26 +39,25 @@ def iterate(
         step = search_step_size(physics, stream, memory, log_density, step)
     for i in range(task.iterations):
         start_stream(stream, key, task.first + i, TRANSITION)
-        info = transition(physics, stream, memory, log_density, step, task.max_treedepth)
+        info, symmetric = transition(physics, stream, memory, log_density, step, task.max_treedepth)
         log_density = info.lp
         copy(memory.sample[0], output.positions[i])
         record(info, output.statistics[i])
         if task.adapt_step_size:
-            averaging, step = step_size.update(averaging, info.acceptance_rate, task.target_accept)
+            rate = symmetric if task.symmetric else info.acceptance_rate
+            averaging, step = step_size.update(averaging, rate, task.target_accept)
         if task.adapt_metric:
-            # A momentum that the next iteration draws afresh serves as scratch.
-            window_draws = variance.update(
-                window_draws, window_mean, window_squares, memory.sample[0], memory.ends.momentum[0]
-            )
+            window_draws = variance.update(window_draws, moments, memory.sample[0], memory.sample[1])
+            copy(memory.sample[1], output.gradients[i])
     return Progress(log_density, step, averaging, window_draws)
 
 
 @compiled
 def entry(
     density: int, pointers: int, scratch: int, metric: int, factor: int, factor_rows: int, dimension: int, stream: int,
-    key: int, first: int, iterations: int, search: int, adapt_step_size: int, adapt_metric: int, target_accept: float,
-    max_treedepth: int, progress: int, window_mean: int, window_squares: int, memory: int, positions: int,
-    statistics: int,
+    key: int, first: int, iterations: int, search: int, adapt_step_size: int, symmetric: int, adapt_metric: int,
+    target_accept: float, max_treedepth: int, progress: int, moments: int, memory: int, positions: int,
+    statistics: int, gradients: int,
 ) -> None:  # fmt: skip
     """`iterate` on what lies at the addresses of `exmc.nuts.kernel.Arguments`."""
     # Both arrays are known by their addresses only, and passed on to the density as such.
@@ -67,7 +65,8 @@ def entry(
         density, words(pointers, 1), vector(scratch, 1), metric, matrix(factor, factor_rows, dimension)
     )  # fmt: skip
     task = Task(
-        first, iterations, search != 0, adapt_step_size != 0, adapt_metric != 0, target_accept, max_treedepth
+        first, iterations, search != 0, adapt_step_size != 0, symmetric != 0, adapt_metric != 0, target_accept,
+        max_treedepth,
     )  # fmt: skip
     numbers = vector(progress, 7)
     averaging = DualAveraging(numbers[2], numbers[3], numbers[4], numbers[5])
@@ -78,10 +77,13 @@ def entry(
         words(key, KEY_WORDS),
         task,
         before,
-        vector(window_mean, dimension),
-        matrix(window_squares, factor_rows, dimension),
+        matrix(moments, variance.ROWS, dimension),
         workspace(matrix(memory, memory_rows(max_treedepth), dimension)),
-        Output(matrix(positions, iterations, dimension), matrix(statistics, iterations, 10)),
+        Output(
+            matrix(positions, iterations, dimension),
+            matrix(statistics, iterations, 10),
+            matrix(gradients, iterations, dimension),
+        ),
     )
     numbers[0], numbers[1], numbers[6] = after.log_density, after.step_size, float(after.window_draws)
     averaging = after.averaging

@@ -5,463 +5,412 @@
 @2 = internal unnamed_addr constant [2048 x i8] c"\00\00\00\00\00\00\F0?\87\F0y\C9jD\EF?\15\A9l[T\B7\EE?w\F0'\E0\11?\EE?\95\DE\04\A7o\D3\ED?\F2\BCW\06\92p\ED?\DC\19\A1xI\14\ED?\EB-\A7\A83\BD\EC?\7Fx\A9\CE^j\EC?\EA\BA\EE\D9\1C\1B\EC?\82\DC\E1N\EB\CE\EB?R\F5\8F:e\85\EB?\10\DD4\82:>\EB?\A2\E8l?*\F9\EA?\04%z\F1\FE\B5\EA?\E1\C9P\D5\8Bt\EA?\0F\AF\F5\FD\AA4\EA?\D8\1Fe\EE;\F6\E9?\81\06$\8D\22\B9\E9?\C1zaWF}\E9?Gz\1B\C2\91B\E9?Oq1\BD\F1\08\E9?\A8\0A\E6OU\D0\E8?\02\DF\BAH\AD\98\E8?\AC\BC7\FC\EBa\E8?n\CFV\0F\05,\E8?\CB\E2 K\ED\F6\E7?Xh\9Cw\9A\C2\E7?\D5\B0\A0<\03\8F\E7?V\D8p\07\1F\\\E7?\12m?\F4\E5)\E7?\EEz\EA\BAP\F8\E6?\89Zc\9EX\C7\E6?*;Q^\F7\96\E6?#\E3\92*'g\E6?\18\0CU\98\E27\E6?e&\80\98$\09\E6?j\FFJo\E8\DA\E5?\89\\\C8\AC)\AD\E5?\8F\8DL&\E4\7F\E5?F\9E\8D\F0\13S\E5?\D5leZ\B5&\E5?g\B6 \E8\C4\FA\E4?\C0NIO?\CF\E4?xR\DCr!\A4\E4?\12P\DF_hy\E4?y6IJ\11O\E4?\E3_5\8A\19%\E4?\82[X\99~\FB\E3?\A31\AF\10>\D2\E3?\0E\CDb\A6U\A9\E3?\D5\00\DA+\C3\80\E3?\E9P\F5\8B\84X\E3?5:p\C9\970\E3?\EF8d\FD\FA\08\E3?\EE;\EAU\AC\E1\E2?J\95\D7\14\AA\BA\E2?\15\CD\93\8E\F2\93\E2?\ED\04\05)\84m\E2?\84\DB\90Z]G\E2?\F2\F7/\A9|!\E2? \96\92\A9\E0\FB\E1?i\99T\FE\87\D6\E1?\11\D1?Wq\B1\E1?P<\9Bp\9B\8C\E1?\DA9\86\12\05h\E1?\9C\A9^\10\ADC\E1?8\1F1H\92\1F\E1?\13Y2\A2\B3\FB\E0?\A0BA\10\10\D8\E0?\AE\D9p\8D\A6\B4\E0?\81]\99\1Dv\91\E0?6<\F0\CC}n\E0?.?\A6\AF\BCK\E0?*\82\8B\E11)\E0?\C4\CA\B8\85\DC\06\E0?\A1\BD{\8Cw\C9\DF?\CA\00\A9\A7\9D\85\DF?\F3z/\CB)B\DF?\95\8F~q\1A\FF\DE?T\1F\BD n\BC\DE?\C5\C3Nj#z\DE?\85\9B_\EA88\DE?\09:vG\AD\F6\DD?\B1V\0B2\7F\B5\DD?3\DE&d\ADt\DD?\80\10\02\A164\DD?m[\AE\B4\19\F4\DC?H\A8\C0sU\B4\DC?\C7\D7\00\BB\E8t\DC?\B8,\1Do\D25\DC?\17ja|\11\F7\DB?\91mq\D6\A4\B8\DB?\1B\13\07x\8Bz\DB?\CA1\B3b\C4<\DB?R\85\A1\9EN\FF\DA?\9EZ_:)\C2\DA?\80\D8\A4JS\85\DA?M\C0 \EA\CBH\DA?>\84F9\92\0C\DA?\DF\93\1E^\A5\D0\D9?\C6\C0\18\84\04\95\D9?\93\9F\E0\DB\AEY\D9?\17\CB3\9B\A3\1E\D9?\15\F1\B9\FC\E1\E3\D8?\88\91\DE?i\A9\D8?\B6Z\AC\A88o\D8?\D9\0D\AA\7FO5\D8?\11\D9\B8\11\AD\FB\D7?\B0\14\F4\AFP\C2\D7?\EBR\92\AF9\89\D7?\ED\B1\C7igP\D7?La\A9;\D9\17\D7?\AAL\12\86\8E\DF\D6?!\DE\88\AD\86\A7\D6?\E2\CB%\1A\C1o\D6?\15\E5{7=8\D6?\C8\D2\80t\FA\00\D6?D\C2vC\F8\C9\D5?\BE\EE\D6\196\93\D5?\00\01=p\B3\\\D5?\ED;S\C2o&\D5?\92m\BF\8Ej\F0\D4?\A2\9C\10W\A3\BA\D4?\D4j\AD\9F\19\85\D4?\FE$\C3\EF\CCO\D4?\19z5\D1\BC\1A\D4?\DB\D2\8E\D0\E8\E5\D3?\AEC\F1|P\B1\D3?y\13\08h\F3|\D3?\9E\D1\F9%\D1H\D3?/\F6ZM\E9\14\D3?f\07!w;\E1\D2?\DD?\96>\C7\AD\D2?\1E\B1MA\8Cz\D2?\89\DE\17\1F\8AG\D2?\9E\CC\F7y\C0\14\D2?\16\81\18\F6.\E2\D1?P\F0\C29\D5\AF\D1?\E8TT\ED\B2}\D1?g\EE4\BB\C7K\D1?#$\CFO\13\1A\D1?\C4\09\87Y\95\E8\D0?\DAB\B2\88M\B7\D0?6C\90\8F;\86\D0?\D9\E9B\22_U\D0?~t\C7\F6\B7$\D0?\C5\93\DF\89\8B\E8\CF?52\B8\8C\10\88\CF?\D2\98\E9l\FE'\CF?D\9C\C9\A4T\C8\CE?\DD<(\B2\12i\CE?\84qE\168\0A\CE?\0A\90\C7U\C4\AB\CD?OQ\B2\F8\B6M\CD?\CCo^\8A\0F\F0\CC?S\DFq\99\CD\92\CC?G\9D\D8\B7\F05\CC?\A1\18\BEzx\D9\CB?\AA1\87zd}\CB?:\D1\CCR\B4!\CB?\07\18W\A2g\C6\CA?~&\19\0B~k\CA?=~-2\F7\10\CA?Z\FE\D2\BF\D2\B6\C9?'|j_\10]\C9?i\FAt\BF\AF\03\C9?[\81\92\91\B0\AA\C8?8\9A\81\8A\12R\C8?uq\1Fb\D5\F9\C7?#\A3h\D3\F8\A1\C7?\A6\B5z\9C|J\C7?\16G\96~`\F3\C6?\\\F2!>\A4\9C\C6?\9C\F1\AD\A2GF\C6?\F9\83\F8vJ\F0\C5?l\1D\F3\88\AC\9A\C5?5h\C8\A9mE\C5?\C1\1F\E3\AD\8D\F0\C4?-\CE\F5l\0C\9C\C4?\D5u\03\C2\E9G\C4?\AE1i\8B%\F4\C3?\EE\D7\E8\AA\BF\A0\C3?\88\AB\B4\05\B8M\C3?e*|\84\0E\FB\C2?\1A\07z\13\C3\A8\C2?\B7^\83\A2\D5V\C2?4<\18%F\05\C2?B}u\92\14\B4\C1?c-\A8\E5@c\C1?\B9n\A2\1D\CB\12\C1?\BA\09R=\B3\C2\C0?\85\BF\B8K\F9r\C0?*}\06T\9D#\C0?,\22k\CB>\A9\BF?\1C\0ER)\FF\0B\BF?K\A5\9A\F2{o\BE?\8F\E8va\B5\D3\BD?\E5\91\BD\B9\AB8\BD?\0At;I_\9E\BC?\15\10\0Bh\D0\04\BC?3\E2\F2x\FFk\BB?3\F6\CA\E9\EC\D3\BA?\86b\EA3\99<\BA?\19[\9D\DC\04\A6\B9?\AB\A0\A4u0\10\B9?R(\BF\9D\1C{\B8?\D6\EF>\01\CA\E6\B7?v\11\AAZ9S\B7?LJisk\C0\B6?\18M\85$a.\B6?\A4ftW\1B\9D\B5?\AE+\FA\06\9B\0C\B5?\13\22\1B@\E1|\B4?\86\9A&#\EF\ED\B3?p>\D9\E4\C5_\B3?\111\9B\CFf\D2\B2?\91\0D\DDD\D3E\B2?}\89\97\BE\0C\BA\B1?\9D\17\F2\D0\14/\B1?%\96\15,\ED\A4\B0?\97\E40\9E\97\1B\B0?5nl+,&\AF?\81Q\B2G\D5\16\AE?b\F1\AD\FE.\09\AD?,*(\0F>\FD\AB?p_8\90\07\F3\AA?cU)\F9\90\EA\A9?\AB\B5h*\E0\E3\A8?\1E'\AFw\FB\DE\A7?d\D0\98\B3\E9\DB\A6?\D4\AD\F2<\B2\DA\A5?]'\11\0E]\DB\A4?\CB\EE\98\CE\F2\DD\A3?\97\F4=\E8|\E2\A2?\BCj\1F\9F\05\E9\A1?\11\80\96.\98\F1\A0?\C4\A5\18\D7\81\F8\9F?u\8C\82\DB\1A\12\9E?\1A\09\CD\83\190\9C?\F8\EB\22N\9FR\9A?\0A\C1\00\B6\D1y\98?\82\BF\0B\F4\DA\A5\96?d\B0\FB\F2\EA\D6\94?\13^\AB\8D8\0D\93?\120`4\03I\91?I\DDrO*\15\8F?\AC\8FO'\8D\A4\8B?x\A4\8D\0D\04A\88?\E0\CF\1AB\96\EB\84?\92/\95)\92\A5\81?7h\EC\F8`\E1|?]\B8\0C\D9\A8\9Ev?\FD\B1\B0\03\1F\8Ap?g\B0\C1C\9F_e?\0F\F7\B9\B6\05\A6T?", align 8
 
 ; Function Attrs: nofree norecurse nosync nounwind memory(argmem: readwrite)
-define internal fastcc void @3(ptr noalias nonnull writeonly %0, i64 %1, ptr readonly %2, i64 %3, ptr %4, ptr writeonly %5, i64 %6, ptr %7, i64 %8, ptr %9, i64 %10, ptr readonly %11, i64 %12) unnamed_addr #0 {
-  %14 = icmp sgt i64 %8, 0
-  br i1 %14, label %15, label %25
+define internal fastcc void @3(ptr noalias nonnull writeonly %0, i64 %1, ptr readonly %2, i64 %3, i64 %4, ptr %5, ptr writeonly %6, i64 %7, ptr %8, i64 %9, ptr %10, i64 %11, ptr readonly %12, i64 %13) unnamed_addr #0 {
+  %15 = alloca ptr, align 8
+  store ptr null, ptr %15, align 8
+  %16 = icmp sgt i64 %9, 0
+  br i1 %16, label %17, label %27
 
-15:                                               ; preds = %13
-  %16 = getelementptr i8, ptr %4, i64 40
-  %17 = getelementptr i8, ptr %4, i64 16
-  %18 = getelementptr i8, ptr %4, i64 8
-  %19 = getelementptr i8, ptr %4, i64 24
-  %20 = getelementptr i8, ptr %4, i64 32
-  %21 = getelementptr i8, ptr %4, i64 48
-  %22 = getelementptr i8, ptr %4, i64 56
-  %23 = getelementptr i8, ptr %4, i64 64
-  %24 = getelementptr i8, ptr %4, i64 72
-  br label %113
+17:                                               ; preds = %14
+  %18 = getelementptr i8, ptr %5, i64 40
+  %19 = getelementptr i8, ptr %5, i64 16
+  %20 = getelementptr i8, ptr %5, i64 8
+  %21 = getelementptr i8, ptr %5, i64 24
+  %22 = getelementptr i8, ptr %5, i64 32
+  %23 = getelementptr i8, ptr %5, i64 48
+  %24 = getelementptr i8, ptr %5, i64 56
+  %25 = getelementptr i8, ptr %5, i64 64
+  %26 = getelementptr i8, ptr %5, i64 72
+  br label %79
 
-25:                                               ; preds = %338, %13
-  %26 = getelementptr double, ptr %11, i64 %12
-  %27 = icmp eq i64 %1, 1
-  %28 = icmp slt i64 %12, 1
-  br i1 %27, label %29, label %51
+27:                                               ; preds = %304, %14
+  %28 = getelementptr double, ptr %12, i64 %13
+  store ptr null, ptr %15, align 8
+  call fastcc void @5(ptr %15, i64 %1, ptr %2, i64 %3, i64 %4, i64 %13, ptr %28, ptr %10, i64 %11)
+  %29 = icmp slt i64 %7, 1
+  br i1 %29, label %46, label %30
 
-29:                                               ; preds = %25
-  br i1 %28, label %62, label %30
+30:                                               ; preds = %27, %30
+  %31 = phi i64 [ %32, %30 ], [ 0, %27 ]
+  %32 = add nuw nsw i64 %31, 1
+  %33 = getelementptr double, ptr %12, i64 %31
+  %34 = load double, ptr %33, align 8
+  %35 = getelementptr double, ptr %6, i64 %31
+  store double %34, ptr %35, align 8
+  %36 = icmp eq i64 %7, %32
+  br i1 %36, label %37, label %30
 
-30:                                               ; preds = %29
-  %31 = shl nuw i64 %12, 3
-  tail call void @llvm.memset.p0.i64(ptr align 8 %9, i8 0, i64 %31, i1 false)
-  br label %35
+37:                                               ; preds = %30
+  %38 = getelementptr double, ptr %6, i64 %7
+  br label %39
 
-32:                                               ; preds = %41
-  %33 = add nuw nsw i64 %36, 1
-  %34 = icmp eq i64 %12, %33
-  br i1 %34, label %62, label %35
+39:                                               ; preds = %37, %39
+  %40 = phi i64 [ %41, %39 ], [ 0, %37 ]
+  %41 = add nuw nsw i64 %40, 1
+  %42 = getelementptr double, ptr %12, i64 %40
+  %43 = load double, ptr %42, align 8
+  %44 = getelementptr double, ptr %38, i64 %40
+  store double %43, ptr %44, align 8
+  %45 = icmp eq i64 %7, %41
+  br i1 %45, label %46, label %39
 
-35:                                               ; preds = %32, %30
-  %36 = phi i64 [ %33, %32 ], [ 0, %30 ]
-  %37 = getelementptr double, ptr %26, i64 %36
-  %38 = load double, ptr %37, align 8
-  %39 = mul i64 %36, %3
-  %40 = getelementptr double, ptr %2, i64 %39
-  br label %41
+46:                                               ; preds = %39, %27
+  %47 = getelementptr double, ptr %8, i64 %9
+  br i1 %16, label %48, label %55
 
-41:                                               ; preds = %41, %35
-  %42 = phi i64 [ 0, %35 ], [ %43, %41 ]
-  %43 = add nuw nsw i64 %42, 1
-  %44 = getelementptr double, ptr %9, i64 %42
-  %45 = load double, ptr %44, align 8
-  %46 = getelementptr double, ptr %40, i64 %42
-  %47 = load double, ptr %46, align 8
-  %48 = fmul double %38, %47
-  %49 = fadd double %45, %48
-  store double %49, ptr %44, align 8
-  %50 = icmp eq i64 %42, %36
-  br i1 %50, label %32, label %41
+48:                                               ; preds = %46, %48
+  %49 = phi i64 [ %50, %48 ], [ 0, %46 ]
+  %50 = add nuw nsw i64 %49, 1
+  %51 = getelementptr double, ptr %8, i64 %49
+  %52 = load double, ptr %51, align 8
+  %53 = getelementptr double, ptr %47, i64 %49
+  store double %52, ptr %53, align 8
+  %54 = icmp eq i64 %9, %50
+  br i1 %54, label %55, label %48
 
-51:                                               ; preds = %25
-  br i1 %28, label %62, label %52
+55:                                               ; preds = %48, %46
+  %56 = getelementptr double, ptr %10, i64 %11
+  %57 = icmp slt i64 %11, 1
+  br i1 %57, label %65, label %58
 
-52:                                               ; preds = %51, %52
-  %53 = phi i64 [ %54, %52 ], [ 0, %51 ]
-  %54 = add nuw nsw i64 %53, 1
-  %55 = getelementptr double, ptr %2, i64 %53
-  %56 = load double, ptr %55, align 8
-  %57 = getelementptr double, ptr %26, i64 %53
-  %58 = load double, ptr %57, align 8
-  %59 = fmul double %56, %58
-  %60 = getelementptr double, ptr %9, i64 %53
-  store double %59, ptr %60, align 8
-  %61 = icmp eq i64 %12, %54
-  br i1 %61, label %62, label %52
+58:                                               ; preds = %55, %58
+  %59 = phi i64 [ %60, %58 ], [ 0, %55 ]
+  %60 = add nuw nsw i64 %59, 1
+  %61 = getelementptr double, ptr %10, i64 %59
+  %62 = load double, ptr %61, align 8
+  %63 = getelementptr double, ptr %56, i64 %59
+  store double %62, ptr %63, align 8
+  %64 = icmp eq i64 %11, %60
+  br i1 %64, label %65, label %58
 
-62:                                               ; preds = %52, %32, %29, %51
-  %63 = icmp slt i64 %6, 1
-  br i1 %63, label %80, label %64
+65:                                               ; preds = %58, %55
+  br i1 %16, label %68, label %77
 
-64:                                               ; preds = %62, %64
-  %65 = phi i64 [ %66, %64 ], [ 0, %62 ]
-  %66 = add nuw nsw i64 %65, 1
-  %67 = getelementptr double, ptr %11, i64 %65
-  %68 = load double, ptr %67, align 8
-  %69 = getelementptr double, ptr %5, i64 %65
-  store double %68, ptr %69, align 8
-  %70 = icmp eq i64 %6, %66
-  br i1 %70, label %71, label %64
+66:                                               ; preds = %68
+  %67 = fmul double %75, 5.000000e-01
+  br label %77
 
-71:                                               ; preds = %64
-  %72 = getelementptr double, ptr %5, i64 %6
-  br label %73
+68:                                               ; preds = %65, %68
+  %69 = phi double [ %75, %68 ], [ 0.000000e+00, %65 ]
+  %70 = phi i64 [ %71, %68 ], [ 0, %65 ]
+  %71 = add nuw nsw i64 %70, 1
+  %72 = getelementptr double, ptr %8, i64 %70
+  %73 = load double, ptr %72, align 8
+  %74 = fmul double %73, %73
+  %75 = fadd double %69, %74
+  %76 = icmp eq i64 %9, %71
+  br i1 %76, label %66, label %68
 
-73:                                               ; preds = %71, %73
-  %74 = phi i64 [ %75, %73 ], [ 0, %71 ]
-  %75 = add nuw nsw i64 %74, 1
-  %76 = getelementptr double, ptr %11, i64 %74
-  %77 = load double, ptr %76, align 8
-  %78 = getelementptr double, ptr %72, i64 %74
-  store double %77, ptr %78, align 8
-  %79 = icmp eq i64 %6, %75
-  br i1 %79, label %80, label %73
-
-80:                                               ; preds = %73, %62
-  %81 = getelementptr double, ptr %7, i64 %8
-  br i1 %14, label %82, label %89
-
-82:                                               ; preds = %80, %82
-  %83 = phi i64 [ %84, %82 ], [ 0, %80 ]
-  %84 = add nuw nsw i64 %83, 1
-  %85 = getelementptr double, ptr %7, i64 %83
-  %86 = load double, ptr %85, align 8
-  %87 = getelementptr double, ptr %81, i64 %83
-  store double %86, ptr %87, align 8
-  %88 = icmp eq i64 %8, %84
-  br i1 %88, label %89, label %82
-
-89:                                               ; preds = %82, %80
-  %90 = getelementptr double, ptr %9, i64 %10
-  %91 = icmp slt i64 %10, 1
-  br i1 %91, label %99, label %92
-
-92:                                               ; preds = %89, %92
-  %93 = phi i64 [ %94, %92 ], [ 0, %89 ]
-  %94 = add nuw nsw i64 %93, 1
-  %95 = getelementptr double, ptr %9, i64 %93
-  %96 = load double, ptr %95, align 8
-  %97 = getelementptr double, ptr %90, i64 %93
-  store double %96, ptr %97, align 8
-  %98 = icmp eq i64 %10, %94
-  br i1 %98, label %99, label %92
-
-99:                                               ; preds = %92, %89
-  br i1 %14, label %102, label %111
-
-100:                                              ; preds = %102
-  %101 = fmul double %109, 5.000000e-01
-  br label %111
-
-102:                                              ; preds = %99, %102
-  %103 = phi double [ %109, %102 ], [ 0.000000e+00, %99 ]
-  %104 = phi i64 [ %105, %102 ], [ 0, %99 ]
-  %105 = add nuw nsw i64 %104, 1
-  %106 = getelementptr double, ptr %7, i64 %104
-  %107 = load double, ptr %106, align 8
-  %108 = fmul double %107, %107
-  %109 = fadd double %103, %108
-  %110 = icmp eq i64 %8, %105
-  br i1 %110, label %100, label %102
-
-111:                                              ; preds = %99, %100
-  %112 = phi double [ 0.000000e+00, %99 ], [ %101, %100 ]
-  store double %112, ptr %0, align 8
+77:                                               ; preds = %65, %66
+  %78 = phi double [ 0.000000e+00, %65 ], [ %67, %66 ]
+  store double %78, ptr %0, align 8
   ret void
 
-113:                                              ; preds = %15, %338
-  %114 = phi i64 [ 0, %15 ], [ %115, %338 ]
-  %115 = add nuw nsw i64 %114, 1
-  %116 = load i64, ptr %16, align 8
-  br label %117
+79:                                               ; preds = %17, %304
+  %80 = phi i64 [ 0, %17 ], [ %81, %304 ]
+  %81 = add nuw nsw i64 %80, 1
+  %82 = load i64, ptr %18, align 8
+  br label %83
 
-117:                                              ; preds = %320, %113
-  %118 = phi i64 [ %322, %320 ], [ %116, %113 ]
-  %119 = icmp eq i64 %118, 4
-  br i1 %119, label %120, label %154
+83:                                               ; preds = %286, %79
+  %84 = phi i64 [ %288, %286 ], [ %82, %79 ]
+  %85 = icmp eq i64 %84, 4
+  br i1 %85, label %86, label %120
 
-120:                                              ; preds = %117
-  %121 = load i64, ptr %17, align 8
+86:                                               ; preds = %83
+  %87 = load i64, ptr %19, align 8
+  %88 = add i64 %87, 1
+  store i64 %88, ptr %19, align 8
+  %89 = load i64, ptr %5, align 8
+  %90 = load i64, ptr %20, align 8
+  %91 = load i64, ptr %21, align 8
+  %92 = load i64, ptr %22, align 8
+  br label %93
+
+93:                                               ; preds = %93, %86
+  %94 = phi i64 [ 0, %86 ], [ %106, %93 ]
+  %95 = phi i64 [ %92, %86 ], [ %115, %93 ]
+  %96 = phi i64 [ %91, %86 ], [ %111, %93 ]
+  %97 = phi i64 [ %88, %86 ], [ %113, %93 ]
+  %98 = phi i64 [ %90, %86 ], [ %117, %93 ]
+  %99 = phi i64 [ %89, %86 ], [ %116, %93 ]
+  %100 = phi i64 [ 10, %86 ], [ %101, %93 ]
+  %101 = add nsw i64 %100, -1
+  %102 = zext i64 %97 to i128
+  %103 = mul nuw i128 %102, 15197193596820024467
+  %104 = lshr i128 %103, 64
+  %105 = trunc nuw i128 %104 to i64
+  %106 = mul i64 %97, -3249550476889527149
+  %107 = zext i64 %95 to i128
+  %108 = mul nuw i128 %107, 14581110107779764567
+  %109 = lshr i128 %108, 64
+  %110 = trunc nuw i128 %109 to i64
+  %111 = mul i64 %95, -3865633965929787049
+  %112 = xor i64 %96, %110
+  %113 = xor i64 %112, %99
+  %114 = xor i64 %94, %105
+  %115 = xor i64 %114, %98
+  %116 = add i64 %99, -7046029254386353131
+  %117 = add i64 %98, -4942790177534073029
+  %118 = icmp samesign ugt i64 %100, 1
+  br i1 %118, label %93, label %119
+
+119:                                              ; preds = %93
+  store i64 %113, ptr %23, align 8
+  store i64 %111, ptr %24, align 8
+  store i64 %115, ptr %25, align 8
+  store i64 %106, ptr %26, align 8
+  store i64 0, ptr %18, align 8
+  br label %120
+
+120:                                              ; preds = %119, %83
+  %121 = phi i64 [ %84, %83 ], [ 0, %119 ]
   %122 = add i64 %121, 1
-  store i64 %122, ptr %17, align 8
-  %123 = load i64, ptr %4, align 8
-  %124 = load i64, ptr %18, align 8
-  %125 = load i64, ptr %19, align 8
-  %126 = load i64, ptr %20, align 8
-  br label %127
+  store i64 %122, ptr %18, align 8
+  %123 = getelementptr i64, ptr %5, i64 %121
+  %124 = getelementptr i8, ptr %123, i64 48
+  %125 = load i64, ptr %124, align 8
+  %126 = and i64 %125, 255
+  %127 = lshr i64 %125, 9
+  %128 = and i64 %127, 4503599627370495
+  %129 = getelementptr double, ptr @0, i64 %126
+  %130 = load double, ptr %129, align 8
+  %131 = uitofp nneg i64 %128 to double
+  %132 = fmul double %130, %131
+  %133 = and i64 %125, 256
+  %134 = icmp eq i64 %133, 0
+  %135 = fneg double %132
+  %136 = select i1 %134, double %132, double %135
+  %137 = getelementptr i64, ptr @1, i64 %126
+  %138 = load i64, ptr %137, align 8
+  %139 = icmp ult i64 %128, %138
+  br i1 %139, label %304, label %140
 
-127:                                              ; preds = %127, %120
-  %128 = phi i64 [ 0, %120 ], [ %140, %127 ]
-  %129 = phi i64 [ %126, %120 ], [ %149, %127 ]
-  %130 = phi i64 [ %125, %120 ], [ %145, %127 ]
-  %131 = phi i64 [ %122, %120 ], [ %147, %127 ]
-  %132 = phi i64 [ %124, %120 ], [ %151, %127 ]
-  %133 = phi i64 [ %123, %120 ], [ %150, %127 ]
-  %134 = phi i64 [ 10, %120 ], [ %135, %127 ]
-  %135 = add nsw i64 %134, -1
-  %136 = zext i64 %131 to i128
-  %137 = mul nuw i128 %136, 15197193596820024467
-  %138 = lshr i128 %137, 64
-  %139 = trunc nuw i128 %138 to i64
-  %140 = mul i64 %131, -3249550476889527149
-  %141 = zext i64 %129 to i128
-  %142 = mul nuw i128 %141, 14581110107779764567
-  %143 = lshr i128 %142, 64
-  %144 = trunc nuw i128 %143 to i64
-  %145 = mul i64 %129, -3865633965929787049
-  %146 = xor i64 %130, %144
-  %147 = xor i64 %146, %133
-  %148 = xor i64 %128, %139
-  %149 = xor i64 %148, %132
-  %150 = add i64 %133, -7046029254386353131
-  %151 = add i64 %132, -4942790177534073029
-  %152 = icmp samesign ugt i64 %134, 1
-  br i1 %152, label %127, label %153
+140:                                              ; preds = %120
+  %141 = icmp eq i64 %126, 0
+  br i1 %141, label %142, label %245
 
-153:                                              ; preds = %127
-  store i64 %147, ptr %21, align 8
-  store i64 %145, ptr %22, align 8
-  store i64 %149, ptr %23, align 8
-  store i64 %140, ptr %24, align 8
-  store i64 0, ptr %16, align 8
-  br label %154
+142:                                              ; preds = %140, %225
+  %143 = phi i64 [ %227, %225 ], [ %122, %140 ]
+  %144 = icmp eq i64 %143, 4
+  br i1 %144, label %145, label %179
 
-154:                                              ; preds = %153, %117
-  %155 = phi i64 [ %118, %117 ], [ 0, %153 ]
-  %156 = add i64 %155, 1
-  store i64 %156, ptr %16, align 8
-  %157 = getelementptr i64, ptr %4, i64 %155
-  %158 = getelementptr i8, ptr %157, i64 48
-  %159 = load i64, ptr %158, align 8
-  %160 = and i64 %159, 255
-  %161 = lshr i64 %159, 9
-  %162 = and i64 %161, 4503599627370495
-  %163 = getelementptr double, ptr @0, i64 %160
-  %164 = load double, ptr %163, align 8
-  %165 = uitofp nneg i64 %162 to double
-  %166 = fmul double %164, %165
-  %167 = and i64 %159, 256
-  %168 = icmp eq i64 %167, 0
-  %169 = fneg double %166
-  %170 = select i1 %168, double %166, double %169
-  %171 = getelementptr i64, ptr @1, i64 %160
-  %172 = load i64, ptr %171, align 8
-  %173 = icmp ult i64 %162, %172
-  br i1 %173, label %338, label %174
+145:                                              ; preds = %142
+  %146 = load i64, ptr %19, align 8
+  %147 = add i64 %146, 1
+  store i64 %147, ptr %19, align 8
+  %148 = load i64, ptr %5, align 8
+  %149 = load i64, ptr %20, align 8
+  %150 = load i64, ptr %21, align 8
+  %151 = load i64, ptr %22, align 8
+  br label %152
 
-174:                                              ; preds = %154
-  %175 = icmp eq i64 %160, 0
-  br i1 %175, label %176, label %279
+152:                                              ; preds = %152, %145
+  %153 = phi i64 [ 0, %145 ], [ %165, %152 ]
+  %154 = phi i64 [ %151, %145 ], [ %174, %152 ]
+  %155 = phi i64 [ %150, %145 ], [ %170, %152 ]
+  %156 = phi i64 [ %147, %145 ], [ %172, %152 ]
+  %157 = phi i64 [ %149, %145 ], [ %176, %152 ]
+  %158 = phi i64 [ %148, %145 ], [ %175, %152 ]
+  %159 = phi i64 [ 10, %145 ], [ %160, %152 ]
+  %160 = add nsw i64 %159, -1
+  %161 = zext i64 %156 to i128
+  %162 = mul nuw i128 %161, 15197193596820024467
+  %163 = lshr i128 %162, 64
+  %164 = trunc nuw i128 %163 to i64
+  %165 = mul i64 %156, -3249550476889527149
+  %166 = zext i64 %154 to i128
+  %167 = mul nuw i128 %166, 14581110107779764567
+  %168 = lshr i128 %167, 64
+  %169 = trunc nuw i128 %168 to i64
+  %170 = mul i64 %154, -3865633965929787049
+  %171 = xor i64 %155, %169
+  %172 = xor i64 %171, %158
+  %173 = xor i64 %153, %164
+  %174 = xor i64 %173, %157
+  %175 = add i64 %158, -7046029254386353131
+  %176 = add i64 %157, -4942790177534073029
+  %177 = icmp samesign ugt i64 %159, 1
+  br i1 %177, label %152, label %178
 
-176:                                              ; preds = %174, %259
-  %177 = phi i64 [ %261, %259 ], [ %156, %174 ]
-  %178 = icmp eq i64 %177, 4
-  br i1 %178, label %179, label %213
+178:                                              ; preds = %152
+  store i64 %172, ptr %23, align 8
+  store i64 %170, ptr %24, align 8
+  store i64 %174, ptr %25, align 8
+  store i64 %165, ptr %26, align 8
+  store i64 0, ptr %18, align 8
+  br label %179
 
-179:                                              ; preds = %176
-  %180 = load i64, ptr %17, align 8
+179:                                              ; preds = %178, %142
+  %180 = phi i64 [ %143, %142 ], [ 0, %178 ]
   %181 = add i64 %180, 1
-  store i64 %181, ptr %17, align 8
-  %182 = load i64, ptr %4, align 8
-  %183 = load i64, ptr %18, align 8
-  %184 = load i64, ptr %19, align 8
-  %185 = load i64, ptr %20, align 8
-  br label %186
+  store i64 %181, ptr %18, align 8
+  %182 = getelementptr i64, ptr %5, i64 %180
+  %183 = getelementptr i8, ptr %182, i64 48
+  %184 = load i64, ptr %183, align 8
+  %185 = lshr i64 %184, 11
+  %186 = uitofp nneg i64 %185 to double
+  %187 = fmul double %186, 0xBCA0000000000000
+  %188 = tail call double @log1p(double %187)
+  %189 = fmul double %188, 0xBFD183AA6C20E8C1
+  %190 = icmp eq i64 %181, 4
+  br i1 %190, label %191, label %225
 
-186:                                              ; preds = %186, %179
-  %187 = phi i64 [ 0, %179 ], [ %199, %186 ]
-  %188 = phi i64 [ %185, %179 ], [ %208, %186 ]
-  %189 = phi i64 [ %184, %179 ], [ %204, %186 ]
-  %190 = phi i64 [ %181, %179 ], [ %206, %186 ]
-  %191 = phi i64 [ %183, %179 ], [ %210, %186 ]
-  %192 = phi i64 [ %182, %179 ], [ %209, %186 ]
-  %193 = phi i64 [ 10, %179 ], [ %194, %186 ]
-  %194 = add nsw i64 %193, -1
-  %195 = zext i64 %190 to i128
-  %196 = mul nuw i128 %195, 15197193596820024467
-  %197 = lshr i128 %196, 64
-  %198 = trunc nuw i128 %197 to i64
-  %199 = mul i64 %190, -3249550476889527149
-  %200 = zext i64 %188 to i128
-  %201 = mul nuw i128 %200, 14581110107779764567
-  %202 = lshr i128 %201, 64
-  %203 = trunc nuw i128 %202 to i64
-  %204 = mul i64 %188, -3865633965929787049
-  %205 = xor i64 %189, %203
-  %206 = xor i64 %205, %192
-  %207 = xor i64 %187, %198
-  %208 = xor i64 %207, %191
-  %209 = add i64 %192, -7046029254386353131
-  %210 = add i64 %191, -4942790177534073029
-  %211 = icmp samesign ugt i64 %193, 1
-  br i1 %211, label %186, label %212
+191:                                              ; preds = %179
+  %192 = load i64, ptr %19, align 8
+  %193 = add i64 %192, 1
+  store i64 %193, ptr %19, align 8
+  %194 = load i64, ptr %5, align 8
+  %195 = load i64, ptr %20, align 8
+  %196 = load i64, ptr %21, align 8
+  %197 = load i64, ptr %22, align 8
+  br label %198
 
-212:                                              ; preds = %186
-  store i64 %206, ptr %21, align 8
-  store i64 %204, ptr %22, align 8
-  store i64 %208, ptr %23, align 8
-  store i64 %199, ptr %24, align 8
-  store i64 0, ptr %16, align 8
-  br label %213
+198:                                              ; preds = %198, %191
+  %199 = phi i64 [ 0, %191 ], [ %211, %198 ]
+  %200 = phi i64 [ %197, %191 ], [ %220, %198 ]
+  %201 = phi i64 [ %196, %191 ], [ %216, %198 ]
+  %202 = phi i64 [ %193, %191 ], [ %218, %198 ]
+  %203 = phi i64 [ %195, %191 ], [ %222, %198 ]
+  %204 = phi i64 [ %194, %191 ], [ %221, %198 ]
+  %205 = phi i64 [ 10, %191 ], [ %206, %198 ]
+  %206 = add nsw i64 %205, -1
+  %207 = zext i64 %202 to i128
+  %208 = mul nuw i128 %207, 15197193596820024467
+  %209 = lshr i128 %208, 64
+  %210 = trunc nuw i128 %209 to i64
+  %211 = mul i64 %202, -3249550476889527149
+  %212 = zext i64 %200 to i128
+  %213 = mul nuw i128 %212, 14581110107779764567
+  %214 = lshr i128 %213, 64
+  %215 = trunc nuw i128 %214 to i64
+  %216 = mul i64 %200, -3865633965929787049
+  %217 = xor i64 %201, %215
+  %218 = xor i64 %217, %204
+  %219 = xor i64 %199, %210
+  %220 = xor i64 %219, %203
+  %221 = add i64 %204, -7046029254386353131
+  %222 = add i64 %203, -4942790177534073029
+  %223 = icmp samesign ugt i64 %205, 1
+  br i1 %223, label %198, label %224
 
-213:                                              ; preds = %212, %176
-  %214 = phi i64 [ %177, %176 ], [ 0, %212 ]
-  %215 = add i64 %214, 1
-  store i64 %215, ptr %16, align 8
-  %216 = getelementptr i64, ptr %4, i64 %214
-  %217 = getelementptr i8, ptr %216, i64 48
-  %218 = load i64, ptr %217, align 8
-  %219 = lshr i64 %218, 11
-  %220 = uitofp nneg i64 %219 to double
-  %221 = fmul double %220, 0xBCA0000000000000
-  %222 = tail call double @log1p(double %221)
-  %223 = fmul double %222, 0xBFD183AA6C20E8C1
-  %224 = icmp eq i64 %215, 4
-  br i1 %224, label %225, label %259
+224:                                              ; preds = %198
+  store i64 %218, ptr %23, align 8
+  store i64 %216, ptr %24, align 8
+  store i64 %220, ptr %25, align 8
+  store i64 %211, ptr %26, align 8
+  store i64 0, ptr %18, align 8
+  br label %225
 
-225:                                              ; preds = %213
-  %226 = load i64, ptr %17, align 8
+225:                                              ; preds = %224, %179
+  %226 = phi i64 [ %181, %179 ], [ 0, %224 ]
   %227 = add i64 %226, 1
-  store i64 %227, ptr %17, align 8
-  %228 = load i64, ptr %4, align 8
-  %229 = load i64, ptr %18, align 8
-  %230 = load i64, ptr %19, align 8
-  %231 = load i64, ptr %20, align 8
-  br label %232
+  store i64 %227, ptr %18, align 8
+  %228 = getelementptr i64, ptr %5, i64 %226
+  %229 = getelementptr i8, ptr %228, i64 48
+  %230 = load i64, ptr %229, align 8
+  %231 = lshr i64 %230, 11
+  %232 = uitofp nneg i64 %231 to double
+  %233 = fmul double %232, 0xBCA0000000000000
+  %234 = tail call double @log1p(double %233)
+  %235 = fneg double %234
+  %236 = fsub double %235, %234
+  %237 = fmul double %189, %189
+  %238 = fcmp ogt double %236, %237
+  br i1 %238, label %239, label %142
 
-232:                                              ; preds = %232, %225
-  %233 = phi i64 [ 0, %225 ], [ %245, %232 ]
-  %234 = phi i64 [ %231, %225 ], [ %254, %232 ]
-  %235 = phi i64 [ %230, %225 ], [ %250, %232 ]
-  %236 = phi i64 [ %227, %225 ], [ %252, %232 ]
-  %237 = phi i64 [ %229, %225 ], [ %256, %232 ]
-  %238 = phi i64 [ %228, %225 ], [ %255, %232 ]
-  %239 = phi i64 [ 10, %225 ], [ %240, %232 ]
-  %240 = add nsw i64 %239, -1
-  %241 = zext i64 %236 to i128
-  %242 = mul nuw i128 %241, 15197193596820024467
-  %243 = lshr i128 %242, 64
-  %244 = trunc nuw i128 %243 to i64
-  %245 = mul i64 %236, -3249550476889527149
-  %246 = zext i64 %234 to i128
-  %247 = mul nuw i128 %246, 14581110107779764567
-  %248 = lshr i128 %247, 64
-  %249 = trunc nuw i128 %248 to i64
-  %250 = mul i64 %234, -3865633965929787049
-  %251 = xor i64 %235, %249
-  %252 = xor i64 %251, %238
-  %253 = xor i64 %233, %244
-  %254 = xor i64 %253, %237
-  %255 = add i64 %238, -7046029254386353131
-  %256 = add i64 %237, -4942790177534073029
-  %257 = icmp samesign ugt i64 %239, 1
-  br i1 %257, label %232, label %258
+239:                                              ; preds = %225
+  %240 = and i64 %125, 131072
+  %241 = icmp eq i64 %240, 0
+  %242 = fadd double %189, 0x400D3BB48209AD33
+  br i1 %241, label %304, label %243
 
-258:                                              ; preds = %232
-  store i64 %252, ptr %21, align 8
-  store i64 %250, ptr %22, align 8
-  store i64 %254, ptr %23, align 8
-  store i64 %245, ptr %24, align 8
-  store i64 0, ptr %16, align 8
+243:                                              ; preds = %239
+  %244 = fneg double %242
+  br label %304
+
+245:                                              ; preds = %140
+  %246 = getelementptr double, ptr @2, i64 %126
+  %247 = getelementptr i8, ptr %246, i64 -8
+  %248 = load double, ptr %247, align 8
+  %249 = getelementptr double, ptr @2, i64 %126
+  %250 = load double, ptr %249, align 8
+  %251 = icmp eq i64 %122, 4
+  br i1 %251, label %252, label %286
+
+252:                                              ; preds = %245
+  %253 = load i64, ptr %19, align 8
+  %254 = add i64 %253, 1
+  store i64 %254, ptr %19, align 8
+  %255 = load i64, ptr %5, align 8
+  %256 = load i64, ptr %20, align 8
+  %257 = load i64, ptr %21, align 8
+  %258 = load i64, ptr %22, align 8
   br label %259
 
-259:                                              ; preds = %258, %213
-  %260 = phi i64 [ %215, %213 ], [ 0, %258 ]
-  %261 = add i64 %260, 1
-  store i64 %261, ptr %16, align 8
-  %262 = getelementptr i64, ptr %4, i64 %260
-  %263 = getelementptr i8, ptr %262, i64 48
-  %264 = load i64, ptr %263, align 8
-  %265 = lshr i64 %264, 11
-  %266 = uitofp nneg i64 %265 to double
-  %267 = fmul double %266, 0xBCA0000000000000
-  %268 = tail call double @log1p(double %267)
-  %269 = fneg double %268
-  %270 = fsub double %269, %268
-  %271 = fmul double %223, %223
-  %272 = fcmp ogt double %270, %271
-  br i1 %272, label %273, label %176
+259:                                              ; preds = %259, %252
+  %260 = phi i64 [ 0, %252 ], [ %272, %259 ]
+  %261 = phi i64 [ %258, %252 ], [ %281, %259 ]
+  %262 = phi i64 [ %257, %252 ], [ %277, %259 ]
+  %263 = phi i64 [ %254, %252 ], [ %279, %259 ]
+  %264 = phi i64 [ %256, %252 ], [ %283, %259 ]
+  %265 = phi i64 [ %255, %252 ], [ %282, %259 ]
+  %266 = phi i64 [ 10, %252 ], [ %267, %259 ]
+  %267 = add nsw i64 %266, -1
+  %268 = zext i64 %263 to i128
+  %269 = mul nuw i128 %268, 15197193596820024467
+  %270 = lshr i128 %269, 64
+  %271 = trunc nuw i128 %270 to i64
+  %272 = mul i64 %263, -3249550476889527149
+  %273 = zext i64 %261 to i128
+  %274 = mul nuw i128 %273, 14581110107779764567
+  %275 = lshr i128 %274, 64
+  %276 = trunc nuw i128 %275 to i64
+  %277 = mul i64 %261, -3865633965929787049
+  %278 = xor i64 %262, %276
+  %279 = xor i64 %278, %265
+  %280 = xor i64 %260, %271
+  %281 = xor i64 %280, %264
+  %282 = add i64 %265, -7046029254386353131
+  %283 = add i64 %264, -4942790177534073029
+  %284 = icmp samesign ugt i64 %266, 1
+  br i1 %284, label %259, label %285
 
-273:                                              ; preds = %259
-  %274 = and i64 %159, 131072
-  %275 = icmp eq i64 %274, 0
-  %276 = fadd double %223, 0x400D3BB48209AD33
-  br i1 %275, label %338, label %277
+285:                                              ; preds = %259
+  store i64 %279, ptr %23, align 8
+  store i64 %277, ptr %24, align 8
+  store i64 %281, ptr %25, align 8
+  store i64 %272, ptr %26, align 8
+  store i64 0, ptr %18, align 8
+  br label %286
 
-277:                                              ; preds = %273
-  %278 = fneg double %276
-  br label %338
-
-279:                                              ; preds = %174
-  %280 = getelementptr double, ptr @2, i64 %160
-  %281 = getelementptr i8, ptr %280, i64 -8
-  %282 = load double, ptr %281, align 8
-  %283 = getelementptr double, ptr @2, i64 %160
-  %284 = load double, ptr %283, align 8
-  %285 = icmp eq i64 %156, 4
-  br i1 %285, label %286, label %320
-
-286:                                              ; preds = %279
-  %287 = load i64, ptr %17, align 8
+286:                                              ; preds = %285, %245
+  %287 = phi i64 [ %122, %245 ], [ 0, %285 ]
   %288 = add i64 %287, 1
-  store i64 %288, ptr %17, align 8
-  %289 = load i64, ptr %4, align 8
-  %290 = load i64, ptr %18, align 8
-  %291 = load i64, ptr %19, align 8
-  %292 = load i64, ptr %20, align 8
-  br label %293
+  store i64 %288, ptr %18, align 8
+  %289 = getelementptr i64, ptr %5, i64 %287
+  %290 = getelementptr i8, ptr %289, i64 48
+  %291 = load i64, ptr %290, align 8
+  %292 = lshr i64 %291, 11
+  %293 = uitofp nneg i64 %292 to double
+  %294 = fmul double %293, 0x3CA0000000000000
+  %295 = fsub double %248, %250
+  %296 = fmul double %295, %294
+  %297 = getelementptr double, ptr @2, i64 %126
+  %298 = load double, ptr %297, align 8
+  %299 = fadd double %298, %296
+  %300 = fmul double %136, -5.000000e-01
+  %301 = fmul double %136, %300
+  %302 = tail call double @llvm.exp.f64(double %301)
+  %303 = fcmp olt double %299, %302
+  br i1 %303, label %304, label %83
 
-293:                                              ; preds = %293, %286
-  %294 = phi i64 [ 0, %286 ], [ %306, %293 ]
-  %295 = phi i64 [ %292, %286 ], [ %315, %293 ]
-  %296 = phi i64 [ %291, %286 ], [ %311, %293 ]
-  %297 = phi i64 [ %288, %286 ], [ %313, %293 ]
-  %298 = phi i64 [ %290, %286 ], [ %317, %293 ]
-  %299 = phi i64 [ %289, %286 ], [ %316, %293 ]
-  %300 = phi i64 [ 10, %286 ], [ %301, %293 ]
-  %301 = add nsw i64 %300, -1
-  %302 = zext i64 %297 to i128
-  %303 = mul nuw i128 %302, 15197193596820024467
-  %304 = lshr i128 %303, 64
-  %305 = trunc nuw i128 %304 to i64
-  %306 = mul i64 %297, -3249550476889527149
-  %307 = zext i64 %295 to i128
-  %308 = mul nuw i128 %307, 14581110107779764567
-  %309 = lshr i128 %308, 64
-  %310 = trunc nuw i128 %309 to i64
-  %311 = mul i64 %295, -3865633965929787049
-  %312 = xor i64 %296, %310
-  %313 = xor i64 %312, %299
-  %314 = xor i64 %294, %305
-  %315 = xor i64 %314, %298
-  %316 = add i64 %299, -7046029254386353131
-  %317 = add i64 %298, -4942790177534073029
-  %318 = icmp samesign ugt i64 %300, 1
-  br i1 %318, label %293, label %319
-
-319:                                              ; preds = %293
-  store i64 %313, ptr %21, align 8
-  store i64 %311, ptr %22, align 8
-  store i64 %315, ptr %23, align 8
-  store i64 %306, ptr %24, align 8
-  store i64 0, ptr %16, align 8
-  br label %320
-
-320:                                              ; preds = %319, %279
-  %321 = phi i64 [ %156, %279 ], [ 0, %319 ]
-  %322 = add i64 %321, 1
-  store i64 %322, ptr %16, align 8
-  %323 = getelementptr i64, ptr %4, i64 %321
-  %324 = getelementptr i8, ptr %323, i64 48
-  %325 = load i64, ptr %324, align 8
-  %326 = lshr i64 %325, 11
-  %327 = uitofp nneg i64 %326 to double
-  %328 = fmul double %327, 0x3CA0000000000000
-  %329 = fsub double %282, %284
-  %330 = fmul double %329, %328
-  %331 = getelementptr double, ptr @2, i64 %160
-  %332 = load double, ptr %331, align 8
-  %333 = fadd double %332, %330
-  %334 = fmul double %170, -5.000000e-01
-  %335 = fmul double %170, %334
-  %336 = tail call double @llvm.exp.f64(double %335)
-  %337 = fcmp olt double %333, %336
-  br i1 %337, label %338, label %117
-
-338:                                              ; preds = %320, %154, %273, %277
-  %339 = phi double [ %278, %277 ], [ %276, %273 ], [ %170, %154 ], [ %170, %320 ]
-  %340 = getelementptr double, ptr %7, i64 %114
-  store double %339, ptr %340, align 8
-  %341 = icmp eq i64 %115, %8
-  br i1 %341, label %25, label %113
+304:                                              ; preds = %286, %120, %239, %243
+  %305 = phi double [ %244, %243 ], [ %242, %239 ], [ %136, %120 ], [ %136, %286 ]
+  %306 = getelementptr double, ptr %8, i64 %80
+  store double %305, ptr %306, align 8
+  %307 = icmp eq i64 %81, %9
+  br i1 %307, label %27, label %79
 }
 
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind speculatable willreturn memory(none)
@@ -470,273 +419,573 @@ declare double @llvm.exp.f64(double) #1
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind speculatable willreturn memory(none)
 declare double @llvm.fabs.f64(double) #1
 
-define internal fastcc void @4(ptr noalias nonnull writeonly %0, i64 %1, ptr %2, ptr %3, i64 %4, ptr readonly %5, i64 %6, ptr %7, i64 %8, ptr %9, i64 %10, ptr %11, i64 %12, i64 %13, ptr %14, i64 range(i64 0, 2) %15, double %16) unnamed_addr {
-  %18 = mul nuw nsw i64 %15, %8
-  %19 = getelementptr double, ptr %7, i64 %18
-  %20 = mul nuw nsw i64 %15, %10
-  %21 = getelementptr double, ptr %9, i64 %20
-  %22 = mul nuw nsw i64 %15, %12
-  %23 = getelementptr double, ptr %11, i64 %22
-  %24 = fmul double %16, 5.000000e-01
-  %25 = icmp sgt i64 %10, 0
-  br i1 %25, label %178, label %26
+define internal fastcc void @4(ptr noalias nonnull writeonly %0, i64 %1, ptr %2, ptr %3, i64 %4, ptr readonly %5, i64 %6, i64 %7, ptr %8, i64 %9, ptr %10, i64 %11, ptr %12, i64 %13, i64 %14, ptr %15, i64 range(i64 0, 2) %16, double %17) unnamed_addr {
+  %19 = alloca ptr, align 8
+  store ptr null, ptr %19, align 8
+  %20 = mul nuw nsw i64 %16, %9
+  %21 = getelementptr double, ptr %8, i64 %20
+  %22 = mul nuw nsw i64 %16, %11
+  %23 = getelementptr double, ptr %10, i64 %22
+  %24 = mul nuw nsw i64 %16, %13
+  %25 = getelementptr double, ptr %12, i64 %24
+  %26 = fmul double %17, 5.000000e-01
+  %27 = icmp sgt i64 %11, 0
+  br i1 %27, label %264, label %28
 
-26:                                               ; preds = %178, %17
-  %27 = icmp eq i64 %4, 1
-  %28 = icmp slt i64 %8, 1
-  br i1 %27, label %29, label %109
+28:                                               ; preds = %264, %18
+  %29 = icmp slt i64 %9, 1
+  switch i64 %4, label %230 [
+    i64 2, label %30
+    i64 1, label %150
+  ]
 
-29:                                               ; preds = %26
-  br i1 %28, label %123, label %51
+30:                                               ; preds = %28
+  br i1 %29, label %31, label %43
 
-30:                                               ; preds = %61
-  %31 = fadd double %89, %96
-  br label %32
+31:                                               ; preds = %43, %30
+  %32 = add i64 %6, -2
+  %33 = icmp slt i64 %32, 1
+  br i1 %33, label %244, label %34
 
-32:                                               ; preds = %51, %30
-  %33 = phi double [ 0.000000e+00, %51 ], [ %75, %30 ]
-  %34 = phi double [ 0.000000e+00, %51 ], [ %82, %30 ]
-  %35 = phi double [ 0.000000e+00, %51 ], [ %31, %30 ]
-  %36 = and i64 %54, 3
-  %37 = icmp eq i64 %36, 0
-  br i1 %37, label %41, label %38
+34:                                               ; preds = %31
+  %35 = getelementptr double, ptr %5, i64 %7
+  %36 = ashr i64 %7, 2
+  %37 = and i64 %7, -4
+  %38 = icmp slt i64 %36, 1
+  %39 = and i64 %7, 3
+  %40 = icmp eq i64 %39, 0
+  br label %56
 
-38:                                               ; preds = %32
-  %39 = mul i64 %53, %6
-  %40 = getelementptr double, ptr %5, i64 %39
-  br label %98
+41:                                               ; preds = %137, %131
+  %42 = icmp eq i64 %58, %6
+  br i1 %42, label %244, label %56
 
-41:                                               ; preds = %98, %32
-  %42 = phi double [ %33, %32 ], [ %107, %98 ]
-  %43 = getelementptr double, ptr %19, i64 %53
-  %44 = load double, ptr %43, align 8
-  %45 = fadd double %34, %42
-  %46 = fadd double %35, %45
-  %47 = fmul double %16, %46
-  %48 = fadd double %44, %47
-  store double %48, ptr %43, align 8
-  %49 = add nuw i64 %52, 1
-  %50 = icmp eq i64 %8, %54
-  br i1 %50, label %123, label %51
+43:                                               ; preds = %30, %43
+  %44 = phi i64 [ %45, %43 ], [ 0, %30 ]
+  %45 = add nuw nsw i64 %44, 1
+  %46 = getelementptr double, ptr %21, i64 %44
+  %47 = load double, ptr %46, align 8
+  %48 = getelementptr double, ptr %5, i64 %44
+  %49 = load double, ptr %48, align 8
+  %50 = getelementptr double, ptr %23, i64 %44
+  %51 = load double, ptr %50, align 8
+  %52 = fmul double %49, %51
+  %53 = fmul double %17, %52
+  %54 = fadd double %47, %53
+  store double %54, ptr %46, align 8
+  %55 = icmp eq i64 %9, %45
+  br i1 %55, label %31, label %43
 
-51:                                               ; preds = %29, %41
-  %52 = phi i64 [ %49, %41 ], [ 1, %29 ]
-  %53 = phi i64 [ %54, %41 ], [ 0, %29 ]
-  %54 = add nuw nsw i64 %53, 1
-  %55 = lshr i64 %54, 2
-  %56 = and i64 %54, 9223372036854775804
-  %57 = icmp eq i64 %55, 0
-  br i1 %57, label %32, label %58
+56:                                               ; preds = %41, %34
+  %57 = phi i64 [ 2, %34 ], [ %58, %41 ]
+  %58 = add nuw i64 %57, 1
+  %59 = icmp slt i64 %57, 2
+  %60 = select i1 %59, i64 %7, i64 0
+  %61 = getelementptr double, ptr %35, i64 %57
+  %62 = getelementptr i8, ptr %61, i64 -16
+  %63 = getelementptr double, ptr %62, i64 %60
+  %64 = load double, ptr %63, align 8
+  %65 = icmp slt i64 %57, 0
+  %66 = select i1 %65, i64 %6, i64 0
+  %67 = add i64 %66, %57
+  %68 = mul i64 %67, %7
+  %69 = getelementptr double, ptr %5, i64 %68
+  br i1 %38, label %72, label %76
 
-58:                                               ; preds = %51
-  %59 = mul i64 %53, %6
-  %60 = getelementptr double, ptr %5, i64 %59
-  br label %61
+70:                                               ; preds = %76
+  %71 = fadd double %104, %111
+  br label %72
 
-61:                                               ; preds = %61, %58
-  %62 = phi double [ 0.000000e+00, %58 ], [ %96, %61 ]
-  %63 = phi double [ 0.000000e+00, %58 ], [ %89, %61 ]
-  %64 = phi double [ 0.000000e+00, %58 ], [ %82, %61 ]
-  %65 = phi double [ 0.000000e+00, %58 ], [ %75, %61 ]
-  %66 = phi i64 [ %55, %58 ], [ %68, %61 ]
-  %67 = phi i64 [ 0, %58 ], [ %69, %61 ]
-  %68 = add nsw i64 %66, -1
-  %69 = add nuw nsw i64 %67, 4
-  %70 = getelementptr double, ptr %60, i64 %67
-  %71 = load double, ptr %70, align 8
-  %72 = getelementptr double, ptr %21, i64 %67
-  %73 = load double, ptr %72, align 8
-  %74 = fmul double %71, %73
-  %75 = fadd double %65, %74
-  %76 = or disjoint i64 %67, 1
-  %77 = getelementptr double, ptr %60, i64 %76
-  %78 = load double, ptr %77, align 8
-  %79 = getelementptr double, ptr %21, i64 %76
-  %80 = load double, ptr %79, align 8
-  %81 = fmul double %78, %80
-  %82 = fadd double %64, %81
-  %83 = or disjoint i64 %67, 2
-  %84 = getelementptr double, ptr %60, i64 %83
-  %85 = load double, ptr %84, align 8
-  %86 = getelementptr double, ptr %21, i64 %83
-  %87 = load double, ptr %86, align 8
-  %88 = fmul double %85, %87
-  %89 = fadd double %63, %88
-  %90 = or disjoint i64 %67, 3
-  %91 = getelementptr double, ptr %60, i64 %90
-  %92 = load double, ptr %91, align 8
-  %93 = getelementptr double, ptr %21, i64 %90
-  %94 = load double, ptr %93, align 8
-  %95 = fmul double %92, %94
-  %96 = fadd double %62, %95
-  %97 = icmp sgt i64 %66, 1
-  br i1 %97, label %61, label %30
+72:                                               ; preds = %70, %56
+  %73 = phi double [ 0.000000e+00, %56 ], [ %90, %70 ]
+  %74 = phi double [ 0.000000e+00, %56 ], [ %97, %70 ]
+  %75 = phi double [ 0.000000e+00, %56 ], [ %71, %70 ]
+  br i1 %40, label %131, label %113
 
-98:                                               ; preds = %98, %38
-  %99 = phi double [ %33, %38 ], [ %107, %98 ]
-  %100 = phi i64 [ %56, %38 ], [ %101, %98 ]
-  %101 = add nuw nsw i64 %100, 1
-  %102 = getelementptr double, ptr %40, i64 %100
-  %103 = load double, ptr %102, align 8
-  %104 = getelementptr double, ptr %21, i64 %100
-  %105 = load double, ptr %104, align 8
-  %106 = fmul double %103, %105
-  %107 = fadd double %99, %106
-  %108 = icmp eq i64 %101, %52
-  br i1 %108, label %41, label %98
+76:                                               ; preds = %56, %76
+  %77 = phi double [ %111, %76 ], [ 0.000000e+00, %56 ]
+  %78 = phi double [ %104, %76 ], [ 0.000000e+00, %56 ]
+  %79 = phi double [ %97, %76 ], [ 0.000000e+00, %56 ]
+  %80 = phi double [ %90, %76 ], [ 0.000000e+00, %56 ]
+  %81 = phi i64 [ %83, %76 ], [ %36, %56 ]
+  %82 = phi i64 [ %84, %76 ], [ 0, %56 ]
+  %83 = add nsw i64 %81, -1
+  %84 = add nuw nsw i64 %82, 4
+  %85 = getelementptr double, ptr %69, i64 %82
+  %86 = load double, ptr %85, align 8
+  %87 = getelementptr double, ptr %23, i64 %82
+  %88 = load double, ptr %87, align 8
+  %89 = fmul double %86, %88
+  %90 = fadd double %80, %89
+  %91 = or disjoint i64 %82, 1
+  %92 = getelementptr double, ptr %69, i64 %91
+  %93 = load double, ptr %92, align 8
+  %94 = getelementptr double, ptr %23, i64 %91
+  %95 = load double, ptr %94, align 8
+  %96 = fmul double %93, %95
+  %97 = fadd double %79, %96
+  %98 = or disjoint i64 %82, 2
+  %99 = getelementptr double, ptr %69, i64 %98
+  %100 = load double, ptr %99, align 8
+  %101 = getelementptr double, ptr %23, i64 %98
+  %102 = load double, ptr %101, align 8
+  %103 = fmul double %100, %102
+  %104 = fadd double %78, %103
+  %105 = or disjoint i64 %82, 3
+  %106 = getelementptr double, ptr %69, i64 %105
+  %107 = load double, ptr %106, align 8
+  %108 = getelementptr double, ptr %23, i64 %105
+  %109 = load double, ptr %108, align 8
+  %110 = fmul double %107, %109
+  %111 = fadd double %77, %110
+  %112 = icmp sgt i64 %81, 1
+  br i1 %112, label %76, label %70
 
-109:                                              ; preds = %26
-  br i1 %28, label %123, label %110
+113:                                              ; preds = %72, %113
+  %114 = phi double [ %129, %113 ], [ %73, %72 ]
+  %115 = phi i64 [ %117, %113 ], [ %39, %72 ]
+  %116 = phi i64 [ %118, %113 ], [ %37, %72 ]
+  %117 = add nsw i64 %115, -1
+  %118 = add nuw nsw i64 %116, 1
+  %119 = icmp slt i64 %116, 0
+  %120 = select i1 %119, i64 %7, i64 0
+  %121 = getelementptr double, ptr %69, i64 %116
+  %122 = getelementptr double, ptr %121, i64 %120
+  %123 = load double, ptr %122, align 8
+  %124 = select i1 %119, i64 %11, i64 0
+  %125 = getelementptr double, ptr %23, i64 %116
+  %126 = getelementptr double, ptr %125, i64 %124
+  %127 = load double, ptr %126, align 8
+  %128 = fmul double %123, %127
+  %129 = fadd double %114, %128
+  %130 = icmp sgt i64 %115, 1
+  br i1 %130, label %113, label %131
 
-110:                                              ; preds = %109, %110
-  %111 = phi i64 [ %112, %110 ], [ 0, %109 ]
-  %112 = add nuw nsw i64 %111, 1
-  %113 = getelementptr double, ptr %19, i64 %111
-  %114 = load double, ptr %113, align 8
-  %115 = getelementptr double, ptr %5, i64 %111
-  %116 = load double, ptr %115, align 8
-  %117 = getelementptr double, ptr %21, i64 %111
-  %118 = load double, ptr %117, align 8
-  %119 = fmul double %116, %118
-  %120 = fmul double %16, %119
-  %121 = fadd double %114, %120
-  store double %121, ptr %113, align 8
-  %122 = icmp eq i64 %8, %112
-  br i1 %122, label %123, label %110
+131:                                              ; preds = %113, %72
+  %132 = phi double [ %73, %72 ], [ %129, %113 ]
+  %133 = fadd double %74, %132
+  %134 = fadd double %75, %133
+  %135 = fmul double %64, %134
+  %136 = fmul double %17, %135
+  br i1 %29, label %41, label %137
 
-123:                                              ; preds = %110, %41, %29, %109
-  %124 = inttoptr i64 %1 to ptr
-  %125 = tail call double %124(ptr %19, ptr %14, ptr %3, ptr %2)
-  %126 = icmp slt i64 %13, 1
-  br i1 %27, label %127, label %149
-
-127:                                              ; preds = %123
-  br i1 %126, label %160, label %128
-
-128:                                              ; preds = %127
-  %129 = shl nuw i64 %13, 3
-  tail call void @llvm.memset.p0.i64(ptr align 8 %23, i8 0, i64 %129, i1 false)
-  br label %133
-
-130:                                              ; preds = %139
-  %131 = add nuw nsw i64 %134, 1
-  %132 = icmp eq i64 %13, %131
-  br i1 %132, label %160, label %133
-
-133:                                              ; preds = %130, %128
-  %134 = phi i64 [ %131, %130 ], [ 0, %128 ]
-  %135 = getelementptr double, ptr %14, i64 %134
-  %136 = load double, ptr %135, align 8
-  %137 = mul i64 %134, %6
-  %138 = getelementptr double, ptr %5, i64 %137
-  br label %139
-
-139:                                              ; preds = %139, %133
-  %140 = phi i64 [ 0, %133 ], [ %141, %139 ]
-  %141 = add nuw nsw i64 %140, 1
-  %142 = getelementptr double, ptr %23, i64 %140
+137:                                              ; preds = %131, %137
+  %138 = phi i64 [ %139, %137 ], [ 0, %131 ]
+  %139 = add nuw nsw i64 %138, 1
+  %140 = getelementptr double, ptr %21, i64 %138
+  %141 = load double, ptr %140, align 8
+  %142 = getelementptr double, ptr %5, i64 %138
   %143 = load double, ptr %142, align 8
-  %144 = getelementptr double, ptr %138, i64 %140
+  %144 = getelementptr double, ptr %69, i64 %138
   %145 = load double, ptr %144, align 8
-  %146 = fmul double %136, %145
-  %147 = fadd double %143, %146
-  store double %147, ptr %142, align 8
-  %148 = icmp eq i64 %140, %134
-  br i1 %148, label %130, label %139
+  %146 = fmul double %143, %145
+  %147 = fmul double %136, %146
+  %148 = fadd double %141, %147
+  store double %148, ptr %140, align 8
+  %149 = icmp eq i64 %9, %139
+  br i1 %149, label %41, label %137
 
-149:                                              ; preds = %123
-  br i1 %126, label %160, label %150
+150:                                              ; preds = %28
+  br i1 %29, label %244, label %172
 
-150:                                              ; preds = %149, %150
-  %151 = phi i64 [ %152, %150 ], [ 0, %149 ]
-  %152 = add nuw nsw i64 %151, 1
-  %153 = getelementptr double, ptr %5, i64 %151
-  %154 = load double, ptr %153, align 8
-  %155 = getelementptr double, ptr %14, i64 %151
-  %156 = load double, ptr %155, align 8
-  %157 = fmul double %154, %156
-  %158 = getelementptr double, ptr %23, i64 %151
-  store double %157, ptr %158, align 8
-  %159 = icmp eq i64 %13, %152
-  br i1 %159, label %160, label %150
+151:                                              ; preds = %182
+  %152 = fadd double %210, %217
+  br label %153
 
-160:                                              ; preds = %150, %130, %127, %149
-  %161 = icmp slt i64 %10, 1
-  br i1 %161, label %162, label %188
+153:                                              ; preds = %172, %151
+  %154 = phi double [ 0.000000e+00, %172 ], [ %196, %151 ]
+  %155 = phi double [ 0.000000e+00, %172 ], [ %203, %151 ]
+  %156 = phi double [ 0.000000e+00, %172 ], [ %152, %151 ]
+  %157 = and i64 %175, 3
+  %158 = icmp eq i64 %157, 0
+  br i1 %158, label %162, label %159
 
-162:                                              ; preds = %188, %160
-  br i1 %25, label %165, label %174
+159:                                              ; preds = %153
+  %160 = mul i64 %174, %7
+  %161 = getelementptr double, ptr %5, i64 %160
+  br label %219
 
-163:                                              ; preds = %165
-  %164 = fmul double %172, 5.000000e-01
-  br label %174
+162:                                              ; preds = %219, %153
+  %163 = phi double [ %154, %153 ], [ %228, %219 ]
+  %164 = getelementptr double, ptr %21, i64 %174
+  %165 = load double, ptr %164, align 8
+  %166 = fadd double %155, %163
+  %167 = fadd double %156, %166
+  %168 = fmul double %17, %167
+  %169 = fadd double %165, %168
+  store double %169, ptr %164, align 8
+  %170 = add nuw i64 %173, 1
+  %171 = icmp eq i64 %9, %175
+  br i1 %171, label %244, label %172
 
-165:                                              ; preds = %162, %165
-  %166 = phi double [ %172, %165 ], [ 0.000000e+00, %162 ]
-  %167 = phi i64 [ %168, %165 ], [ 0, %162 ]
-  %168 = add nuw nsw i64 %167, 1
-  %169 = getelementptr double, ptr %21, i64 %167
-  %170 = load double, ptr %169, align 8
-  %171 = fmul double %170, %170
-  %172 = fadd double %166, %171
-  %173 = icmp eq i64 %10, %168
-  br i1 %173, label %163, label %165
+172:                                              ; preds = %150, %162
+  %173 = phi i64 [ %170, %162 ], [ 1, %150 ]
+  %174 = phi i64 [ %175, %162 ], [ 0, %150 ]
+  %175 = add nuw nsw i64 %174, 1
+  %176 = lshr i64 %175, 2
+  %177 = and i64 %175, 9223372036854775804
+  %178 = icmp eq i64 %176, 0
+  br i1 %178, label %153, label %179
 
-174:                                              ; preds = %162, %163
-  %175 = phi double [ 0.000000e+00, %162 ], [ %164, %163 ]
-  %176 = fsub double %175, %125
-  store double %125, ptr %0, align 8
-  %177 = getelementptr inbounds nuw i8, ptr %0, i64 8
-  store double %176, ptr %177, align 8
+179:                                              ; preds = %172
+  %180 = mul i64 %174, %7
+  %181 = getelementptr double, ptr %5, i64 %180
+  br label %182
+
+182:                                              ; preds = %182, %179
+  %183 = phi double [ 0.000000e+00, %179 ], [ %217, %182 ]
+  %184 = phi double [ 0.000000e+00, %179 ], [ %210, %182 ]
+  %185 = phi double [ 0.000000e+00, %179 ], [ %203, %182 ]
+  %186 = phi double [ 0.000000e+00, %179 ], [ %196, %182 ]
+  %187 = phi i64 [ %176, %179 ], [ %189, %182 ]
+  %188 = phi i64 [ 0, %179 ], [ %190, %182 ]
+  %189 = add nsw i64 %187, -1
+  %190 = add nuw nsw i64 %188, 4
+  %191 = getelementptr double, ptr %181, i64 %188
+  %192 = load double, ptr %191, align 8
+  %193 = getelementptr double, ptr %23, i64 %188
+  %194 = load double, ptr %193, align 8
+  %195 = fmul double %192, %194
+  %196 = fadd double %186, %195
+  %197 = or disjoint i64 %188, 1
+  %198 = getelementptr double, ptr %181, i64 %197
+  %199 = load double, ptr %198, align 8
+  %200 = getelementptr double, ptr %23, i64 %197
+  %201 = load double, ptr %200, align 8
+  %202 = fmul double %199, %201
+  %203 = fadd double %185, %202
+  %204 = or disjoint i64 %188, 2
+  %205 = getelementptr double, ptr %181, i64 %204
+  %206 = load double, ptr %205, align 8
+  %207 = getelementptr double, ptr %23, i64 %204
+  %208 = load double, ptr %207, align 8
+  %209 = fmul double %206, %208
+  %210 = fadd double %184, %209
+  %211 = or disjoint i64 %188, 3
+  %212 = getelementptr double, ptr %181, i64 %211
+  %213 = load double, ptr %212, align 8
+  %214 = getelementptr double, ptr %23, i64 %211
+  %215 = load double, ptr %214, align 8
+  %216 = fmul double %213, %215
+  %217 = fadd double %183, %216
+  %218 = icmp sgt i64 %187, 1
+  br i1 %218, label %182, label %151
+
+219:                                              ; preds = %219, %159
+  %220 = phi double [ %154, %159 ], [ %228, %219 ]
+  %221 = phi i64 [ %177, %159 ], [ %222, %219 ]
+  %222 = add nuw nsw i64 %221, 1
+  %223 = getelementptr double, ptr %161, i64 %221
+  %224 = load double, ptr %223, align 8
+  %225 = getelementptr double, ptr %23, i64 %221
+  %226 = load double, ptr %225, align 8
+  %227 = fmul double %224, %226
+  %228 = fadd double %220, %227
+  %229 = icmp eq i64 %222, %173
+  br i1 %229, label %162, label %219
+
+230:                                              ; preds = %28
+  br i1 %29, label %244, label %231
+
+231:                                              ; preds = %230, %231
+  %232 = phi i64 [ %233, %231 ], [ 0, %230 ]
+  %233 = add nuw nsw i64 %232, 1
+  %234 = getelementptr double, ptr %21, i64 %232
+  %235 = load double, ptr %234, align 8
+  %236 = getelementptr double, ptr %5, i64 %232
+  %237 = load double, ptr %236, align 8
+  %238 = getelementptr double, ptr %23, i64 %232
+  %239 = load double, ptr %238, align 8
+  %240 = fmul double %237, %239
+  %241 = fmul double %17, %240
+  %242 = fadd double %235, %241
+  store double %242, ptr %234, align 8
+  %243 = icmp eq i64 %9, %233
+  br i1 %243, label %244, label %231
+
+244:                                              ; preds = %162, %41, %231, %31, %150, %230
+  %245 = inttoptr i64 %1 to ptr
+  %246 = tail call double %245(ptr %21, ptr %15, ptr %3, ptr %2)
+  store ptr null, ptr %19, align 8
+  call fastcc void @5(ptr %19, i64 %4, ptr %5, i64 %6, i64 %7, i64 %14, ptr %15, ptr %25, i64 %13)
+  %247 = icmp slt i64 %11, 1
+  br i1 %247, label %248, label %274
+
+248:                                              ; preds = %274, %244
+  br i1 %27, label %251, label %260
+
+249:                                              ; preds = %251
+  %250 = fmul double %258, 5.000000e-01
+  br label %260
+
+251:                                              ; preds = %248, %251
+  %252 = phi double [ %258, %251 ], [ 0.000000e+00, %248 ]
+  %253 = phi i64 [ %254, %251 ], [ 0, %248 ]
+  %254 = add nuw nsw i64 %253, 1
+  %255 = getelementptr double, ptr %23, i64 %253
+  %256 = load double, ptr %255, align 8
+  %257 = fmul double %256, %256
+  %258 = fadd double %252, %257
+  %259 = icmp eq i64 %11, %254
+  br i1 %259, label %249, label %251
+
+260:                                              ; preds = %248, %249
+  %261 = phi double [ 0.000000e+00, %248 ], [ %250, %249 ]
+  %262 = fsub double %261, %246
+  store double %246, ptr %0, align 8
+  %263 = getelementptr inbounds nuw i8, ptr %0, i64 8
+  store double %262, ptr %263, align 8
   ret void
 
-178:                                              ; preds = %17, %178
-  %179 = phi i64 [ %180, %178 ], [ 0, %17 ]
-  %180 = add nuw nsw i64 %179, 1
-  %181 = getelementptr double, ptr %21, i64 %179
-  %182 = load double, ptr %181, align 8
-  %183 = getelementptr double, ptr %23, i64 %179
-  %184 = load double, ptr %183, align 8
-  %185 = fmul double %24, %184
-  %186 = fadd double %182, %185
-  store double %186, ptr %181, align 8
-  %187 = icmp eq i64 %10, %180
-  br i1 %187, label %26, label %178
+264:                                              ; preds = %18, %264
+  %265 = phi i64 [ %266, %264 ], [ 0, %18 ]
+  %266 = add nuw nsw i64 %265, 1
+  %267 = getelementptr double, ptr %23, i64 %265
+  %268 = load double, ptr %267, align 8
+  %269 = getelementptr double, ptr %25, i64 %265
+  %270 = load double, ptr %269, align 8
+  %271 = fmul double %26, %270
+  %272 = fadd double %268, %271
+  store double %272, ptr %267, align 8
+  %273 = icmp eq i64 %11, %266
+  br i1 %273, label %28, label %264
 
-188:                                              ; preds = %160, %188
-  %189 = phi i64 [ %190, %188 ], [ 0, %160 ]
-  %190 = add nuw nsw i64 %189, 1
-  %191 = getelementptr double, ptr %21, i64 %189
-  %192 = load double, ptr %191, align 8
-  %193 = getelementptr double, ptr %23, i64 %189
-  %194 = load double, ptr %193, align 8
-  %195 = fmul double %24, %194
-  %196 = fadd double %192, %195
-  store double %196, ptr %191, align 8
-  %197 = icmp eq i64 %10, %190
-  br i1 %197, label %162, label %188
+274:                                              ; preds = %244, %274
+  %275 = phi i64 [ %276, %274 ], [ 0, %244 ]
+  %276 = add nuw nsw i64 %275, 1
+  %277 = getelementptr double, ptr %23, i64 %275
+  %278 = load double, ptr %277, align 8
+  %279 = getelementptr double, ptr %25, i64 %275
+  %280 = load double, ptr %279, align 8
+  %281 = fmul double %26, %280
+  %282 = fadd double %278, %281
+  store double %282, ptr %277, align 8
+  %283 = icmp eq i64 %11, %276
+  br i1 %283, label %248, label %274
+}
+
+; Function Attrs: nofree norecurse nosync nounwind memory(argmem: readwrite)
+define internal fastcc void @5(ptr noalias nonnull writeonly %0, i64 %1, ptr readonly %2, i64 %3, i64 %4, i64 %5, ptr readonly %6, ptr %7, i64 %8) unnamed_addr #0 {
+  %10 = icmp slt i64 %5, 1
+  switch i64 %1, label %146 [
+    i64 2, label %11
+    i64 1, label %124
+  ]
+
+11:                                               ; preds = %9
+  br i1 %10, label %12, label %24
+
+12:                                               ; preds = %24, %11
+  %13 = add i64 %3, -2
+  %14 = icmp slt i64 %13, 1
+  br i1 %14, label %157, label %15
+
+15:                                               ; preds = %12
+  %16 = getelementptr double, ptr %2, i64 %4
+  %17 = ashr i64 %4, 2
+  %18 = and i64 %4, -4
+  %19 = icmp slt i64 %17, 1
+  %20 = and i64 %4, 3
+  %21 = icmp eq i64 %20, 0
+  br label %34
+
+22:                                               ; preds = %114, %109
+  %23 = icmp eq i64 %36, %3
+  br i1 %23, label %157, label %34
+
+24:                                               ; preds = %11, %24
+  %25 = phi i64 [ %26, %24 ], [ 0, %11 ]
+  %26 = add nuw nsw i64 %25, 1
+  %27 = getelementptr double, ptr %2, i64 %25
+  %28 = load double, ptr %27, align 8
+  %29 = getelementptr double, ptr %6, i64 %25
+  %30 = load double, ptr %29, align 8
+  %31 = fmul double %28, %30
+  %32 = getelementptr double, ptr %7, i64 %25
+  store double %31, ptr %32, align 8
+  %33 = icmp eq i64 %5, %26
+  br i1 %33, label %12, label %24
+
+34:                                               ; preds = %22, %15
+  %35 = phi i64 [ 2, %15 ], [ %36, %22 ]
+  %36 = add nuw i64 %35, 1
+  %37 = icmp slt i64 %35, 2
+  %38 = select i1 %37, i64 %4, i64 0
+  %39 = getelementptr double, ptr %16, i64 %35
+  %40 = getelementptr i8, ptr %39, i64 -16
+  %41 = getelementptr double, ptr %40, i64 %38
+  %42 = load double, ptr %41, align 8
+  %43 = icmp slt i64 %35, 0
+  %44 = select i1 %43, i64 %3, i64 0
+  %45 = add i64 %44, %35
+  %46 = mul i64 %45, %4
+  %47 = getelementptr double, ptr %2, i64 %46
+  br i1 %19, label %50, label %54
+
+48:                                               ; preds = %54
+  %49 = fadd double %82, %89
+  br label %50
+
+50:                                               ; preds = %48, %34
+  %51 = phi double [ 0.000000e+00, %34 ], [ %68, %48 ]
+  %52 = phi double [ 0.000000e+00, %34 ], [ %75, %48 ]
+  %53 = phi double [ 0.000000e+00, %34 ], [ %49, %48 ]
+  br i1 %21, label %109, label %91
+
+54:                                               ; preds = %34, %54
+  %55 = phi double [ %89, %54 ], [ 0.000000e+00, %34 ]
+  %56 = phi double [ %82, %54 ], [ 0.000000e+00, %34 ]
+  %57 = phi double [ %75, %54 ], [ 0.000000e+00, %34 ]
+  %58 = phi double [ %68, %54 ], [ 0.000000e+00, %34 ]
+  %59 = phi i64 [ %61, %54 ], [ %17, %34 ]
+  %60 = phi i64 [ %62, %54 ], [ 0, %34 ]
+  %61 = add nsw i64 %59, -1
+  %62 = add nuw nsw i64 %60, 4
+  %63 = getelementptr double, ptr %47, i64 %60
+  %64 = load double, ptr %63, align 8
+  %65 = getelementptr double, ptr %7, i64 %60
+  %66 = load double, ptr %65, align 8
+  %67 = fmul double %64, %66
+  %68 = fadd double %58, %67
+  %69 = or disjoint i64 %60, 1
+  %70 = getelementptr double, ptr %47, i64 %69
+  %71 = load double, ptr %70, align 8
+  %72 = getelementptr double, ptr %7, i64 %69
+  %73 = load double, ptr %72, align 8
+  %74 = fmul double %71, %73
+  %75 = fadd double %57, %74
+  %76 = or disjoint i64 %60, 2
+  %77 = getelementptr double, ptr %47, i64 %76
+  %78 = load double, ptr %77, align 8
+  %79 = getelementptr double, ptr %7, i64 %76
+  %80 = load double, ptr %79, align 8
+  %81 = fmul double %78, %80
+  %82 = fadd double %56, %81
+  %83 = or disjoint i64 %60, 3
+  %84 = getelementptr double, ptr %47, i64 %83
+  %85 = load double, ptr %84, align 8
+  %86 = getelementptr double, ptr %7, i64 %83
+  %87 = load double, ptr %86, align 8
+  %88 = fmul double %85, %87
+  %89 = fadd double %55, %88
+  %90 = icmp sgt i64 %59, 1
+  br i1 %90, label %54, label %48
+
+91:                                               ; preds = %50, %91
+  %92 = phi double [ %107, %91 ], [ %51, %50 ]
+  %93 = phi i64 [ %95, %91 ], [ %20, %50 ]
+  %94 = phi i64 [ %96, %91 ], [ %18, %50 ]
+  %95 = add nsw i64 %93, -1
+  %96 = add nuw nsw i64 %94, 1
+  %97 = icmp slt i64 %94, 0
+  %98 = select i1 %97, i64 %4, i64 0
+  %99 = getelementptr double, ptr %47, i64 %94
+  %100 = getelementptr double, ptr %99, i64 %98
+  %101 = load double, ptr %100, align 8
+  %102 = select i1 %97, i64 %8, i64 0
+  %103 = getelementptr double, ptr %7, i64 %94
+  %104 = getelementptr double, ptr %103, i64 %102
+  %105 = load double, ptr %104, align 8
+  %106 = fmul double %101, %105
+  %107 = fadd double %92, %106
+  %108 = icmp sgt i64 %93, 1
+  br i1 %108, label %91, label %109
+
+109:                                              ; preds = %91, %50
+  %110 = phi double [ %51, %50 ], [ %107, %91 ]
+  %111 = fadd double %52, %110
+  %112 = fadd double %53, %111
+  %113 = fmul double %42, %112
+  br i1 %10, label %22, label %114
+
+114:                                              ; preds = %109, %114
+  %115 = phi i64 [ %116, %114 ], [ 0, %109 ]
+  %116 = add nuw nsw i64 %115, 1
+  %117 = getelementptr double, ptr %7, i64 %115
+  %118 = load double, ptr %117, align 8
+  %119 = getelementptr double, ptr %47, i64 %115
+  %120 = load double, ptr %119, align 8
+  %121 = fmul double %113, %120
+  %122 = fadd double %118, %121
+  store double %122, ptr %117, align 8
+  %123 = icmp eq i64 %5, %116
+  br i1 %123, label %22, label %114
+
+124:                                              ; preds = %9
+  br i1 %10, label %157, label %125
+
+125:                                              ; preds = %124
+  %126 = shl nuw i64 %5, 3
+  tail call void @llvm.memset.p0.i64(ptr align 8 %7, i8 0, i64 %126, i1 false)
+  br label %130
+
+127:                                              ; preds = %136
+  %128 = add nuw nsw i64 %131, 1
+  %129 = icmp eq i64 %5, %128
+  br i1 %129, label %157, label %130
+
+130:                                              ; preds = %127, %125
+  %131 = phi i64 [ %128, %127 ], [ 0, %125 ]
+  %132 = getelementptr double, ptr %6, i64 %131
+  %133 = load double, ptr %132, align 8
+  %134 = mul i64 %131, %4
+  %135 = getelementptr double, ptr %2, i64 %134
+  br label %136
+
+136:                                              ; preds = %136, %130
+  %137 = phi i64 [ 0, %130 ], [ %138, %136 ]
+  %138 = add nuw nsw i64 %137, 1
+  %139 = getelementptr double, ptr %7, i64 %137
+  %140 = load double, ptr %139, align 8
+  %141 = getelementptr double, ptr %135, i64 %137
+  %142 = load double, ptr %141, align 8
+  %143 = fmul double %133, %142
+  %144 = fadd double %140, %143
+  store double %144, ptr %139, align 8
+  %145 = icmp eq i64 %137, %131
+  br i1 %145, label %127, label %136
+
+146:                                              ; preds = %9
+  br i1 %10, label %157, label %147
+
+147:                                              ; preds = %146, %147
+  %148 = phi i64 [ %149, %147 ], [ 0, %146 ]
+  %149 = add nuw nsw i64 %148, 1
+  %150 = getelementptr double, ptr %2, i64 %148
+  %151 = load double, ptr %150, align 8
+  %152 = getelementptr double, ptr %6, i64 %148
+  %153 = load double, ptr %152, align 8
+  %154 = fmul double %151, %153
+  %155 = getelementptr double, ptr %7, i64 %148
+  store double %154, ptr %155, align 8
+  %156 = icmp eq i64 %5, %149
+  br i1 %156, label %157, label %147
+
+157:                                              ; preds = %127, %22, %147, %146, %124, %12
+  store ptr null, ptr %0, align 8
+  ret void
 }
 
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind willreturn memory(none)
 declare double @log1p(double) local_unnamed_addr #2
 
-define internal fastcc void @5(ptr noalias nonnull writeonly %0, i64 %1, ptr %2, ptr %3, i64 %4, ptr readonly %5, i64 %6, ptr %7, ptr %8, i64 %9, ptr %10, i64 %11, ptr %12, i64 %13, i64 %14, ptr %15, ptr readonly %16, i64 %17, double %18, double %19) unnamed_addr {
-  %21 = alloca double, align 8
-  store double 0.000000e+00, ptr %21, align 8
-  %22 = alloca [2 x double], align 8
-  %23 = getelementptr inbounds nuw i8, ptr %22, i64 8
-  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %22, i8 0, i64 16, i1 false)
-  store double 0.000000e+00, ptr %21, align 8
-  call fastcc void @3(ptr %21, i64 %4, ptr %5, i64 %6, ptr %7, ptr %8, i64 %9, ptr %10, i64 %11, ptr %12, i64 %13, ptr %16, i64 %17)
-  %24 = load double, ptr %21, align 8
-  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %22, i8 0, i64 16, i1 false)
-  call fastcc void @4(ptr %22, i64 %1, ptr %2, ptr %3, i64 %4, ptr %5, i64 %6, ptr %8, i64 %9, ptr %10, i64 %11, ptr %12, i64 %13, i64 %14, ptr %15, i64 1, double %19)
-  %25 = load double, ptr %23, align 8
-  %26 = fsub double %24, %18
-  %27 = fsub double %26, %25
-  %28 = fcmp olt double %27, 1.000000e+300
-  %29 = select i1 %28, double %27, double 0xFFF0000000000000
-  store double %29, ptr %0, align 8
+define internal fastcc void @6(ptr noalias nonnull writeonly %0, i64 %1, ptr %2, ptr %3, i64 %4, ptr readonly %5, i64 %6, i64 %7, ptr %8, ptr %9, i64 %10, ptr %11, i64 %12, ptr %13, i64 %14, i64 %15, ptr %16, ptr readonly %17, i64 %18, double %19, double %20) unnamed_addr {
+  %22 = alloca double, align 8
+  store double 0.000000e+00, ptr %22, align 8
+  %23 = alloca [2 x double], align 8
+  %24 = getelementptr inbounds nuw i8, ptr %23, i64 8
+  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %23, i8 0, i64 16, i1 false)
+  store double 0.000000e+00, ptr %22, align 8
+  call fastcc void @3(ptr %22, i64 %4, ptr %5, i64 %6, i64 %7, ptr %8, ptr %9, i64 %10, ptr %11, i64 %12, ptr %13, i64 %14, ptr %17, i64 %18)
+  %25 = load double, ptr %22, align 8
+  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %23, i8 0, i64 16, i1 false)
+  call fastcc void @4(ptr %23, i64 %1, ptr %2, ptr %3, i64 %4, ptr %5, i64 %6, i64 %7, ptr %9, i64 %10, ptr %11, i64 %12, ptr %13, i64 %14, i64 %15, ptr %16, i64 1, double %20)
+  %26 = load double, ptr %24, align 8
+  %27 = fsub double %25, %19
+  %28 = fsub double %27, %26
+  %29 = fcmp olt double %28, 1.000000e+300
+  %30 = select i1 %29, double %28, double 0xFFF0000000000000
+  store double %30, ptr %0, align 8
   ret void
 }
 
@@ -746,1074 +995,1082 @@ declare double @sqrt(double) local_unnamed_addr #2
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind speculatable willreturn memory(none)
 declare double @llvm.pow.f64(double, double) #1
 
-define noundef i32 @exmc_transitions(i64 %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5, i64 %6, i64 %7, i64 %8, i64 %9, i64 %10, i64 %11, i64 %12, i64 %13, double %14, i64 %15, i64 %16, i64 %17, i64 %18, i64 %19, i64 %20, i64 %21) local_unnamed_addr {
-  %23 = alloca [2 x double], align 8
-  %24 = alloca double, align 8
+define noundef i32 @exmc_transitions(i64 %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5, i64 %6, i64 %7, i64 %8, i64 %9, i64 %10, i64 %11, i64 %12, i64 %13, i64 %14, double %15, i64 %16, i64 %17, i64 %18, i64 %19, i64 %20, i64 %21, i64 %22) local_unnamed_addr {
+  %24 = alloca [2 x double], align 8
   %25 = alloca double, align 8
   %26 = alloca double, align 8
-  %27 = inttoptr i64 %1 to ptr
-  %28 = inttoptr i64 %2 to ptr
-  %29 = inttoptr i64 %4 to ptr
-  %30 = icmp eq i64 %11, 0
-  %31 = icmp eq i64 %12, 0
-  %32 = icmp eq i64 %13, 0
-  %33 = inttoptr i64 %16 to ptr
-  %34 = getelementptr i8, ptr %33, i64 16
-  %35 = load double, ptr %34, align 8
-  %36 = getelementptr i8, ptr %33, i64 24
+  %27 = alloca double, align 8
+  %28 = inttoptr i64 %1 to ptr
+  %29 = inttoptr i64 %2 to ptr
+  %30 = inttoptr i64 %4 to ptr
+  %31 = icmp eq i64 %11, 0
+  %32 = icmp eq i64 %12, 0
+  %33 = icmp eq i64 %13, 0
+  %34 = icmp eq i64 %14, 0
+  %35 = inttoptr i64 %17 to ptr
+  %36 = getelementptr i8, ptr %35, i64 16
   %37 = load double, ptr %36, align 8
-  %38 = getelementptr i8, ptr %33, i64 32
+  %38 = getelementptr i8, ptr %35, i64 24
   %39 = load double, ptr %38, align 8
-  %40 = getelementptr i8, ptr %33, i64 40
+  %40 = getelementptr i8, ptr %35, i64 32
   %41 = load double, ptr %40, align 8
-  %42 = load double, ptr %33, align 8
-  %43 = getelementptr i8, ptr %33, i64 8
-  %44 = load double, ptr %43, align 8
-  %45 = getelementptr i8, ptr %33, i64 48
+  %42 = getelementptr i8, ptr %35, i64 40
+  %43 = load double, ptr %42, align 8
+  %44 = load double, ptr %35, align 8
+  %45 = getelementptr i8, ptr %35, i64 8
   %46 = load double, ptr %45, align 8
-  %47 = fptosi double %46 to i64
-  %48 = inttoptr i64 %7 to ptr
-  %49 = inttoptr i64 %8 to ptr
-  %50 = inttoptr i64 %17 to ptr
-  %51 = inttoptr i64 %18 to ptr
-  %52 = inttoptr i64 %19 to ptr
-  %53 = mul i64 %6, 88
-  %54 = getelementptr i8, ptr %52, i64 %53
-  %55 = mul i64 %6, 120
-  %56 = getelementptr i8, ptr %52, i64 %55
-  %57 = mul i64 %6, 80
-  %58 = getelementptr i8, ptr %52, i64 %57
-  %59 = mul i64 %6, 72
-  %60 = getelementptr i8, ptr %52, i64 %59
-  %61 = shl i64 %6, 6
-  %62 = getelementptr i8, ptr %52, i64 %61
-  %63 = mul i64 %6, 56
-  %64 = getelementptr i8, ptr %52, i64 %63
-  %65 = mul i64 %6, 48
-  %66 = getelementptr i8, ptr %52, i64 %65
-  %67 = shl i64 %6, 5
-  %68 = getelementptr i8, ptr %52, i64 %67
-  %69 = shl i64 %6, 4
-  %70 = getelementptr i8, ptr %52, i64 %69
-  %71 = mul i64 %6, 104
-  %72 = getelementptr i8, ptr %52, i64 %71
-  %73 = inttoptr i64 %20 to ptr
-  %74 = inttoptr i64 %21 to ptr
-  br i1 %30, label %103, label %75
+  %47 = getelementptr i8, ptr %35, i64 48
+  %48 = load double, ptr %47, align 8
+  %49 = fptosi double %48 to i64
+  %50 = inttoptr i64 %7 to ptr
+  %51 = inttoptr i64 %8 to ptr
+  %52 = inttoptr i64 %18 to ptr
+  %53 = inttoptr i64 %19 to ptr
+  %54 = mul i64 %6, 88
+  %55 = getelementptr i8, ptr %53, i64 %54
+  %56 = mul i64 %6, 120
+  %57 = getelementptr i8, ptr %53, i64 %56
+  %58 = mul i64 %6, 80
+  %59 = getelementptr i8, ptr %53, i64 %58
+  %60 = mul i64 %6, 72
+  %61 = getelementptr i8, ptr %53, i64 %60
+  %62 = shl i64 %6, 6
+  %63 = getelementptr i8, ptr %53, i64 %62
+  %64 = mul i64 %6, 56
+  %65 = getelementptr i8, ptr %53, i64 %64
+  %66 = mul i64 %6, 48
+  %67 = getelementptr i8, ptr %53, i64 %66
+  %68 = shl i64 %6, 5
+  %69 = getelementptr i8, ptr %53, i64 %68
+  %70 = shl i64 %6, 4
+  %71 = getelementptr i8, ptr %53, i64 %70
+  %72 = mul i64 %6, 104
+  %73 = getelementptr i8, ptr %53, i64 %72
+  %74 = inttoptr i64 %20 to ptr
+  %75 = inttoptr i64 %21 to ptr
+  %76 = inttoptr i64 %22 to ptr
+  br i1 %31, label %105, label %77
 
-75:                                               ; preds = %22
-  %76 = load i64, ptr %49, align 8
-  %77 = getelementptr i8, ptr %49, i64 8
-  %78 = load i64, ptr %77, align 8
-  store i64 %76, ptr %48, align 8
-  %79 = getelementptr i8, ptr %48, i64 8
-  store i64 %78, ptr %79, align 8
-  %80 = getelementptr i8, ptr %48, i64 16
-  store i64 0, ptr %80, align 8
-  %81 = getelementptr i8, ptr %48, i64 24
-  store i64 %9, ptr %81, align 8
-  %82 = getelementptr i8, ptr %48, i64 32
-  store i64 1, ptr %82, align 8
-  %83 = getelementptr i8, ptr %48, i64 40
-  store i64 4, ptr %83, align 8
-  call void @llvm.lifetime.start.p0(ptr nonnull %25)
+77:                                               ; preds = %23
+  %78 = load i64, ptr %51, align 8
+  %79 = getelementptr i8, ptr %51, i64 8
+  %80 = load i64, ptr %79, align 8
+  store i64 %78, ptr %50, align 8
+  %81 = getelementptr i8, ptr %50, i64 8
+  store i64 %80, ptr %81, align 8
+  %82 = getelementptr i8, ptr %50, i64 16
+  store i64 0, ptr %82, align 8
+  %83 = getelementptr i8, ptr %50, i64 24
+  store i64 %9, ptr %83, align 8
+  %84 = getelementptr i8, ptr %50, i64 32
+  store i64 1, ptr %84, align 8
+  %85 = getelementptr i8, ptr %50, i64 40
+  store i64 4, ptr %85, align 8
   call void @llvm.lifetime.start.p0(ptr nonnull %26)
-  store double 0.000000e+00, ptr %25, align 8
+  call void @llvm.lifetime.start.p0(ptr nonnull %27)
   store double 0.000000e+00, ptr %26, align 8
-  store double 0.000000e+00, ptr %25, align 8
-  call fastcc void @5(ptr %25, i64 %0, ptr %27, ptr %28, i64 %3, ptr readonly %29, i64 %6, ptr %48, ptr %52, i64 %6, ptr %70, i64 %6, ptr %68, i64 %6, i64 %6, ptr %66, ptr readonly %72, i64 %6, double %42, double %44)
-  %84 = load double, ptr %25, align 8
-  %85 = fcmp ogt double %84, 0xBFCC8FF7C79A9A20
-  %86 = fcmp ugt double %44, 1.000000e+07
-  %87 = fcmp ult double %44, 1.000000e-50
-  %88 = or i1 %86, %87
-  br i1 %88, label %101, label %89
-
-89:                                               ; preds = %75
-  %90 = select i1 %85, double 2.000000e+00, double 5.000000e-01
-  br label %91
-
-91:                                               ; preds = %96, %89
-  %92 = phi double [ %97, %96 ], [ %44, %89 ]
+  store double 0.000000e+00, ptr %27, align 8
   store double 0.000000e+00, ptr %26, align 8
-  call fastcc void @5(ptr %26, i64 %0, ptr %27, ptr %28, i64 %3, ptr readonly %29, i64 %6, ptr %48, ptr %52, i64 %6, ptr %70, i64 %6, ptr %68, i64 %6, i64 %6, ptr %66, ptr readonly %72, i64 %6, double %42, double %92)
-  %93 = load double, ptr %26, align 8
-  %94 = fcmp ogt double %93, 0xBFCC8FF7C79A9A20
-  %95 = xor i1 %85, %94
-  br i1 %95, label %101, label %96
+  call fastcc void @6(ptr %26, i64 %0, ptr %28, ptr %29, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr %50, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, i64 %6, ptr %67, ptr readonly %73, i64 %6, double %44, double %46)
+  %86 = load double, ptr %26, align 8
+  %87 = fcmp ogt double %86, 0xBFCC8FF7C79A9A20
+  %88 = fcmp ugt double %46, 1.000000e+07
+  %89 = fcmp ult double %46, 1.000000e-50
+  %90 = or i1 %88, %89
+  br i1 %90, label %103, label %91
 
-96:                                               ; preds = %91
-  %97 = fmul double %90, %92
-  %98 = fcmp ugt double %97, 1.000000e+07
-  %99 = fcmp ult double %97, 1.000000e-50
-  %100 = or i1 %98, %99
-  br i1 %100, label %101, label %91
+91:                                               ; preds = %77
+  %92 = select i1 %87, double 2.000000e+00, double 5.000000e-01
+  br label %93
 
-101:                                              ; preds = %96, %91, %75
-  %102 = phi double [ %44, %75 ], [ %92, %91 ], [ %97, %96 ]
-  call void @llvm.lifetime.end.p0(ptr nonnull %25)
+93:                                               ; preds = %98, %91
+  %94 = phi double [ %99, %98 ], [ %46, %91 ]
+  store double 0.000000e+00, ptr %27, align 8
+  call fastcc void @6(ptr %27, i64 %0, ptr %28, ptr %29, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr %50, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, i64 %6, ptr %67, ptr readonly %73, i64 %6, double %44, double %94)
+  %95 = load double, ptr %27, align 8
+  %96 = fcmp ogt double %95, 0xBFCC8FF7C79A9A20
+  %97 = xor i1 %87, %96
+  br i1 %97, label %103, label %98
+
+98:                                               ; preds = %93
+  %99 = fmul double %92, %94
+  %100 = fcmp ugt double %99, 1.000000e+07
+  %101 = fcmp ult double %99, 1.000000e-50
+  %102 = or i1 %100, %101
+  br i1 %102, label %103, label %93
+
+103:                                              ; preds = %98, %93, %77
+  %104 = phi double [ %46, %77 ], [ %94, %93 ], [ %99, %98 ]
   call void @llvm.lifetime.end.p0(ptr nonnull %26)
-  br label %103
+  call void @llvm.lifetime.end.p0(ptr nonnull %27)
+  br label %105
 
-103:                                              ; preds = %101, %22
-  %104 = phi double [ %102, %101 ], [ %44, %22 ]
-  %105 = icmp slt i64 %10, 1
-  br i1 %105, label %793, label %106
+105:                                              ; preds = %103, %23
+  %106 = phi double [ %104, %103 ], [ %46, %23 ]
+  %107 = icmp slt i64 %10, 1
+  br i1 %107, label %803, label %108
 
-106:                                              ; preds = %103
-  %107 = getelementptr i8, ptr %49, i64 8
-  %108 = getelementptr i8, ptr %48, i64 8
-  %109 = getelementptr i8, ptr %48, i64 16
-  %110 = getelementptr i8, ptr %48, i64 24
-  %111 = getelementptr i8, ptr %48, i64 32
-  %112 = getelementptr i8, ptr %48, i64 40
-  %113 = getelementptr i8, ptr %48, i64 48
-  %114 = getelementptr i8, ptr %48, i64 56
-  %115 = getelementptr i8, ptr %48, i64 64
-  %116 = getelementptr i8, ptr %48, i64 72
-  %117 = icmp slt i64 %6, 1
-  %118 = icmp sgt i64 %15, 0
-  %119 = getelementptr inbounds nuw i8, ptr %23, i64 8
-  %120 = getelementptr double, ptr %54, i64 %6
-  %121 = getelementptr double, ptr %72, i64 %6
-  %122 = icmp eq i64 %5, 1
-  br label %207
+108:                                              ; preds = %105
+  %109 = getelementptr i8, ptr %51, i64 8
+  %110 = getelementptr i8, ptr %50, i64 8
+  %111 = getelementptr i8, ptr %50, i64 16
+  %112 = getelementptr i8, ptr %50, i64 24
+  %113 = getelementptr i8, ptr %50, i64 32
+  %114 = getelementptr i8, ptr %50, i64 40
+  %115 = getelementptr i8, ptr %50, i64 48
+  %116 = getelementptr i8, ptr %50, i64 56
+  %117 = getelementptr i8, ptr %50, i64 64
+  %118 = getelementptr i8, ptr %50, i64 72
+  %119 = icmp slt i64 %6, 1
+  %120 = icmp sgt i64 %16, 0
+  %121 = getelementptr inbounds nuw i8, ptr %24, i64 8
+  %122 = getelementptr double, ptr %55, i64 %6
+  %123 = getelementptr double, ptr %73, i64 %6
+  %124 = getelementptr double, ptr %52, i64 %6
+  %125 = getelementptr i8, ptr %52, i64 %70
+  %126 = mul i64 %6, 24
+  %127 = getelementptr i8, ptr %52, i64 %126
+  br label %199
 
-123:                                              ; preds = %781
-  %124 = fadd double %209, 1.000000e+00
-  %125 = fadd double %124, 1.000000e+01
-  %126 = fdiv double 1.000000e+00, %125
-  %127 = fsub double 1.000000e+00, %126
-  %128 = fmul double %210, %127
-  %129 = fsub double %14, %766
-  %130 = fmul double %126, %129
-  %131 = fadd double %128, %130
-  %132 = tail call double @sqrt(double %124)
-  %133 = fmul double %131, %132
-  %134 = fdiv double %133, 5.000000e-02
-  %135 = fsub double %41, %134
-  %136 = tail call double @llvm.pow.f64(double %124, double -7.500000e-01)
-  %137 = fsub double 1.000000e+00, %136
-  %138 = fmul double %211, %137
-  %139 = fmul double %136, %135
-  %140 = fadd double %138, %139
-  %141 = tail call double @llvm.exp.f64(double %135)
-  br label %142
+128:                                              ; preds = %791
+  %129 = select i1 %33, double %775, double %781
+  %130 = fadd double %201, 1.000000e+00
+  %131 = fadd double %130, 1.000000e+01
+  %132 = fdiv double 1.000000e+00, %131
+  %133 = fsub double 1.000000e+00, %132
+  %134 = fmul double %202, %133
+  %135 = fsub double %15, %129
+  %136 = fmul double %132, %135
+  %137 = fadd double %134, %136
+  %138 = tail call double @sqrt(double %130)
+  %139 = fmul double %137, %138
+  %140 = fdiv double %139, 5.000000e-02
+  %141 = fsub double %43, %140
+  %142 = tail call double @llvm.pow.f64(double %130, double -7.500000e-01)
+  %143 = fsub double 1.000000e+00, %142
+  %144 = fmul double %203, %143
+  %145 = fmul double %142, %141
+  %146 = fadd double %144, %145
+  %147 = tail call double @llvm.exp.f64(double %141)
+  br label %148
 
-142:                                              ; preds = %781, %123
-  %143 = phi double [ %141, %123 ], [ %212, %781 ]
-  %144 = phi double [ %140, %123 ], [ %211, %781 ]
-  %145 = phi double [ %131, %123 ], [ %210, %781 ]
-  %146 = phi double [ %124, %123 ], [ %209, %781 ]
-  br i1 %32, label %204, label %147
+148:                                              ; preds = %791, %128
+  %149 = phi double [ %147, %128 ], [ %204, %791 ]
+  %150 = phi double [ %146, %128 ], [ %203, %791 ]
+  %151 = phi double [ %137, %128 ], [ %202, %791 ]
+  %152 = phi double [ %130, %128 ], [ %201, %791 ]
+  br i1 %34, label %196, label %153
 
-147:                                              ; preds = %142
-  %148 = add nsw i64 %208, 1
-  br i1 %117, label %151, label %149
+153:                                              ; preds = %148
+  %154 = add nsw i64 %200, 1
+  br i1 %119, label %196, label %155
 
-149:                                              ; preds = %147
-  %150 = sitofp i64 %148 to double
+155:                                              ; preds = %153
+  %156 = sitofp i64 %154 to double
   br label %157
 
-151:                                              ; preds = %157, %147
-  br i1 %122, label %153, label %152
-
-152:                                              ; preds = %151
-  br i1 %117, label %204, label %185
-
-153:                                              ; preds = %151
-  br i1 %117, label %204, label %170
-
-154:                                              ; preds = %194
-  %155 = add nuw nsw i64 %186, 1
-  %156 = icmp eq i64 %6, %155
-  br i1 %156, label %204, label %185
-
-157:                                              ; preds = %157, %149
-  %158 = phi i64 [ 0, %149 ], [ %159, %157 ]
+157:                                              ; preds = %157, %155
+  %158 = phi i64 [ 0, %155 ], [ %159, %157 ]
   %159 = add nuw nsw i64 %158, 1
-  %160 = getelementptr double, ptr %72, i64 %158
+  %160 = getelementptr double, ptr %73, i64 %158
   %161 = load double, ptr %160, align 8
-  %162 = getelementptr double, ptr %50, i64 %158
+  %162 = getelementptr double, ptr %52, i64 %158
   %163 = load double, ptr %162, align 8
   %164 = fsub double %161, %163
-  %165 = getelementptr double, ptr %70, i64 %158
-  store double %164, ptr %165, align 8
-  %166 = load double, ptr %162, align 8
-  %167 = fdiv double %164, %150
-  %168 = fadd double %166, %167
-  store double %168, ptr %162, align 8
-  %169 = icmp eq i64 %6, %159
-  br i1 %169, label %151, label %157
-
-170:                                              ; preds = %153, %170
-  %171 = phi i64 [ %172, %170 ], [ 0, %153 ]
-  %172 = add nuw nsw i64 %171, 1
-  %173 = getelementptr double, ptr %51, i64 %171
+  %165 = fdiv double %164, %156
+  %166 = fadd double %163, %165
+  store double %166, ptr %162, align 8
+  %167 = getelementptr double, ptr %124, i64 %158
+  %168 = load double, ptr %167, align 8
+  %169 = load double, ptr %160, align 8
+  %170 = fsub double %169, %166
+  %171 = fmul double %164, %170
+  %172 = fadd double %168, %171
+  store double %172, ptr %167, align 8
+  %173 = getelementptr double, ptr %123, i64 %158
   %174 = load double, ptr %173, align 8
-  %175 = getelementptr double, ptr %70, i64 %171
+  %175 = getelementptr double, ptr %125, i64 %158
   %176 = load double, ptr %175, align 8
-  %177 = getelementptr double, ptr %72, i64 %171
-  %178 = load double, ptr %177, align 8
-  %179 = getelementptr double, ptr %50, i64 %171
-  %180 = load double, ptr %179, align 8
-  %181 = fsub double %178, %180
-  %182 = fmul double %176, %181
-  %183 = fadd double %174, %182
-  store double %183, ptr %173, align 8
-  %184 = icmp eq i64 %6, %172
-  br i1 %184, label %204, label %170
+  %177 = fsub double %174, %176
+  %178 = fdiv double %177, %156
+  %179 = fadd double %176, %178
+  store double %179, ptr %175, align 8
+  %180 = getelementptr double, ptr %127, i64 %158
+  %181 = load double, ptr %180, align 8
+  %182 = load double, ptr %173, align 8
+  %183 = fsub double %182, %179
+  %184 = fmul double %177, %183
+  %185 = fadd double %181, %184
+  store double %185, ptr %180, align 8
+  %186 = icmp eq i64 %159, %6
+  br i1 %186, label %187, label %157
 
-185:                                              ; preds = %152, %154
-  %186 = phi i64 [ %155, %154 ], [ 0, %152 ]
-  %187 = getelementptr double, ptr %72, i64 %186
-  %188 = load double, ptr %187, align 8
-  %189 = getelementptr double, ptr %50, i64 %186
-  %190 = load double, ptr %189, align 8
-  %191 = fsub double %188, %190
-  %192 = mul i64 %186, %6
-  %193 = getelementptr double, ptr %51, i64 %192
-  br label %194
+187:                                              ; preds = %157
+  %188 = getelementptr double, ptr %76, i64 %782
+  br label %189
 
-194:                                              ; preds = %194, %185
-  %195 = phi i64 [ 0, %185 ], [ %196, %194 ]
-  %196 = add nuw nsw i64 %195, 1
-  %197 = getelementptr double, ptr %193, i64 %195
-  %198 = load double, ptr %197, align 8
-  %199 = getelementptr double, ptr %70, i64 %195
-  %200 = load double, ptr %199, align 8
-  %201 = fmul double %191, %200
-  %202 = fadd double %198, %201
-  store double %202, ptr %197, align 8
-  %203 = icmp eq i64 %6, %196
-  br i1 %203, label %154, label %194
+189:                                              ; preds = %189, %187
+  %190 = phi i64 [ %191, %189 ], [ 0, %187 ]
+  %191 = add nuw nsw i64 %190, 1
+  %192 = getelementptr double, ptr %123, i64 %190
+  %193 = load double, ptr %192, align 8
+  %194 = getelementptr double, ptr %188, i64 %190
+  store double %193, ptr %194, align 8
+  %195 = icmp eq i64 %6, %191
+  br i1 %195, label %196, label %189
 
-204:                                              ; preds = %154, %170, %153, %152, %142
-  %205 = phi i64 [ %208, %142 ], [ %148, %152 ], [ %148, %153 ], [ %148, %170 ], [ %148, %154 ]
-  %206 = icmp eq i64 %245, %10
-  br i1 %206, label %793, label %207
+196:                                              ; preds = %189, %153, %148
+  %197 = phi i64 [ %200, %148 ], [ %154, %153 ], [ %154, %189 ]
+  %198 = icmp eq i64 %237, %10
+  br i1 %198, label %803, label %199
 
-207:                                              ; preds = %204, %106
-  %208 = phi i64 [ %47, %106 ], [ %205, %204 ]
-  %209 = phi double [ %35, %106 ], [ %146, %204 ]
-  %210 = phi double [ %37, %106 ], [ %145, %204 ]
-  %211 = phi double [ %39, %106 ], [ %144, %204 ]
-  %212 = phi double [ %104, %106 ], [ %143, %204 ]
-  %213 = phi double [ %42, %106 ], [ %759, %204 ]
-  %214 = phi i64 [ 0, %106 ], [ %245, %204 ]
-  %215 = add nsw i64 %214, %9
-  %216 = load i64, ptr %49, align 8
-  %217 = load i64, ptr %107, align 8
-  store i64 %216, ptr %48, align 8
-  store i64 %217, ptr %108, align 8
-  store i64 0, ptr %109, align 8
-  store i64 %215, ptr %110, align 8
+199:                                              ; preds = %196, %108
+  %200 = phi i64 [ %49, %108 ], [ %197, %196 ]
+  %201 = phi double [ %37, %108 ], [ %152, %196 ]
+  %202 = phi double [ %39, %108 ], [ %151, %196 ]
+  %203 = phi double [ %41, %108 ], [ %150, %196 ]
+  %204 = phi double [ %106, %108 ], [ %149, %196 ]
+  %205 = phi double [ %44, %108 ], [ %767, %196 ]
+  %206 = phi i64 [ 0, %108 ], [ %237, %196 ]
+  %207 = add nsw i64 %206, %9
+  %208 = load i64, ptr %51, align 8
+  %209 = load i64, ptr %109, align 8
+  store i64 %208, ptr %50, align 8
+  store i64 %209, ptr %110, align 8
   store i64 0, ptr %111, align 8
-  store i64 4, ptr %112, align 8
+  store i64 %207, ptr %112, align 8
+  store i64 0, ptr %113, align 8
+  store i64 4, ptr %114, align 8
+  call void @llvm.lifetime.start.p0(ptr nonnull %25)
+  store double 0.000000e+00, ptr %25, align 8
+  store i64 1, ptr %111, align 8
+  br label %210
+
+210:                                              ; preds = %210, %199
+  %211 = phi i64 [ 0, %199 ], [ %223, %210 ]
+  %212 = phi i64 [ 0, %199 ], [ %232, %210 ]
+  %213 = phi i64 [ %207, %199 ], [ %228, %210 ]
+  %214 = phi i64 [ 1, %199 ], [ %230, %210 ]
+  %215 = phi i64 [ %209, %199 ], [ %234, %210 ]
+  %216 = phi i64 [ %208, %199 ], [ %233, %210 ]
+  %217 = phi i64 [ 10, %199 ], [ %218, %210 ]
+  %218 = add nsw i64 %217, -1
+  %219 = zext i64 %214 to i128
+  %220 = mul nuw i128 %219, 15197193596820024467
+  %221 = lshr i128 %220, 64
+  %222 = trunc nuw i128 %221 to i64
+  %223 = mul i64 %214, -3249550476889527149
+  %224 = zext i64 %212 to i128
+  %225 = mul nuw i128 %224, 14581110107779764567
+  %226 = lshr i128 %225, 64
+  %227 = trunc nuw i128 %226 to i64
+  %228 = mul i64 %212, -3865633965929787049
+  %229 = xor i64 %213, %227
+  %230 = xor i64 %229, %216
+  %231 = xor i64 %211, %222
+  %232 = xor i64 %231, %215
+  %233 = add i64 %216, -7046029254386353131
+  %234 = add i64 %215, -4942790177534073029
+  %235 = icmp samesign ugt i64 %217, 1
+  br i1 %235, label %210, label %236
+
+236:                                              ; preds = %210
+  %237 = add nuw nsw i64 %206, 1
+  store i64 %230, ptr %115, align 8
+  store i64 %228, ptr %116, align 8
+  store i64 %232, ptr %117, align 8
+  store i64 %223, ptr %118, align 8
+  store i64 1, ptr %114, align 8
+  store double 0.000000e+00, ptr %25, align 8
+  call fastcc void @3(ptr %25, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr nonnull %50, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, ptr %73, i64 %6)
+  %238 = load double, ptr %25, align 8
+  %239 = lshr i64 %230, 1
+  %240 = fsub double %238, %205
+  br i1 %119, label %248, label %241
+
+241:                                              ; preds = %236, %241
+  %242 = phi i64 [ %243, %241 ], [ 0, %236 ]
+  %243 = add nuw nsw i64 %242, 1
+  %244 = getelementptr double, ptr %71, i64 %242
+  %245 = load double, ptr %244, align 8
+  %246 = getelementptr double, ptr %63, i64 %242
+  store double %245, ptr %246, align 8
+  %247 = icmp eq i64 %6, %243
+  br i1 %247, label %248, label %241
+
+248:                                              ; preds = %241, %236
+  br i1 %120, label %249, label %766
+
+249:                                              ; preds = %248
+  %250 = fneg double %204
+  br label %251
+
+251:                                              ; preds = %744, %249
+  %252 = phi double [ %745, %744 ], [ %205, %249 ]
+  %253 = phi double [ %746, %744 ], [ %240, %249 ]
+  %254 = phi double [ %747, %744 ], [ 0.000000e+00, %249 ]
+  %255 = phi double [ %748, %744 ], [ 1.000000e+00, %249 ]
+  %256 = phi i64 [ %599, %744 ], [ 0, %249 ]
+  %257 = phi double [ %600, %744 ], [ 0.000000e+00, %249 ]
+  %258 = phi double [ %601, %744 ], [ 0.000000e+00, %249 ]
+  %259 = phi double [ %609, %744 ], [ 0.000000e+00, %249 ]
+  %260 = phi i64 [ %749, %744 ], [ 0, %249 ]
+  %261 = lshr i64 %239, %260
+  %262 = and i64 %261, 1
+  %263 = icmp eq i64 %262, 0
+  %264 = select i1 %263, double %250, double %204
+  %265 = mul nuw nsw i64 %262, %6
+  %266 = getelementptr double, ptr %71, i64 %265
+  br i1 %119, label %274, label %267
+
+267:                                              ; preds = %251, %267
+  %268 = phi i64 [ %269, %267 ], [ 0, %251 ]
+  %269 = add nuw nsw i64 %268, 1
+  %270 = getelementptr double, ptr %266, i64 %268
+  %271 = load double, ptr %270, align 8
+  %272 = getelementptr double, ptr %65, i64 %268
+  store double %271, ptr %272, align 8
+  %273 = icmp eq i64 %6, %269
+  br i1 %273, label %274, label %267
+
+274:                                              ; preds = %267, %251
+  %275 = shl nuw i64 1, %260
   call void @llvm.lifetime.start.p0(ptr nonnull %24)
-  store double 0.000000e+00, ptr %24, align 8
-  store i64 1, ptr %109, align 8
-  br label %218
+  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %24, i8 0, i64 16, i1 false)
+  %276 = icmp eq i64 %260, 63
+  br i1 %276, label %588, label %277
 
-218:                                              ; preds = %218, %207
-  %219 = phi i64 [ 0, %207 ], [ %231, %218 ]
-  %220 = phi i64 [ 0, %207 ], [ %240, %218 ]
-  %221 = phi i64 [ %215, %207 ], [ %236, %218 ]
-  %222 = phi i64 [ 1, %207 ], [ %238, %218 ]
-  %223 = phi i64 [ %217, %207 ], [ %242, %218 ]
-  %224 = phi i64 [ %216, %207 ], [ %241, %218 ]
-  %225 = phi i64 [ 10, %207 ], [ %226, %218 ]
-  %226 = add nsw i64 %225, -1
-  %227 = zext i64 %222 to i128
-  %228 = mul nuw i128 %227, 15197193596820024467
-  %229 = lshr i128 %228, 64
-  %230 = trunc nuw i128 %229 to i64
-  %231 = mul i64 %222, -3249550476889527149
-  %232 = zext i64 %220 to i128
-  %233 = mul nuw i128 %232, 14581110107779764567
-  %234 = lshr i128 %233, 64
-  %235 = trunc nuw i128 %234 to i64
-  %236 = mul i64 %220, -3865633965929787049
-  %237 = xor i64 %221, %235
-  %238 = xor i64 %237, %224
-  %239 = xor i64 %219, %230
-  %240 = xor i64 %239, %223
-  %241 = add i64 %224, -7046029254386353131
-  %242 = add i64 %223, -4942790177534073029
-  %243 = icmp samesign ugt i64 %225, 1
-  br i1 %243, label %218, label %244
+277:                                              ; preds = %274
+  %278 = getelementptr double, ptr %53, i64 %265
+  %279 = icmp eq i64 %260, 0
+  br label %563
 
-244:                                              ; preds = %218
-  %245 = add nuw nsw i64 %214, 1
-  store i64 %238, ptr %113, align 8
-  store i64 %236, ptr %114, align 8
-  store i64 %240, ptr %115, align 8
-  store i64 %231, ptr %116, align 8
-  store i64 1, ptr %112, align 8
-  store double 0.000000e+00, ptr %24, align 8
-  call fastcc void @3(ptr %24, i64 %3, ptr readonly %29, i64 %6, ptr nonnull %48, ptr %52, i64 %6, ptr %70, i64 %6, ptr %68, i64 %6, ptr %72, i64 %6)
-  %246 = load double, ptr %24, align 8
-  %247 = lshr i64 %238, 1
-  %248 = fsub double %246, %213
-  br i1 %117, label %256, label %249
+280:                                              ; preds = %583
+  %281 = fsub double %575, %570
+  %282 = fcmp ogt double %281, 3.000000e+02
+  br i1 %282, label %283, label %287
 
-249:                                              ; preds = %244, %249
-  %250 = phi i64 [ %251, %249 ], [ 0, %244 ]
-  %251 = add nuw nsw i64 %250, 1
-  %252 = getelementptr double, ptr %70, i64 %250
-  %253 = load double, ptr %252, align 8
-  %254 = getelementptr double, ptr %62, i64 %250
-  store double %253, ptr %254, align 8
-  %255 = icmp eq i64 %6, %251
-  br i1 %255, label %256, label %249
+283:                                              ; preds = %280
+  %284 = fsub double %570, %575
+  %285 = tail call double @llvm.exp.f64(double %284)
+  %286 = fmul double %569, %285
+  br label %287
 
-256:                                              ; preds = %249, %244
-  br i1 %118, label %257, label %758
+287:                                              ; preds = %283, %280
+  %288 = phi double [ %575, %283 ], [ %570, %280 ]
+  %289 = phi double [ %286, %283 ], [ %569, %280 ]
+  %290 = fsub double %575, %288
+  %291 = tail call double @llvm.exp.f64(double %290)
+  %292 = fcmp oeq double %288, 0.000000e+00
+  br i1 %292, label %297, label %293
 
-257:                                              ; preds = %256
-  %258 = fneg double %212
-  br label %259
+293:                                              ; preds = %287
+  %294 = fcmp ogt double %575, 0.000000e+00
+  %295 = select i1 %294, double 0.000000e+00, double %575
+  %296 = tail call double @llvm.exp.f64(double %295)
+  br label %297
 
-259:                                              ; preds = %736, %257
-  %260 = phi double [ %737, %736 ], [ %213, %257 ]
-  %261 = phi double [ %738, %736 ], [ %248, %257 ]
-  %262 = phi double [ %739, %736 ], [ 0.000000e+00, %257 ]
-  %263 = phi double [ %740, %736 ], [ 1.000000e+00, %257 ]
-  %264 = phi i64 [ %592, %736 ], [ 0, %257 ]
-  %265 = phi double [ %593, %736 ], [ 0.000000e+00, %257 ]
-  %266 = phi double [ %601, %736 ], [ 0.000000e+00, %257 ]
-  %267 = phi i64 [ %741, %736 ], [ 0, %257 ]
-  %268 = lshr i64 %247, %267
-  %269 = and i64 %268, 1
-  %270 = icmp eq i64 %269, 0
-  %271 = select i1 %270, double %258, double %212
-  %272 = mul nuw nsw i64 %269, %6
-  %273 = getelementptr double, ptr %70, i64 %272
-  br i1 %117, label %281, label %274
+297:                                              ; preds = %293, %287
+  %298 = phi double [ %296, %293 ], [ %291, %287 ]
+  %299 = fcmp ogt double %298, 1.000000e+00
+  %300 = select i1 %299, double 1.000000e+00, double %298
+  %301 = fadd double %568, %300
+  %302 = fcmp olt double %575, 0.000000e+00
+  br i1 %302, label %308, label %303
 
-274:                                              ; preds = %259, %274
-  %275 = phi i64 [ %276, %274 ], [ 0, %259 ]
-  %276 = add nuw nsw i64 %275, 1
-  %277 = getelementptr double, ptr %273, i64 %275
-  %278 = load double, ptr %277, align 8
-  %279 = getelementptr double, ptr %64, i64 %275
-  store double %278, ptr %279, align 8
-  %280 = icmp eq i64 %6, %276
-  br i1 %280, label %281, label %274
+303:                                              ; preds = %297
+  br i1 %292, label %304, label %306
 
-281:                                              ; preds = %274, %259
-  %282 = shl nuw i64 1, %267
-  call void @llvm.lifetime.start.p0(ptr nonnull %23)
-  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %23, i8 0, i64 16, i1 false)
-  %283 = icmp eq i64 %267, 63
-  br i1 %283, label %582, label %284
+304:                                              ; preds = %303
+  %305 = fdiv double 1.000000e+00, %298
+  br label %308
 
-284:                                              ; preds = %281
-  %285 = getelementptr double, ptr %52, i64 %272
-  %286 = icmp eq i64 %267, 0
-  br label %558
+306:                                              ; preds = %303
+  %307 = tail call double @llvm.exp.f64(double %576)
+  br label %308
 
-287:                                              ; preds = %577
-  %288 = fsub double %569, %564
-  %289 = fcmp ogt double %288, 3.000000e+02
-  br i1 %289, label %290, label %294
+308:                                              ; preds = %306, %304, %297
+  %309 = phi double [ %307, %306 ], [ %305, %304 ], [ %298, %297 ]
+  %310 = fmul double %309, 2.000000e+00
+  %311 = fadd double %309, 1.000000e+00
+  %312 = fdiv double %310, %311
+  %313 = fadd double %567, %312
+  %314 = fadd double %289, %291
+  %315 = icmp eq i64 %571, 0
+  br i1 %315, label %367, label %316
 
-290:                                              ; preds = %287
-  %291 = fsub double %564, %569
-  %292 = tail call double @llvm.exp.f64(double %291)
-  %293 = fmul double %563, %292
-  br label %294
+316:                                              ; preds = %308
+  %317 = load i64, ptr %114, align 8
+  %318 = icmp eq i64 %317, 4
+  br i1 %318, label %319, label %353
 
-294:                                              ; preds = %290, %287
-  %295 = phi double [ %569, %290 ], [ %564, %287 ]
-  %296 = phi double [ %293, %290 ], [ %563, %287 ]
-  %297 = fsub double %569, %295
-  %298 = tail call double @llvm.exp.f64(double %297)
-  %299 = fcmp oeq double %295, 0.000000e+00
-  br i1 %299, label %304, label %300
-
-300:                                              ; preds = %294
-  %301 = fcmp ogt double %569, 0.000000e+00
-  %302 = select i1 %301, double 0.000000e+00, double %569
-  %303 = tail call double @llvm.exp.f64(double %302)
-  br label %304
-
-304:                                              ; preds = %300, %294
-  %305 = phi double [ %303, %300 ], [ %298, %294 ]
-  %306 = fcmp ogt double %305, 1.000000e+00
-  %307 = select i1 %306, double 1.000000e+00, double %305
-  %308 = fadd double %562, %307
-  %309 = fadd double %296, %298
-  %310 = icmp eq i64 %565, 0
-  br i1 %310, label %362, label %311
-
-311:                                              ; preds = %304
-  %312 = load i64, ptr %112, align 8
-  %313 = icmp eq i64 %312, 4
-  br i1 %313, label %314, label %348
-
-314:                                              ; preds = %311
-  %315 = load i64, ptr %109, align 8
-  %316 = add i64 %315, 1
-  store i64 %316, ptr %109, align 8
-  %317 = load i64, ptr %48, align 8
-  %318 = load i64, ptr %108, align 8
-  %319 = load i64, ptr %110, align 8
+319:                                              ; preds = %316
   %320 = load i64, ptr %111, align 8
-  br label %321
+  %321 = add i64 %320, 1
+  store i64 %321, ptr %111, align 8
+  %322 = load i64, ptr %50, align 8
+  %323 = load i64, ptr %110, align 8
+  %324 = load i64, ptr %112, align 8
+  %325 = load i64, ptr %113, align 8
+  br label %326
 
-321:                                              ; preds = %321, %314
-  %322 = phi i64 [ 0, %314 ], [ %334, %321 ]
-  %323 = phi i64 [ %320, %314 ], [ %343, %321 ]
-  %324 = phi i64 [ %319, %314 ], [ %339, %321 ]
-  %325 = phi i64 [ %316, %314 ], [ %341, %321 ]
-  %326 = phi i64 [ %318, %314 ], [ %345, %321 ]
-  %327 = phi i64 [ %317, %314 ], [ %344, %321 ]
-  %328 = phi i64 [ 10, %314 ], [ %329, %321 ]
-  %329 = add nsw i64 %328, -1
-  %330 = zext i64 %325 to i128
-  %331 = mul nuw i128 %330, 15197193596820024467
-  %332 = lshr i128 %331, 64
-  %333 = trunc nuw i128 %332 to i64
-  %334 = mul i64 %325, -3249550476889527149
-  %335 = zext i64 %323 to i128
-  %336 = mul nuw i128 %335, 14581110107779764567
+326:                                              ; preds = %326, %319
+  %327 = phi i64 [ 0, %319 ], [ %339, %326 ]
+  %328 = phi i64 [ %325, %319 ], [ %348, %326 ]
+  %329 = phi i64 [ %324, %319 ], [ %344, %326 ]
+  %330 = phi i64 [ %321, %319 ], [ %346, %326 ]
+  %331 = phi i64 [ %323, %319 ], [ %350, %326 ]
+  %332 = phi i64 [ %322, %319 ], [ %349, %326 ]
+  %333 = phi i64 [ 10, %319 ], [ %334, %326 ]
+  %334 = add nsw i64 %333, -1
+  %335 = zext i64 %330 to i128
+  %336 = mul nuw i128 %335, 15197193596820024467
   %337 = lshr i128 %336, 64
   %338 = trunc nuw i128 %337 to i64
-  %339 = mul i64 %323, -3865633965929787049
-  %340 = xor i64 %324, %338
-  %341 = xor i64 %340, %327
-  %342 = xor i64 %322, %333
-  %343 = xor i64 %342, %326
-  %344 = add i64 %327, -7046029254386353131
-  %345 = add i64 %326, -4942790177534073029
-  %346 = icmp samesign ugt i64 %328, 1
-  br i1 %346, label %321, label %347
+  %339 = mul i64 %330, -3249550476889527149
+  %340 = zext i64 %328 to i128
+  %341 = mul nuw i128 %340, 14581110107779764567
+  %342 = lshr i128 %341, 64
+  %343 = trunc nuw i128 %342 to i64
+  %344 = mul i64 %328, -3865633965929787049
+  %345 = xor i64 %329, %343
+  %346 = xor i64 %345, %332
+  %347 = xor i64 %327, %338
+  %348 = xor i64 %347, %331
+  %349 = add i64 %332, -7046029254386353131
+  %350 = add i64 %331, -4942790177534073029
+  %351 = icmp samesign ugt i64 %333, 1
+  br i1 %351, label %326, label %352
 
-347:                                              ; preds = %321
-  store i64 %341, ptr %113, align 8
-  store i64 %339, ptr %114, align 8
-  store i64 %343, ptr %115, align 8
-  store i64 %334, ptr %116, align 8
-  store i64 0, ptr %112, align 8
-  br label %348
+352:                                              ; preds = %326
+  store i64 %346, ptr %115, align 8
+  store i64 %344, ptr %116, align 8
+  store i64 %348, ptr %117, align 8
+  store i64 %339, ptr %118, align 8
+  store i64 0, ptr %114, align 8
+  br label %353
 
-348:                                              ; preds = %347, %311
-  %349 = load i64, ptr %112, align 8
-  %350 = add i64 %349, 1
-  store i64 %350, ptr %112, align 8
-  %351 = getelementptr i64, ptr %48, i64 %349
-  %352 = getelementptr i8, ptr %351, i64 48
-  %353 = load i64, ptr %352, align 8
-  %354 = lshr i64 %353, 11
-  %355 = uitofp nneg i64 %354 to double
-  %356 = fmul double %355, 0x3CA0000000000000
-  %357 = fmul double %309, %356
-  %358 = fcmp uge double %357, %298
-  %359 = select i1 %358, i1 true, i1 %117
-  %360 = select i1 %358, double %560, double %567
-  %361 = select i1 %358, double %559, double %568
-  br i1 %359, label %378, label %363
+353:                                              ; preds = %352, %316
+  %354 = load i64, ptr %114, align 8
+  %355 = add i64 %354, 1
+  store i64 %355, ptr %114, align 8
+  %356 = getelementptr i64, ptr %50, i64 %354
+  %357 = getelementptr i8, ptr %356, i64 48
+  %358 = load i64, ptr %357, align 8
+  %359 = lshr i64 %358, 11
+  %360 = uitofp nneg i64 %359 to double
+  %361 = fmul double %360, 0x3CA0000000000000
+  %362 = fmul double %314, %361
+  %363 = fcmp uge double %362, %291
+  %364 = select i1 %363, i1 true, i1 %119
+  %365 = select i1 %363, double %565, double %573
+  %366 = select i1 %363, double %564, double %574
+  br i1 %364, label %383, label %368
 
-362:                                              ; preds = %304
-  br i1 %117, label %378, label %363
+367:                                              ; preds = %308
+  br i1 %119, label %383, label %368
 
-363:                                              ; preds = %362, %348
-  br label %364
+368:                                              ; preds = %367, %353
+  br label %369
 
-364:                                              ; preds = %363, %364
-  %365 = phi i64 [ %366, %364 ], [ 0, %363 ]
-  %366 = add nuw nsw i64 %365, 1
-  %367 = getelementptr double, ptr %285, i64 %365
-  %368 = load double, ptr %367, align 8
-  %369 = getelementptr double, ptr %54, i64 %365
-  store double %368, ptr %369, align 8
-  %370 = icmp eq i64 %6, %366
-  br i1 %370, label %371, label %364
+369:                                              ; preds = %368, %369
+  %370 = phi i64 [ %371, %369 ], [ 0, %368 ]
+  %371 = add nuw nsw i64 %370, 1
+  %372 = getelementptr double, ptr %278, i64 %370
+  %373 = load double, ptr %372, align 8
+  %374 = getelementptr double, ptr %55, i64 %370
+  store double %373, ptr %374, align 8
+  %375 = icmp eq i64 %6, %371
+  br i1 %375, label %376, label %369
 
-371:                                              ; preds = %364, %371
-  %372 = phi i64 [ %373, %371 ], [ 0, %364 ]
-  %373 = add nuw nsw i64 %372, 1
-  %374 = getelementptr double, ptr %66, i64 %372
-  %375 = load double, ptr %374, align 8
-  %376 = getelementptr double, ptr %120, i64 %372
-  store double %375, ptr %376, align 8
-  %377 = icmp eq i64 %6, %373
-  br i1 %377, label %378, label %371
+376:                                              ; preds = %369, %376
+  %377 = phi i64 [ %378, %376 ], [ 0, %369 ]
+  %378 = add nuw nsw i64 %377, 1
+  %379 = getelementptr double, ptr %67, i64 %377
+  %380 = load double, ptr %379, align 8
+  %381 = getelementptr double, ptr %122, i64 %377
+  store double %380, ptr %381, align 8
+  %382 = icmp eq i64 %6, %378
+  br i1 %382, label %383, label %376
 
-378:                                              ; preds = %371, %362, %348
-  %379 = phi double [ %360, %348 ], [ %567, %362 ], [ %567, %371 ]
-  %380 = phi double [ %361, %348 ], [ %568, %362 ], [ %568, %371 ]
-  %381 = and i64 %565, 1
-  %382 = icmp eq i64 %381, 0
-  br i1 %382, label %383, label %407
+383:                                              ; preds = %376, %367, %353
+  %384 = phi double [ %365, %353 ], [ %573, %367 ], [ %573, %376 ]
+  %385 = phi double [ %366, %353 ], [ %574, %367 ], [ %574, %376 ]
+  %386 = and i64 %571, 1
+  %387 = icmp eq i64 %386, 0
+  br i1 %387, label %388, label %412
 
-383:                                              ; preds = %378
-  br i1 %286, label %384, label %399
+388:                                              ; preds = %383
+  br i1 %279, label %389, label %404
 
-384:                                              ; preds = %383
-  br i1 %117, label %556, label %385
+389:                                              ; preds = %388
+  br i1 %119, label %561, label %390
 
-385:                                              ; preds = %384, %385
-  %386 = phi i64 [ %387, %385 ], [ 0, %384 ]
-  %387 = add nuw nsw i64 %386, 1
-  %388 = getelementptr double, ptr %273, i64 %386
-  %389 = load double, ptr %388, align 8
-  %390 = getelementptr double, ptr %60, i64 %386
-  store double %389, ptr %390, align 8
-  %391 = icmp eq i64 %6, %387
-  br i1 %391, label %392, label %385
+390:                                              ; preds = %389, %390
+  %391 = phi i64 [ %392, %390 ], [ 0, %389 ]
+  %392 = add nuw nsw i64 %391, 1
+  %393 = getelementptr double, ptr %266, i64 %391
+  %394 = load double, ptr %393, align 8
+  %395 = getelementptr double, ptr %61, i64 %391
+  store double %394, ptr %395, align 8
+  %396 = icmp eq i64 %6, %392
+  br i1 %396, label %397, label %390
 
-392:                                              ; preds = %385, %392
-  %393 = phi i64 [ %394, %392 ], [ 0, %385 ]
-  %394 = add nuw nsw i64 %393, 1
-  %395 = getelementptr double, ptr %273, i64 %393
-  %396 = load double, ptr %395, align 8
-  %397 = getelementptr double, ptr %58, i64 %393
-  store double %396, ptr %397, align 8
-  %398 = icmp eq i64 %6, %394
-  br i1 %398, label %556, label %392
+397:                                              ; preds = %390, %397
+  %398 = phi i64 [ %399, %397 ], [ 0, %390 ]
+  %399 = add nuw nsw i64 %398, 1
+  %400 = getelementptr double, ptr %266, i64 %398
+  %401 = load double, ptr %400, align 8
+  %402 = getelementptr double, ptr %59, i64 %398
+  store double %401, ptr %402, align 8
+  %403 = icmp eq i64 %6, %399
+  br i1 %403, label %561, label %397
 
-399:                                              ; preds = %383
-  br i1 %117, label %556, label %400
+404:                                              ; preds = %388
+  br i1 %119, label %561, label %405
 
-400:                                              ; preds = %399, %400
-  %401 = phi i64 [ %402, %400 ], [ 0, %399 ]
-  %402 = add nuw nsw i64 %401, 1
-  %403 = getelementptr double, ptr %273, i64 %401
-  %404 = load double, ptr %403, align 8
-  %405 = getelementptr double, ptr %56, i64 %401
-  store double %404, ptr %405, align 8
-  %406 = icmp eq i64 %6, %402
-  br i1 %406, label %556, label %400
+405:                                              ; preds = %404, %405
+  %406 = phi i64 [ %407, %405 ], [ 0, %404 ]
+  %407 = add nuw nsw i64 %406, 1
+  %408 = getelementptr double, ptr %266, i64 %406
+  %409 = load double, ptr %408, align 8
+  %410 = getelementptr double, ptr %57, i64 %406
+  store double %409, ptr %410, align 8
+  %411 = icmp eq i64 %6, %407
+  br i1 %411, label %561, label %405
 
-407:                                              ; preds = %378
-  br i1 %117, label %582, label %412
+412:                                              ; preds = %383
+  br i1 %119, label %588, label %417
 
-408:                                              ; preds = %412
-  %409 = fcmp ogt double %423, 0.000000e+00
-  %410 = fcmp ogt double %425, 0.000000e+00
-  %411 = select i1 %409, i1 %410, i1 false
-  br i1 %411, label %532, label %582
+413:                                              ; preds = %417
+  %414 = fcmp ogt double %428, 0.000000e+00
+  %415 = fcmp ogt double %430, 0.000000e+00
+  %416 = select i1 %414, i1 %415, i1 false
+  br i1 %416, label %537, label %588
 
-412:                                              ; preds = %407, %412
-  %413 = phi double [ %425, %412 ], [ 0.000000e+00, %407 ]
-  %414 = phi double [ %423, %412 ], [ 0.000000e+00, %407 ]
-  %415 = phi i64 [ %416, %412 ], [ 0, %407 ]
-  %416 = add nuw nsw i64 %415, 1
-  %417 = getelementptr double, ptr %56, i64 %415
-  %418 = load double, ptr %417, align 8
-  %419 = getelementptr double, ptr %273, i64 %415
-  %420 = load double, ptr %419, align 8
-  %421 = fadd double %418, %420
-  %422 = fmul double %418, %421
-  %423 = fadd double %414, %422
-  %424 = fmul double %420, %421
-  %425 = fadd double %413, %424
-  %426 = icmp eq i64 %6, %416
-  br i1 %426, label %408, label %412
+417:                                              ; preds = %412, %417
+  %418 = phi double [ %430, %417 ], [ 0.000000e+00, %412 ]
+  %419 = phi double [ %428, %417 ], [ 0.000000e+00, %412 ]
+  %420 = phi i64 [ %421, %417 ], [ 0, %412 ]
+  %421 = add nuw nsw i64 %420, 1
+  %422 = getelementptr double, ptr %57, i64 %420
+  %423 = load double, ptr %422, align 8
+  %424 = getelementptr double, ptr %266, i64 %420
+  %425 = load double, ptr %424, align 8
+  %426 = fadd double %423, %425
+  %427 = fmul double %423, %426
+  %428 = fadd double %419, %427
+  %429 = fmul double %425, %426
+  %430 = fadd double %418, %429
+  %431 = icmp eq i64 %6, %421
+  br i1 %431, label %413, label %417
 
-427:                                              ; preds = %532
-  %428 = and i64 %565, 2
-  %429 = icmp eq i64 %428, 0
-  br i1 %429, label %497, label %430
+432:                                              ; preds = %537
+  %433 = and i64 %571, 2
+  %434 = icmp eq i64 %433, 0
+  br i1 %434, label %502, label %435
 
-430:                                              ; preds = %427, %490
-  %431 = phi i64 [ %491, %490 ], [ 1, %427 ]
-  %432 = mul nuw nsw i64 %431, 3
-  %433 = mul i64 %432, %6
-  %434 = getelementptr double, ptr %56, i64 %433
-  %435 = add nuw nsw i64 %432, 1
-  %436 = mul i64 %435, %6
-  %437 = getelementptr double, ptr %56, i64 %436
-  %438 = add nuw nsw i64 %432, 2
-  %439 = mul i64 %438, %6
-  %440 = getelementptr double, ptr %56, i64 %439
-  br label %453
+435:                                              ; preds = %432, %495
+  %436 = phi i64 [ %496, %495 ], [ 1, %432 ]
+  %437 = mul nuw nsw i64 %436, 3
+  %438 = mul i64 %437, %6
+  %439 = getelementptr double, ptr %57, i64 %438
+  %440 = add nuw nsw i64 %437, 1
+  %441 = mul i64 %440, %6
+  %442 = getelementptr double, ptr %57, i64 %441
+  %443 = add nuw nsw i64 %437, 2
+  %444 = mul i64 %443, %6
+  %445 = getelementptr double, ptr %57, i64 %444
+  br label %458
 
-441:                                              ; preds = %453
-  %442 = fcmp ogt double %476, 0.000000e+00
-  %443 = fcmp ogt double %480, 0.000000e+00
-  %444 = select i1 %442, i1 %443, i1 false
-  %445 = fcmp ogt double %482, 0.000000e+00
-  %446 = select i1 %444, i1 %445, i1 false
-  br i1 %446, label %447, label %582
-
-447:                                              ; preds = %441
-  %448 = fcmp ogt double %488, 0.000000e+00
-  %449 = fcmp ogt double %484, 0.000000e+00
-  %450 = fcmp ogt double %486, 0.000000e+00
+446:                                              ; preds = %458
+  %447 = fcmp ogt double %481, 0.000000e+00
+  %448 = fcmp ogt double %485, 0.000000e+00
+  %449 = select i1 %447, i1 %448, i1 false
+  %450 = fcmp ogt double %487, 0.000000e+00
   %451 = select i1 %449, i1 %450, i1 false
-  %452 = select i1 %451, i1 %448, i1 false
-  br i1 %452, label %544, label %582
+  br i1 %451, label %452, label %588
 
-453:                                              ; preds = %453, %430
-  %454 = phi double [ %488, %453 ], [ 0.000000e+00, %430 ]
-  %455 = phi double [ %486, %453 ], [ 0.000000e+00, %430 ]
-  %456 = phi double [ %484, %453 ], [ 0.000000e+00, %430 ]
-  %457 = phi double [ %482, %453 ], [ 0.000000e+00, %430 ]
-  %458 = phi double [ %480, %453 ], [ 0.000000e+00, %430 ]
-  %459 = phi double [ %476, %453 ], [ 0.000000e+00, %430 ]
-  %460 = phi i64 [ %461, %453 ], [ 0, %430 ]
-  %461 = add nuw nsw i64 %460, 1
-  %462 = getelementptr double, ptr %434, i64 %460
-  %463 = load double, ptr %462, align 8
-  %464 = getelementptr double, ptr %60, i64 %460
-  %465 = load double, ptr %464, align 8
-  %466 = fadd double %463, %465
-  %467 = getelementptr double, ptr %58, i64 %460
+452:                                              ; preds = %446
+  %453 = fcmp ogt double %493, 0.000000e+00
+  %454 = fcmp ogt double %489, 0.000000e+00
+  %455 = fcmp ogt double %491, 0.000000e+00
+  %456 = select i1 %454, i1 %455, i1 false
+  %457 = select i1 %456, i1 %453, i1 false
+  br i1 %457, label %549, label %588
+
+458:                                              ; preds = %458, %435
+  %459 = phi double [ %493, %458 ], [ 0.000000e+00, %435 ]
+  %460 = phi double [ %491, %458 ], [ 0.000000e+00, %435 ]
+  %461 = phi double [ %489, %458 ], [ 0.000000e+00, %435 ]
+  %462 = phi double [ %487, %458 ], [ 0.000000e+00, %435 ]
+  %463 = phi double [ %485, %458 ], [ 0.000000e+00, %435 ]
+  %464 = phi double [ %481, %458 ], [ 0.000000e+00, %435 ]
+  %465 = phi i64 [ %466, %458 ], [ 0, %435 ]
+  %466 = add nuw nsw i64 %465, 1
+  %467 = getelementptr double, ptr %439, i64 %465
   %468 = load double, ptr %467, align 8
-  %469 = fadd double %463, %468
-  %470 = getelementptr double, ptr %440, i64 %460
-  %471 = load double, ptr %470, align 8
-  %472 = fadd double %465, %471
-  %473 = getelementptr double, ptr %437, i64 %460
-  %474 = load double, ptr %473, align 8
-  %475 = fmul double %466, %474
-  %476 = fadd double %459, %475
-  %477 = getelementptr double, ptr %273, i64 %460
-  %478 = load double, ptr %477, align 8
-  %479 = fmul double %466, %478
-  %480 = fadd double %458, %479
-  %481 = fmul double %469, %474
-  %482 = fadd double %457, %481
-  %483 = fmul double %468, %469
-  %484 = fadd double %456, %483
-  %485 = fmul double %471, %472
-  %486 = fadd double %455, %485
-  %487 = fmul double %472, %478
-  %488 = fadd double %454, %487
-  %489 = icmp eq i64 %6, %461
-  br i1 %489, label %441, label %453
+  %469 = getelementptr double, ptr %61, i64 %465
+  %470 = load double, ptr %469, align 8
+  %471 = fadd double %468, %470
+  %472 = getelementptr double, ptr %59, i64 %465
+  %473 = load double, ptr %472, align 8
+  %474 = fadd double %468, %473
+  %475 = getelementptr double, ptr %445, i64 %465
+  %476 = load double, ptr %475, align 8
+  %477 = fadd double %470, %476
+  %478 = getelementptr double, ptr %442, i64 %465
+  %479 = load double, ptr %478, align 8
+  %480 = fmul double %471, %479
+  %481 = fadd double %464, %480
+  %482 = getelementptr double, ptr %266, i64 %465
+  %483 = load double, ptr %482, align 8
+  %484 = fmul double %471, %483
+  %485 = fadd double %463, %484
+  %486 = fmul double %474, %479
+  %487 = fadd double %462, %486
+  %488 = fmul double %473, %474
+  %489 = fadd double %461, %488
+  %490 = fmul double %476, %477
+  %491 = fadd double %460, %490
+  %492 = fmul double %477, %483
+  %493 = fadd double %459, %492
+  %494 = icmp eq i64 %6, %466
+  br i1 %494, label %446, label %458
 
-490:                                              ; preds = %544
-  %491 = add nuw nsw i64 %431, 1
-  %492 = shl i64 2, %431
-  %493 = and i64 %492, %565
-  %494 = icmp eq i64 %493, 0
-  br i1 %494, label %495, label %430
+495:                                              ; preds = %549
+  %496 = add nuw nsw i64 %436, 1
+  %497 = shl i64 2, %436
+  %498 = and i64 %497, %571
+  %499 = icmp eq i64 %498, 0
+  br i1 %499, label %500, label %435
 
-495:                                              ; preds = %490
-  %496 = mul nuw nsw i64 %491, 3
-  br label %497
+500:                                              ; preds = %495
+  %501 = mul nuw nsw i64 %496, 3
+  br label %502
 
-497:                                              ; preds = %495, %427
-  %498 = phi i64 [ 3, %427 ], [ %496, %495 ]
-  %499 = icmp slt i64 %566, %282
-  br i1 %499, label %500, label %556
+502:                                              ; preds = %500, %432
+  %503 = phi i64 [ 3, %432 ], [ %501, %500 ]
+  %504 = icmp slt i64 %572, %275
+  br i1 %504, label %505, label %561
 
-500:                                              ; preds = %497
-  %501 = mul i64 %498, %6
-  %502 = getelementptr double, ptr %56, i64 %501
-  br label %503
+505:                                              ; preds = %502
+  %506 = mul i64 %503, %6
+  %507 = getelementptr double, ptr %57, i64 %506
+  br label %508
 
-503:                                              ; preds = %503, %500
-  %504 = phi i64 [ %505, %503 ], [ 0, %500 ]
-  %505 = add nuw nsw i64 %504, 1
-  %506 = getelementptr double, ptr %60, i64 %504
-  %507 = load double, ptr %506, align 8
-  %508 = getelementptr double, ptr %502, i64 %504
-  store double %507, ptr %508, align 8
-  %509 = icmp eq i64 %6, %505
-  br i1 %509, label %510, label %503
+508:                                              ; preds = %508, %505
+  %509 = phi i64 [ %510, %508 ], [ 0, %505 ]
+  %510 = add nuw nsw i64 %509, 1
+  %511 = getelementptr double, ptr %61, i64 %509
+  %512 = load double, ptr %511, align 8
+  %513 = getelementptr double, ptr %507, i64 %509
+  store double %512, ptr %513, align 8
+  %514 = icmp eq i64 %6, %510
+  br i1 %514, label %515, label %508
 
-510:                                              ; preds = %503
-  %511 = add nuw nsw i64 %498, 1
-  %512 = mul i64 %511, %6
-  %513 = getelementptr double, ptr %56, i64 %512
-  br label %514
+515:                                              ; preds = %508
+  %516 = add nuw nsw i64 %503, 1
+  %517 = mul i64 %516, %6
+  %518 = getelementptr double, ptr %57, i64 %517
+  br label %519
 
-514:                                              ; preds = %514, %510
-  %515 = phi i64 [ %516, %514 ], [ 0, %510 ]
-  %516 = add nuw nsw i64 %515, 1
-  %517 = getelementptr double, ptr %58, i64 %515
-  %518 = load double, ptr %517, align 8
-  %519 = getelementptr double, ptr %513, i64 %515
-  store double %518, ptr %519, align 8
-  %520 = icmp eq i64 %6, %516
-  br i1 %520, label %521, label %514
+519:                                              ; preds = %519, %515
+  %520 = phi i64 [ %521, %519 ], [ 0, %515 ]
+  %521 = add nuw nsw i64 %520, 1
+  %522 = getelementptr double, ptr %59, i64 %520
+  %523 = load double, ptr %522, align 8
+  %524 = getelementptr double, ptr %518, i64 %520
+  store double %523, ptr %524, align 8
+  %525 = icmp eq i64 %6, %521
+  br i1 %525, label %526, label %519
 
-521:                                              ; preds = %514
-  %522 = add nuw nsw i64 %498, 2
-  %523 = mul i64 %522, %6
-  %524 = getelementptr double, ptr %56, i64 %523
-  br label %525
+526:                                              ; preds = %519
+  %527 = add nuw nsw i64 %503, 2
+  %528 = mul i64 %527, %6
+  %529 = getelementptr double, ptr %57, i64 %528
+  br label %530
 
-525:                                              ; preds = %525, %521
-  %526 = phi i64 [ %527, %525 ], [ 0, %521 ]
-  %527 = add nuw nsw i64 %526, 1
-  %528 = getelementptr double, ptr %273, i64 %526
-  %529 = load double, ptr %528, align 8
-  %530 = getelementptr double, ptr %524, i64 %526
-  store double %529, ptr %530, align 8
-  %531 = icmp eq i64 %6, %527
-  br i1 %531, label %556, label %525
+530:                                              ; preds = %530, %526
+  %531 = phi i64 [ %532, %530 ], [ 0, %526 ]
+  %532 = add nuw nsw i64 %531, 1
+  %533 = getelementptr double, ptr %266, i64 %531
+  %534 = load double, ptr %533, align 8
+  %535 = getelementptr double, ptr %529, i64 %531
+  store double %534, ptr %535, align 8
+  %536 = icmp eq i64 %6, %532
+  br i1 %536, label %561, label %530
 
-532:                                              ; preds = %408, %532
-  %533 = phi i64 [ %534, %532 ], [ 0, %408 ]
-  %534 = add nuw nsw i64 %533, 1
-  %535 = getelementptr double, ptr %56, i64 %533
-  %536 = load double, ptr %535, align 8
-  %537 = getelementptr double, ptr %58, i64 %533
-  store double %536, ptr %537, align 8
-  %538 = load double, ptr %535, align 8
-  %539 = getelementptr double, ptr %273, i64 %533
-  %540 = load double, ptr %539, align 8
-  %541 = fadd double %538, %540
-  %542 = getelementptr double, ptr %60, i64 %533
+537:                                              ; preds = %413, %537
+  %538 = phi i64 [ %539, %537 ], [ 0, %413 ]
+  %539 = add nuw nsw i64 %538, 1
+  %540 = getelementptr double, ptr %57, i64 %538
+  %541 = load double, ptr %540, align 8
+  %542 = getelementptr double, ptr %59, i64 %538
   store double %541, ptr %542, align 8
-  %543 = icmp eq i64 %6, %534
-  br i1 %543, label %427, label %532
+  %543 = load double, ptr %540, align 8
+  %544 = getelementptr double, ptr %266, i64 %538
+  %545 = load double, ptr %544, align 8
+  %546 = fadd double %543, %545
+  %547 = getelementptr double, ptr %61, i64 %538
+  store double %546, ptr %547, align 8
+  %548 = icmp eq i64 %6, %539
+  br i1 %548, label %432, label %537
 
-544:                                              ; preds = %447, %544
-  %545 = phi i64 [ %546, %544 ], [ 0, %447 ]
-  %546 = add nuw nsw i64 %545, 1
-  %547 = getelementptr double, ptr %60, i64 %545
-  %548 = load double, ptr %547, align 8
-  %549 = getelementptr double, ptr %434, i64 %545
-  %550 = load double, ptr %549, align 8
-  %551 = fadd double %548, %550
-  store double %551, ptr %547, align 8
-  %552 = getelementptr double, ptr %437, i64 %545
+549:                                              ; preds = %452, %549
+  %550 = phi i64 [ %551, %549 ], [ 0, %452 ]
+  %551 = add nuw nsw i64 %550, 1
+  %552 = getelementptr double, ptr %61, i64 %550
   %553 = load double, ptr %552, align 8
-  %554 = getelementptr double, ptr %58, i64 %545
-  store double %553, ptr %554, align 8
-  %555 = icmp eq i64 %6, %546
-  br i1 %555, label %490, label %544
+  %554 = getelementptr double, ptr %439, i64 %550
+  %555 = load double, ptr %554, align 8
+  %556 = fadd double %553, %555
+  store double %556, ptr %552, align 8
+  %557 = getelementptr double, ptr %442, i64 %550
+  %558 = load double, ptr %557, align 8
+  %559 = getelementptr double, ptr %59, i64 %550
+  store double %558, ptr %559, align 8
+  %560 = icmp eq i64 %6, %551
+  br i1 %560, label %495, label %549
 
-556:                                              ; preds = %525, %400, %392, %497, %399, %384
-  %557 = icmp eq i64 %566, %282
-  br i1 %557, label %582, label %558
+561:                                              ; preds = %530, %405, %397, %502, %404, %389
+  %562 = icmp eq i64 %572, %275
+  br i1 %562, label %588, label %563
 
-558:                                              ; preds = %556, %284
-  %559 = phi double [ 0.000000e+00, %284 ], [ %380, %556 ]
-  %560 = phi double [ 0.000000e+00, %284 ], [ %379, %556 ]
-  %561 = phi double [ 0.000000e+00, %284 ], [ %578, %556 ]
-  %562 = phi double [ 0.000000e+00, %284 ], [ %308, %556 ]
-  %563 = phi double [ 0.000000e+00, %284 ], [ %309, %556 ]
-  %564 = phi double [ %262, %284 ], [ %295, %556 ]
-  %565 = phi i64 [ 0, %284 ], [ %566, %556 ]
-  %566 = add nuw nsw i64 %565, 1
-  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %23, i8 0, i64 16, i1 false)
-  call fastcc void @4(ptr %23, i64 %0, ptr %27, ptr %28, i64 %3, ptr readonly %29, i64 %6, ptr %52, i64 %6, ptr %70, i64 %6, ptr %68, i64 %6, i64 %6, ptr %66, i64 range(i64 0, 2) %269, double %271)
-  %567 = load double, ptr %23, align 8
-  %568 = load double, ptr %119, align 8
-  %569 = fsub double %248, %568
-  %570 = fcmp ueq double %569, 0xFFF0000000000000
-  br i1 %570, label %577, label %571
+563:                                              ; preds = %561, %277
+  %564 = phi double [ 0.000000e+00, %277 ], [ %385, %561 ]
+  %565 = phi double [ 0.000000e+00, %277 ], [ %384, %561 ]
+  %566 = phi double [ 0.000000e+00, %277 ], [ %584, %561 ]
+  %567 = phi double [ 0.000000e+00, %277 ], [ %313, %561 ]
+  %568 = phi double [ 0.000000e+00, %277 ], [ %301, %561 ]
+  %569 = phi double [ 0.000000e+00, %277 ], [ %314, %561 ]
+  %570 = phi double [ %254, %277 ], [ %288, %561 ]
+  %571 = phi i64 [ 0, %277 ], [ %572, %561 ]
+  %572 = add nuw nsw i64 %571, 1
+  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %24, i8 0, i64 16, i1 false)
+  call fastcc void @4(ptr %24, i64 %0, ptr %28, ptr %29, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, i64 %6, ptr %67, i64 range(i64 0, 2) %262, double %264)
+  %573 = load double, ptr %24, align 8
+  %574 = load double, ptr %121, align 8
+  %575 = fsub double %240, %574
+  %576 = fneg double %575
+  %577 = fcmp ueq double %575, 0xFFF0000000000000
+  br i1 %577, label %583, label %578
 
-571:                                              ; preds = %558
-  %572 = fneg double %569
-  %573 = tail call double @llvm.fabs.f64(double %569)
-  %574 = tail call double @llvm.fabs.f64(double %561)
-  %575 = fcmp ogt double %573, %574
-  %576 = select i1 %575, double %572, double %561
-  br label %577
+578:                                              ; preds = %563
+  %579 = tail call double @llvm.fabs.f64(double %575)
+  %580 = tail call double @llvm.fabs.f64(double %566)
+  %581 = fcmp ogt double %579, %580
+  %582 = select i1 %581, double %576, double %566
+  br label %583
 
-577:                                              ; preds = %571, %558
-  %578 = phi double [ %576, %571 ], [ 0x7FF0000000000000, %558 ]
-  %579 = fcmp oge double %569, -1.000000e+03
-  %580 = fcmp olt double %569, 1.000000e+300
-  %581 = and i1 %579, %580
-  br i1 %581, label %287, label %582
+583:                                              ; preds = %578, %563
+  %584 = phi double [ %582, %578 ], [ 0x7FF0000000000000, %563 ]
+  %585 = fcmp oge double %575, -1.000000e+03
+  %586 = fcmp olt double %575, 1.000000e+300
+  %587 = and i1 %585, %586
+  br i1 %587, label %280, label %588
 
-582:                                              ; preds = %577, %556, %408, %407, %447, %441, %281
-  %583 = phi double [ 0.000000e+00, %281 ], [ 0.000000e+00, %447 ], [ 0.000000e+00, %441 ], [ %380, %556 ], [ 0.000000e+00, %408 ], [ 0.000000e+00, %407 ], [ 0.000000e+00, %577 ]
-  %584 = phi double [ %262, %281 ], [ %295, %447 ], [ %295, %441 ], [ %295, %556 ], [ %295, %408 ], [ %295, %407 ], [ %564, %577 ]
-  %585 = phi double [ 0.000000e+00, %281 ], [ 0.000000e+00, %447 ], [ 0.000000e+00, %441 ], [ %309, %556 ], [ 0.000000e+00, %408 ], [ 0.000000e+00, %407 ], [ 0.000000e+00, %577 ]
-  %586 = phi i1 [ true, %281 ], [ false, %447 ], [ false, %441 ], [ true, %556 ], [ false, %408 ], [ false, %407 ], [ false, %577 ]
-  %587 = phi i64 [ 0, %281 ], [ 1, %447 ], [ 1, %441 ], [ 0, %556 ], [ 1, %408 ], [ 1, %407 ], [ 2, %577 ]
-  %588 = phi i64 [ %282, %281 ], [ %566, %447 ], [ %566, %441 ], [ %282, %556 ], [ %566, %408 ], [ %566, %407 ], [ %566, %577 ]
-  %589 = phi double [ 0.000000e+00, %281 ], [ %308, %447 ], [ %308, %441 ], [ %308, %556 ], [ %308, %408 ], [ %308, %407 ], [ %562, %577 ]
-  %590 = phi double [ 0.000000e+00, %281 ], [ %578, %447 ], [ %578, %441 ], [ %578, %407 ], [ %578, %408 ], [ %578, %556 ], [ %578, %577 ]
-  %591 = phi double [ 0.000000e+00, %281 ], [ 0.000000e+00, %447 ], [ 0.000000e+00, %441 ], [ %379, %556 ], [ 0.000000e+00, %408 ], [ 0.000000e+00, %407 ], [ 0.000000e+00, %577 ]
-  call void @llvm.lifetime.end.p0(ptr nonnull %23)
-  %592 = add nsw i64 %588, %264
-  %593 = fadd double %265, %589
-  %594 = fcmp ueq double %590, 0x7FF0000000000000
-  br i1 %594, label %600, label %595
-
-595:                                              ; preds = %582
-  %596 = tail call double @llvm.fabs.f64(double %590)
-  %597 = tail call double @llvm.fabs.f64(double %266)
-  %598 = fcmp ogt double %596, %597
-  %599 = select i1 %598, double %590, double %266
-  br label %600
-
-600:                                              ; preds = %595, %582
-  %601 = phi double [ %599, %595 ], [ 0x7FF0000000000000, %582 ]
-  br i1 %586, label %602, label %736
-
-602:                                              ; preds = %600
-  %603 = add nsw i64 %267, 1
-  %604 = fsub double %262, %584
-  %605 = tail call double @llvm.exp.f64(double %604)
-  %606 = fmul double %263, %605
-  %607 = fcmp ult double %585, %606
-  br i1 %607, label %608, label %659
-
-608:                                              ; preds = %602
-  %609 = load i64, ptr %112, align 8
-  %610 = icmp eq i64 %609, 4
-  br i1 %610, label %611, label %645
-
-611:                                              ; preds = %608
-  %612 = load i64, ptr %109, align 8
-  %613 = add i64 %612, 1
-  store i64 %613, ptr %109, align 8
-  %614 = load i64, ptr %48, align 8
-  %615 = load i64, ptr %108, align 8
-  %616 = load i64, ptr %110, align 8
-  %617 = load i64, ptr %111, align 8
-  br label %618
-
-618:                                              ; preds = %618, %611
-  %619 = phi i64 [ 0, %611 ], [ %631, %618 ]
-  %620 = phi i64 [ %617, %611 ], [ %640, %618 ]
-  %621 = phi i64 [ %616, %611 ], [ %636, %618 ]
-  %622 = phi i64 [ %613, %611 ], [ %638, %618 ]
-  %623 = phi i64 [ %615, %611 ], [ %642, %618 ]
-  %624 = phi i64 [ %614, %611 ], [ %641, %618 ]
-  %625 = phi i64 [ 10, %611 ], [ %626, %618 ]
-  %626 = add nsw i64 %625, -1
-  %627 = zext i64 %622 to i128
-  %628 = mul nuw i128 %627, 15197193596820024467
-  %629 = lshr i128 %628, 64
-  %630 = trunc nuw i128 %629 to i64
-  %631 = mul i64 %622, -3249550476889527149
-  %632 = zext i64 %620 to i128
-  %633 = mul nuw i128 %632, 14581110107779764567
-  %634 = lshr i128 %633, 64
-  %635 = trunc nuw i128 %634 to i64
-  %636 = mul i64 %620, -3865633965929787049
-  %637 = xor i64 %621, %635
-  %638 = xor i64 %637, %624
-  %639 = xor i64 %619, %630
-  %640 = xor i64 %639, %623
-  %641 = add i64 %624, -7046029254386353131
-  %642 = add i64 %623, -4942790177534073029
-  %643 = icmp samesign ugt i64 %625, 1
-  br i1 %643, label %618, label %644
-
-644:                                              ; preds = %618
-  store i64 %638, ptr %113, align 8
-  store i64 %636, ptr %114, align 8
-  store i64 %640, ptr %115, align 8
-  store i64 %631, ptr %116, align 8
-  store i64 0, ptr %112, align 8
-  br label %645
-
-645:                                              ; preds = %644, %608
-  %646 = load i64, ptr %112, align 8
-  %647 = add i64 %646, 1
-  store i64 %647, ptr %112, align 8
-  %648 = getelementptr i64, ptr %48, i64 %646
-  %649 = getelementptr i8, ptr %648, i64 48
-  %650 = load i64, ptr %649, align 8
-  %651 = lshr i64 %650, 11
-  %652 = uitofp nneg i64 %651 to double
-  %653 = fmul double %652, 0x3CA0000000000000
-  %654 = fmul double %606, %653
-  %655 = fcmp uge double %654, %585
-  %656 = select i1 %655, i1 true, i1 %117
-  %657 = select i1 %655, double %260, double %591
-  %658 = select i1 %655, double %261, double %583
-  br i1 %656, label %675, label %660
-
-659:                                              ; preds = %602
-  br i1 %117, label %675, label %660
-
-660:                                              ; preds = %659, %645
-  br label %661
-
-661:                                              ; preds = %660, %661
-  %662 = phi i64 [ %663, %661 ], [ 0, %660 ]
-  %663 = add nuw nsw i64 %662, 1
-  %664 = getelementptr double, ptr %54, i64 %662
-  %665 = load double, ptr %664, align 8
-  %666 = getelementptr double, ptr %72, i64 %662
-  store double %665, ptr %666, align 8
-  %667 = icmp eq i64 %6, %663
-  br i1 %667, label %668, label %661
-
-668:                                              ; preds = %661, %668
-  %669 = phi i64 [ %670, %668 ], [ 0, %661 ]
-  %670 = add nuw nsw i64 %669, 1
-  %671 = getelementptr double, ptr %120, i64 %669
-  %672 = load double, ptr %671, align 8
-  %673 = getelementptr double, ptr %121, i64 %669
-  store double %672, ptr %673, align 8
-  %674 = icmp eq i64 %6, %670
-  br i1 %674, label %675, label %668
-
-675:                                              ; preds = %668, %659, %645
-  %676 = phi double [ %657, %645 ], [ %591, %659 ], [ %591, %668 ]
-  %677 = phi double [ %658, %645 ], [ %583, %659 ], [ %583, %668 ]
-  %678 = xor i64 %269, 1
-  %679 = mul nuw nsw i64 %678, %6
-  %680 = getelementptr double, ptr %70, i64 %679
-  br i1 %117, label %731, label %694
-
-681:                                              ; preds = %694
-  %682 = fcmp ogt double %717, 0.000000e+00
-  %683 = fcmp ogt double %721, 0.000000e+00
-  %684 = select i1 %682, i1 %683, i1 false
-  %685 = fcmp ogt double %723, 0.000000e+00
-  %686 = select i1 %684, i1 %685, i1 false
-  br i1 %686, label %687, label %731
-
-687:                                              ; preds = %681
-  %688 = fcmp ule double %729, 0.000000e+00
-  %689 = fcmp ule double %725, 0.000000e+00
-  %690 = fcmp ule double %727, 0.000000e+00
-  %691 = select i1 %689, i1 true, i1 %690
-  %692 = select i1 %691, i1 true, i1 %688
-  %693 = zext i1 %692 to i64
-  br label %731
-
-694:                                              ; preds = %675, %694
-  %695 = phi double [ %729, %694 ], [ 0.000000e+00, %675 ]
-  %696 = phi double [ %727, %694 ], [ 0.000000e+00, %675 ]
-  %697 = phi double [ %725, %694 ], [ 0.000000e+00, %675 ]
-  %698 = phi double [ %723, %694 ], [ 0.000000e+00, %675 ]
-  %699 = phi double [ %721, %694 ], [ 0.000000e+00, %675 ]
-  %700 = phi double [ %717, %694 ], [ 0.000000e+00, %675 ]
-  %701 = phi i64 [ %702, %694 ], [ 0, %675 ]
-  %702 = add nuw nsw i64 %701, 1
-  %703 = getelementptr double, ptr %62, i64 %701
-  %704 = load double, ptr %703, align 8
-  %705 = getelementptr double, ptr %60, i64 %701
-  %706 = load double, ptr %705, align 8
-  %707 = fadd double %704, %706
-  %708 = getelementptr double, ptr %58, i64 %701
-  %709 = load double, ptr %708, align 8
-  %710 = fadd double %704, %709
-  %711 = getelementptr double, ptr %64, i64 %701
-  %712 = load double, ptr %711, align 8
-  %713 = fadd double %706, %712
-  %714 = getelementptr double, ptr %680, i64 %701
-  %715 = load double, ptr %714, align 8
-  %716 = fmul double %707, %715
-  %717 = fadd double %700, %716
-  %718 = getelementptr double, ptr %273, i64 %701
-  %719 = load double, ptr %718, align 8
-  %720 = fmul double %707, %719
-  %721 = fadd double %699, %720
-  %722 = fmul double %710, %715
-  %723 = fadd double %698, %722
-  %724 = fmul double %709, %710
-  %725 = fadd double %697, %724
-  %726 = fmul double %712, %713
-  %727 = fadd double %696, %726
-  %728 = fmul double %713, %719
-  %729 = fadd double %695, %728
-  %730 = icmp eq i64 %6, %702
-  br i1 %730, label %681, label %694
-
-731:                                              ; preds = %687, %681, %675
-  %732 = phi i64 [ %6, %681 ], [ %6, %687 ], [ 0, %675 ]
-  %733 = phi i64 [ 1, %681 ], [ %693, %687 ], [ 1, %675 ]
-  %734 = fadd double %585, %606
-  %735 = icmp sgt i64 %732, 0
-  br i1 %735, label %746, label %736
-
-736:                                              ; preds = %746, %731, %600
-  %737 = phi double [ %260, %600 ], [ %676, %731 ], [ %676, %746 ]
-  %738 = phi double [ %261, %600 ], [ %677, %731 ], [ %677, %746 ]
-  %739 = phi double [ %262, %600 ], [ %584, %731 ], [ %584, %746 ]
-  %740 = phi double [ %263, %600 ], [ %734, %731 ], [ %734, %746 ]
-  %741 = phi i64 [ %267, %600 ], [ %603, %731 ], [ %603, %746 ]
-  %742 = phi i64 [ %587, %600 ], [ %733, %731 ], [ %733, %746 ]
-  %743 = icmp slt i64 %741, %15
-  %744 = icmp eq i64 %742, 0
-  %745 = select i1 %743, i1 %744, i1 false
-  br i1 %745, label %259, label %755
-
-746:                                              ; preds = %731, %746
-  %747 = phi i64 [ %748, %746 ], [ 0, %731 ]
-  %748 = add nuw nsw i64 %747, 1
-  %749 = getelementptr double, ptr %62, i64 %747
-  %750 = load double, ptr %749, align 8
-  %751 = getelementptr double, ptr %60, i64 %747
-  %752 = load double, ptr %751, align 8
-  %753 = fadd double %750, %752
-  store double %753, ptr %749, align 8
-  %754 = icmp eq i64 %748, %732
-  br i1 %754, label %736, label %746
-
-755:                                              ; preds = %736
-  %756 = sitofp i64 %592 to double
-  %757 = sitofp i64 %741 to double
-  br label %758
-
-758:                                              ; preds = %755, %256
-  %759 = phi double [ %213, %256 ], [ %737, %755 ]
-  %760 = phi double [ %248, %256 ], [ %738, %755 ]
-  %761 = phi double [ 0.000000e+00, %256 ], [ %756, %755 ]
-  %762 = phi double [ 0.000000e+00, %256 ], [ %593, %755 ]
-  %763 = phi double [ 0.000000e+00, %256 ], [ %601, %755 ]
-  %764 = phi double [ 0.000000e+00, %256 ], [ %757, %755 ]
-  %765 = phi i64 [ 0, %256 ], [ %742, %755 ]
-  %766 = fdiv double %762, %761
-  %767 = icmp eq i64 %765, 0
-  %768 = select i1 %767, double 1.000000e+00, double 0.000000e+00
-  %769 = icmp eq i64 %765, 2
-  %770 = select i1 %769, double 1.000000e+00, double 0.000000e+00
-  %771 = fsub double %760, %248
+588:                                              ; preds = %583, %561, %413, %412, %452, %446, %274
+  %589 = phi i64 [ %572, %452 ], [ %275, %274 ], [ %572, %446 ], [ %275, %561 ], [ %572, %413 ], [ %572, %412 ], [ %572, %583 ]
+  %590 = phi double [ 0.000000e+00, %452 ], [ 0.000000e+00, %274 ], [ 0.000000e+00, %446 ], [ %385, %561 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %412 ], [ 0.000000e+00, %583 ]
+  %591 = phi double [ %288, %452 ], [ %254, %274 ], [ %288, %446 ], [ %288, %561 ], [ %288, %413 ], [ %288, %412 ], [ %570, %583 ]
+  %592 = phi double [ 0.000000e+00, %452 ], [ 0.000000e+00, %274 ], [ 0.000000e+00, %446 ], [ %314, %561 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %412 ], [ 0.000000e+00, %583 ]
+  %593 = phi i1 [ false, %452 ], [ true, %274 ], [ false, %446 ], [ true, %561 ], [ false, %413 ], [ false, %412 ], [ false, %583 ]
+  %594 = phi i64 [ 1, %452 ], [ 0, %274 ], [ 1, %446 ], [ 0, %561 ], [ 1, %413 ], [ 1, %412 ], [ 2, %583 ]
+  %595 = phi double [ %301, %452 ], [ 0.000000e+00, %274 ], [ %301, %446 ], [ %301, %561 ], [ %301, %413 ], [ %301, %412 ], [ %568, %583 ]
+  %596 = phi double [ %313, %452 ], [ 0.000000e+00, %274 ], [ %313, %446 ], [ %313, %561 ], [ %313, %413 ], [ %313, %412 ], [ %567, %583 ]
+  %597 = phi double [ %584, %452 ], [ 0.000000e+00, %274 ], [ %584, %446 ], [ %584, %412 ], [ %584, %413 ], [ %584, %561 ], [ %584, %583 ]
+  %598 = phi double [ 0.000000e+00, %452 ], [ 0.000000e+00, %274 ], [ 0.000000e+00, %446 ], [ %384, %561 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %412 ], [ 0.000000e+00, %583 ]
   call void @llvm.lifetime.end.p0(ptr nonnull %24)
-  %772 = mul i64 %214, %6
-  %773 = getelementptr double, ptr %73, i64 %772
-  br i1 %117, label %781, label %774
+  %599 = add nsw i64 %589, %256
+  %600 = fadd double %257, %595
+  %601 = fadd double %258, %596
+  %602 = fcmp ueq double %597, 0x7FF0000000000000
+  br i1 %602, label %608, label %603
 
-774:                                              ; preds = %758, %774
-  %775 = phi i64 [ %776, %774 ], [ 0, %758 ]
-  %776 = add nuw nsw i64 %775, 1
-  %777 = getelementptr double, ptr %72, i64 %775
-  %778 = load double, ptr %777, align 8
-  %779 = getelementptr double, ptr %773, i64 %775
-  store double %778, ptr %779, align 8
-  %780 = icmp eq i64 %6, %776
-  br i1 %780, label %781, label %774
+603:                                              ; preds = %588
+  %604 = tail call double @llvm.fabs.f64(double %597)
+  %605 = tail call double @llvm.fabs.f64(double %259)
+  %606 = fcmp ogt double %604, %605
+  %607 = select i1 %606, double %597, double %259
+  br label %608
 
-781:                                              ; preds = %774, %758
-  %782 = mul i64 %214, 80
-  %783 = getelementptr i8, ptr %74, i64 %782
-  store double %759, ptr %783, align 8
-  %784 = getelementptr i8, ptr %783, i64 8
-  store double %766, ptr %784, align 8
-  %785 = getelementptr i8, ptr %783, i64 16
-  store double %212, ptr %785, align 8
-  %786 = getelementptr i8, ptr %783, i64 24
-  store double %764, ptr %786, align 8
-  %787 = getelementptr i8, ptr %783, i64 32
-  store double %761, ptr %787, align 8
-  %788 = getelementptr i8, ptr %783, i64 40
-  store double %768, ptr %788, align 8
-  %789 = getelementptr i8, ptr %783, i64 48
-  store double %770, ptr %789, align 8
-  %790 = getelementptr i8, ptr %783, i64 56
-  store double %760, ptr %790, align 8
-  %791 = getelementptr i8, ptr %783, i64 64
-  store double %771, ptr %791, align 8
-  %792 = getelementptr i8, ptr %783, i64 72
-  store double %763, ptr %792, align 8
-  br i1 %31, label %142, label %123
+608:                                              ; preds = %603, %588
+  %609 = phi double [ %607, %603 ], [ 0x7FF0000000000000, %588 ]
+  br i1 %593, label %610, label %744
 
-793:                                              ; preds = %204, %103
-  %794 = phi double [ %42, %103 ], [ %759, %204 ]
-  %795 = phi double [ %104, %103 ], [ %143, %204 ]
-  %796 = phi double [ %39, %103 ], [ %144, %204 ]
-  %797 = phi double [ %37, %103 ], [ %145, %204 ]
-  %798 = phi double [ %35, %103 ], [ %146, %204 ]
-  %799 = phi i64 [ %47, %103 ], [ %205, %204 ]
-  %800 = sitofp i64 %799 to double
-  store double %794, ptr %33, align 8
-  store double %795, ptr %43, align 8
-  store double %800, ptr %45, align 8
-  store double %798, ptr %34, align 8
-  store double %797, ptr %36, align 8
-  store double %796, ptr %38, align 8
-  store double %41, ptr %40, align 8
+610:                                              ; preds = %608
+  %611 = add nsw i64 %260, 1
+  %612 = fsub double %254, %591
+  %613 = tail call double @llvm.exp.f64(double %612)
+  %614 = fmul double %255, %613
+  %615 = fcmp ult double %592, %614
+  br i1 %615, label %616, label %667
+
+616:                                              ; preds = %610
+  %617 = load i64, ptr %114, align 8
+  %618 = icmp eq i64 %617, 4
+  br i1 %618, label %619, label %653
+
+619:                                              ; preds = %616
+  %620 = load i64, ptr %111, align 8
+  %621 = add i64 %620, 1
+  store i64 %621, ptr %111, align 8
+  %622 = load i64, ptr %50, align 8
+  %623 = load i64, ptr %110, align 8
+  %624 = load i64, ptr %112, align 8
+  %625 = load i64, ptr %113, align 8
+  br label %626
+
+626:                                              ; preds = %626, %619
+  %627 = phi i64 [ 0, %619 ], [ %639, %626 ]
+  %628 = phi i64 [ %625, %619 ], [ %648, %626 ]
+  %629 = phi i64 [ %624, %619 ], [ %644, %626 ]
+  %630 = phi i64 [ %621, %619 ], [ %646, %626 ]
+  %631 = phi i64 [ %623, %619 ], [ %650, %626 ]
+  %632 = phi i64 [ %622, %619 ], [ %649, %626 ]
+  %633 = phi i64 [ 10, %619 ], [ %634, %626 ]
+  %634 = add nsw i64 %633, -1
+  %635 = zext i64 %630 to i128
+  %636 = mul nuw i128 %635, 15197193596820024467
+  %637 = lshr i128 %636, 64
+  %638 = trunc nuw i128 %637 to i64
+  %639 = mul i64 %630, -3249550476889527149
+  %640 = zext i64 %628 to i128
+  %641 = mul nuw i128 %640, 14581110107779764567
+  %642 = lshr i128 %641, 64
+  %643 = trunc nuw i128 %642 to i64
+  %644 = mul i64 %628, -3865633965929787049
+  %645 = xor i64 %629, %643
+  %646 = xor i64 %645, %632
+  %647 = xor i64 %627, %638
+  %648 = xor i64 %647, %631
+  %649 = add i64 %632, -7046029254386353131
+  %650 = add i64 %631, -4942790177534073029
+  %651 = icmp samesign ugt i64 %633, 1
+  br i1 %651, label %626, label %652
+
+652:                                              ; preds = %626
+  store i64 %646, ptr %115, align 8
+  store i64 %644, ptr %116, align 8
+  store i64 %648, ptr %117, align 8
+  store i64 %639, ptr %118, align 8
+  store i64 0, ptr %114, align 8
+  br label %653
+
+653:                                              ; preds = %652, %616
+  %654 = load i64, ptr %114, align 8
+  %655 = add i64 %654, 1
+  store i64 %655, ptr %114, align 8
+  %656 = getelementptr i64, ptr %50, i64 %654
+  %657 = getelementptr i8, ptr %656, i64 48
+  %658 = load i64, ptr %657, align 8
+  %659 = lshr i64 %658, 11
+  %660 = uitofp nneg i64 %659 to double
+  %661 = fmul double %660, 0x3CA0000000000000
+  %662 = fmul double %614, %661
+  %663 = fcmp uge double %662, %592
+  %664 = select i1 %663, i1 true, i1 %119
+  %665 = select i1 %663, double %252, double %598
+  %666 = select i1 %663, double %253, double %590
+  br i1 %664, label %683, label %668
+
+667:                                              ; preds = %610
+  br i1 %119, label %683, label %668
+
+668:                                              ; preds = %667, %653
+  br label %669
+
+669:                                              ; preds = %668, %669
+  %670 = phi i64 [ %671, %669 ], [ 0, %668 ]
+  %671 = add nuw nsw i64 %670, 1
+  %672 = getelementptr double, ptr %55, i64 %670
+  %673 = load double, ptr %672, align 8
+  %674 = getelementptr double, ptr %73, i64 %670
+  store double %673, ptr %674, align 8
+  %675 = icmp eq i64 %6, %671
+  br i1 %675, label %676, label %669
+
+676:                                              ; preds = %669, %676
+  %677 = phi i64 [ %678, %676 ], [ 0, %669 ]
+  %678 = add nuw nsw i64 %677, 1
+  %679 = getelementptr double, ptr %122, i64 %677
+  %680 = load double, ptr %679, align 8
+  %681 = getelementptr double, ptr %123, i64 %677
+  store double %680, ptr %681, align 8
+  %682 = icmp eq i64 %6, %678
+  br i1 %682, label %683, label %676
+
+683:                                              ; preds = %676, %667, %653
+  %684 = phi double [ %665, %653 ], [ %598, %667 ], [ %598, %676 ]
+  %685 = phi double [ %666, %653 ], [ %590, %667 ], [ %590, %676 ]
+  %686 = xor i64 %262, 1
+  %687 = mul nuw nsw i64 %686, %6
+  %688 = getelementptr double, ptr %71, i64 %687
+  br i1 %119, label %739, label %702
+
+689:                                              ; preds = %702
+  %690 = fcmp ogt double %725, 0.000000e+00
+  %691 = fcmp ogt double %729, 0.000000e+00
+  %692 = select i1 %690, i1 %691, i1 false
+  %693 = fcmp ogt double %731, 0.000000e+00
+  %694 = select i1 %692, i1 %693, i1 false
+  br i1 %694, label %695, label %739
+
+695:                                              ; preds = %689
+  %696 = fcmp ule double %737, 0.000000e+00
+  %697 = fcmp ule double %733, 0.000000e+00
+  %698 = fcmp ule double %735, 0.000000e+00
+  %699 = select i1 %697, i1 true, i1 %698
+  %700 = select i1 %699, i1 true, i1 %696
+  %701 = zext i1 %700 to i64
+  br label %739
+
+702:                                              ; preds = %683, %702
+  %703 = phi double [ %737, %702 ], [ 0.000000e+00, %683 ]
+  %704 = phi double [ %735, %702 ], [ 0.000000e+00, %683 ]
+  %705 = phi double [ %733, %702 ], [ 0.000000e+00, %683 ]
+  %706 = phi double [ %731, %702 ], [ 0.000000e+00, %683 ]
+  %707 = phi double [ %729, %702 ], [ 0.000000e+00, %683 ]
+  %708 = phi double [ %725, %702 ], [ 0.000000e+00, %683 ]
+  %709 = phi i64 [ %710, %702 ], [ 0, %683 ]
+  %710 = add nuw nsw i64 %709, 1
+  %711 = getelementptr double, ptr %63, i64 %709
+  %712 = load double, ptr %711, align 8
+  %713 = getelementptr double, ptr %61, i64 %709
+  %714 = load double, ptr %713, align 8
+  %715 = fadd double %712, %714
+  %716 = getelementptr double, ptr %59, i64 %709
+  %717 = load double, ptr %716, align 8
+  %718 = fadd double %712, %717
+  %719 = getelementptr double, ptr %65, i64 %709
+  %720 = load double, ptr %719, align 8
+  %721 = fadd double %714, %720
+  %722 = getelementptr double, ptr %688, i64 %709
+  %723 = load double, ptr %722, align 8
+  %724 = fmul double %715, %723
+  %725 = fadd double %708, %724
+  %726 = getelementptr double, ptr %266, i64 %709
+  %727 = load double, ptr %726, align 8
+  %728 = fmul double %715, %727
+  %729 = fadd double %707, %728
+  %730 = fmul double %718, %723
+  %731 = fadd double %706, %730
+  %732 = fmul double %717, %718
+  %733 = fadd double %705, %732
+  %734 = fmul double %720, %721
+  %735 = fadd double %704, %734
+  %736 = fmul double %721, %727
+  %737 = fadd double %703, %736
+  %738 = icmp eq i64 %6, %710
+  br i1 %738, label %689, label %702
+
+739:                                              ; preds = %695, %689, %683
+  %740 = phi i64 [ %6, %689 ], [ %6, %695 ], [ 0, %683 ]
+  %741 = phi i64 [ 1, %689 ], [ %701, %695 ], [ 1, %683 ]
+  %742 = fadd double %592, %614
+  %743 = icmp sgt i64 %740, 0
+  br i1 %743, label %754, label %744
+
+744:                                              ; preds = %754, %739, %608
+  %745 = phi double [ %252, %608 ], [ %684, %739 ], [ %684, %754 ]
+  %746 = phi double [ %253, %608 ], [ %685, %739 ], [ %685, %754 ]
+  %747 = phi double [ %254, %608 ], [ %591, %739 ], [ %591, %754 ]
+  %748 = phi double [ %255, %608 ], [ %742, %739 ], [ %742, %754 ]
+  %749 = phi i64 [ %260, %608 ], [ %611, %739 ], [ %611, %754 ]
+  %750 = phi i64 [ %594, %608 ], [ %741, %739 ], [ %741, %754 ]
+  %751 = icmp slt i64 %749, %16
+  %752 = icmp eq i64 %750, 0
+  %753 = select i1 %751, i1 %752, i1 false
+  br i1 %753, label %251, label %763
+
+754:                                              ; preds = %739, %754
+  %755 = phi i64 [ %756, %754 ], [ 0, %739 ]
+  %756 = add nuw nsw i64 %755, 1
+  %757 = getelementptr double, ptr %63, i64 %755
+  %758 = load double, ptr %757, align 8
+  %759 = getelementptr double, ptr %61, i64 %755
+  %760 = load double, ptr %759, align 8
+  %761 = fadd double %758, %760
+  store double %761, ptr %757, align 8
+  %762 = icmp eq i64 %756, %740
+  br i1 %762, label %744, label %754
+
+763:                                              ; preds = %744
+  %764 = sitofp i64 %599 to double
+  %765 = sitofp i64 %749 to double
+  br label %766
+
+766:                                              ; preds = %763, %248
+  %767 = phi double [ %205, %248 ], [ %745, %763 ]
+  %768 = phi double [ %240, %248 ], [ %746, %763 ]
+  %769 = phi double [ 0.000000e+00, %248 ], [ %764, %763 ]
+  %770 = phi double [ 0.000000e+00, %248 ], [ %600, %763 ]
+  %771 = phi double [ 0.000000e+00, %248 ], [ %601, %763 ]
+  %772 = phi double [ 0.000000e+00, %248 ], [ %609, %763 ]
+  %773 = phi double [ 0.000000e+00, %248 ], [ %765, %763 ]
+  %774 = phi i64 [ 0, %248 ], [ %750, %763 ]
+  %775 = fdiv double %770, %769
+  %776 = icmp eq i64 %774, 0
+  %777 = select i1 %776, double 1.000000e+00, double 0.000000e+00
+  %778 = icmp eq i64 %774, 2
+  %779 = select i1 %778, double 1.000000e+00, double 0.000000e+00
+  %780 = fsub double %768, %240
+  %781 = fdiv double %771, %769
+  call void @llvm.lifetime.end.p0(ptr nonnull %25)
+  %782 = mul i64 %206, %6
+  %783 = getelementptr double, ptr %74, i64 %782
+  br i1 %119, label %791, label %784
+
+784:                                              ; preds = %766, %784
+  %785 = phi i64 [ %786, %784 ], [ 0, %766 ]
+  %786 = add nuw nsw i64 %785, 1
+  %787 = getelementptr double, ptr %73, i64 %785
+  %788 = load double, ptr %787, align 8
+  %789 = getelementptr double, ptr %783, i64 %785
+  store double %788, ptr %789, align 8
+  %790 = icmp eq i64 %6, %786
+  br i1 %790, label %791, label %784
+
+791:                                              ; preds = %784, %766
+  %792 = mul i64 %206, 80
+  %793 = getelementptr i8, ptr %75, i64 %792
+  store double %767, ptr %793, align 8
+  %794 = getelementptr i8, ptr %793, i64 8
+  store double %775, ptr %794, align 8
+  %795 = getelementptr i8, ptr %793, i64 16
+  store double %204, ptr %795, align 8
+  %796 = getelementptr i8, ptr %793, i64 24
+  store double %773, ptr %796, align 8
+  %797 = getelementptr i8, ptr %793, i64 32
+  store double %769, ptr %797, align 8
+  %798 = getelementptr i8, ptr %793, i64 40
+  store double %777, ptr %798, align 8
+  %799 = getelementptr i8, ptr %793, i64 48
+  store double %779, ptr %799, align 8
+  %800 = getelementptr i8, ptr %793, i64 56
+  store double %768, ptr %800, align 8
+  %801 = getelementptr i8, ptr %793, i64 64
+  store double %780, ptr %801, align 8
+  %802 = getelementptr i8, ptr %793, i64 72
+  store double %772, ptr %802, align 8
+  br i1 %32, label %148, label %128
+
+803:                                              ; preds = %196, %105
+  %804 = phi double [ %44, %105 ], [ %767, %196 ]
+  %805 = phi double [ %106, %105 ], [ %149, %196 ]
+  %806 = phi double [ %41, %105 ], [ %150, %196 ]
+  %807 = phi double [ %39, %105 ], [ %151, %196 ]
+  %808 = phi double [ %37, %105 ], [ %152, %196 ]
+  %809 = phi i64 [ %49, %105 ], [ %197, %196 ]
+  %810 = sitofp i64 %809 to double
+  store double %804, ptr %35, align 8
+  store double %805, ptr %45, align 8
+  store double %810, ptr %47, align 8
+  store double %808, ptr %36, align 8
+  store double %807, ptr %38, align 8
+  store double %806, ptr %40, align 8
+  store double %43, ptr %42, align 8
   ret i32 0
 }
 

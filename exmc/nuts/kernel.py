@@ -26,12 +26,17 @@ TEXT = Path(__file__).with_name("kernel.ll")
 
 
 class Task(NamedTuple):
-    """What one call does: so many `iterations` from number `first` on, after a step size search if `search`."""
+    """What one call does: so many `iterations` from number `first` on, after a step size search if `search`.
+
+    With `adapt_metric` positions and gradients enter the moments, and gradients the output. `symmetric` says which
+    acceptance rate the step size is adapted by (`exmc.nuts.transition.transition`).
+    """
 
     first: int
     iterations: int
     search: bool
     adapt_step_size: bool
+    symmetric: bool
     adapt_metric: bool
     target_accept: float
     max_treedepth: int
@@ -47,10 +52,14 @@ class Progress(NamedTuple):
 
 
 class Output(NamedTuple):
-    """Where draws go: positions, shape (count, dimension), and `Transition` statistics, shape (count, 10)."""
+    """Where draws go: positions, shape (count, dimension), and `Transition` statistics, shape (count, 10).
+
+    `gradients`, of the shape of the positions, is written only while the metric is adapted.
+    """
 
     positions: FloatArray
     statistics: FloatArray
+    gradients: FloatArray
 
 
 class Arguments(NamedTuple):
@@ -73,15 +82,16 @@ class Arguments(NamedTuple):
     iterations: int
     search: int
     adapt_step_size: int
+    symmetric: int
     adapt_metric: int
     target_accept: float
     max_treedepth: int
     progress: int
-    window_mean: int
-    window_squares: int
+    moments: int
     memory: int
     positions: int
     statistics: int
+    gradients: int
 
 
 ARGUMENT_KINDS: tuple[str, ...] = tuple("double" if name == "target_accept" else "i64" for name in Arguments._fields)
@@ -97,8 +107,7 @@ def transitions(
     key: Words,
     task: Task,
     progress: Progress,
-    window_mean: FloatArray,
-    window_squares: FloatArray,
+    moments: FloatArray,
     memory: FloatArray,
     output: Output,
 ) -> Progress:
@@ -108,13 +117,13 @@ def transitions(
     ----------
     key : ndarray of uint64, shape (2,)
         The chain's (`exmc.sampling.seeds`).
-    window_mean, window_squares : ndarray
-        Of the warm-up window (`exmc.nuts.variance.Welford`), changed in place.
+    moments : ndarray, shape (4, dimension)
+        Those of the warm-up window (`exmc.nuts.variance.Moments`), changed in place.
     memory : ndarray, shape (memory_rows(max_treedepth), dimension)
         Seen through `exmc.nuts.trajectory.workspace`. ``sample`` in it is the state of the chain, before and after;
         the rest is scratch.
     """
-    arrays = (physics.factor, key, window_mean, window_squares, memory, *output)
+    arrays = (physics.factor, key, moments, memory, *output)
     if not all(array.flags.c_contiguous for array in arrays):
         raise ValueError("the kernel takes contiguous arrays only")
     numbers = np.array([progress.log_density, progress.step_size, *progress.averaging, progress.window_draws])
@@ -131,11 +140,11 @@ def transitions(
         key=key.ctypes.data,
         **task._asdict(),
         progress=numbers.ctypes.data,
-        window_mean=window_mean.ctypes.data,
-        window_squares=window_squares.ctypes.data,
+        moments=moments.ctypes.data,
         memory=memory.ctypes.data,
         positions=output.positions.ctypes.data,
         statistics=output.statistics.ctypes.data,
+        gradients=output.gradients.ctypes.data,
     )
     machine_code()(*arguments)
     log_density, step_size, *averaging, window_draws = (float(number) for number in numbers)

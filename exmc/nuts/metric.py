@@ -3,6 +3,10 @@
 With the inverse mass matrix S = L Lᵀ, the kernel works on the whitened momentum w = Lᵀ p, which is standard normal
 whatever the metric: kinetic energies and U-turn criteria are plain dot products, and L enters in two places only,
 the drift of the position (S p = L w) and the force on the momentum (Lᵀ times the gradient).
+
+The metric of low rank is S = D (I + U (Λ - I) Uᵀ) D, D being diagonal and U having k orthonormal columns. Its root is
+L = D (I + U (Λ^½ - I) Uᵀ). Both arrays have k + 2 rows: the diagonal of D² or D, the k eigenvalues of Λ or the k
+differences Λ^½ - I (then zeros), and the k columns of U.
 """
 
 from __future__ import annotations
@@ -15,10 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import SamplingError
-from exmc.nuts import variance
+from exmc.nuts.estimate import Estimators, low_rank
 from exmc.nuts.machine import compiled
+from exmc.nuts.variance import Window
 
 FloatArray = NDArray[np.float64]
+
+# A direction twice as long or short as its neighbours costs half as many steps again; less is noise.
+_CUTOFF = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +40,29 @@ class Metric:
         ``position += step * L @ momentum``.
     whiten : compiled function of (factor, gradient, force)
         ``force = L.T @ gradient``.
-    unit : function of the dimension
-        The unit inverse mass matrix.
-    rows : function of the dimension
-        The number of rows of the factor and of the window's sums.
+    with_variances : function of an array, shape (dimension,)
+        The inverse mass matrix with this diagonal and no correlations.
+    variances : function of an inverse mass matrix
+        Its diagonal, as far as it is known without the correlations.
     factorise : function of an inverse mass matrix
         The factor L, two-dimensional; raises `SamplingError` if there is none.
-    estimate : function of a `variance.Welford`
-        The regularised inverse mass matrix.
+    estimate : function of a scheme's `Estimators`, a `Window`, and the variances just estimated
+        The next inverse mass matrix.
+    needs_draws : bool
+        Whether it is estimated from the window's draws themselves; else their moments suffice.
+    fits : function of an array and the dimension
+        Whether the array has the shape of an inverse mass matrix.
     """
 
     name: str
     drift: Callable[[FloatArray, FloatArray, float, FloatArray], None]
     whiten: Callable[[FloatArray, FloatArray, FloatArray], None]
-    unit: Callable[[int], FloatArray]
-    rows: Callable[[int], int]
+    with_variances: Callable[[FloatArray], FloatArray]
+    variances: Callable[[FloatArray], FloatArray]
     factorise: Callable[[FloatArray], FloatArray]
-    estimate: Callable[[variance.Welford], FloatArray]
+    estimate: Callable[[Estimators, Window, FloatArray], FloatArray]
+    needs_draws: bool
+    fits: Callable[[FloatArray, int], bool]
 
 
 @compiled
@@ -107,6 +121,52 @@ def _factorise_dense(inverse_mass_matrix: FloatArray) -> FloatArray:
     return factor
 
 
+@compiled
+def _dot(a: FloatArray, b: FloatArray) -> float:
+    """In four sums, so that the additions of one do not wait for the others'; the order is fixed all the same."""
+    sum_0, sum_1, sum_2, sum_3 = 0.0, 0.0, 0.0, 0.0
+    whole = a.size // 4 * 4
+    for j in range(0, whole, 4):
+        sum_0 += a[j] * b[j]
+        sum_1 += a[j + 1] * b[j + 1]
+        sum_2 += a[j + 2] * b[j + 2]
+        sum_3 += a[j + 3] * b[j + 3]
+    for j in range(whole, a.size):
+        sum_0 += a[j] * b[j]
+    return (sum_0 + sum_1) + (sum_2 + sum_3)
+
+
+@compiled
+def _drift_low_rank(factor: FloatArray, momentum: FloatArray, step: float, position: FloatArray) -> None:
+    for i in range(position.size):
+        position[i] += step * (factor[0, i] * momentum[i])
+    for row in range(2, factor.shape[0]):
+        along = step * (factor[1, row - 2] * _dot(factor[row], momentum))
+        for i in range(position.size):
+            position[i] += along * (factor[0, i] * factor[row, i])
+
+
+@compiled
+def _whiten_low_rank(factor: FloatArray, gradient: FloatArray, force: FloatArray) -> None:
+    for i in range(gradient.size):
+        force[i] = factor[0, i] * gradient[i]
+    for row in range(2, factor.shape[0]):
+        # What was added along other columns is orthogonal to this one.
+        along = factor[1, row - 2] * _dot(factor[row], force)
+        for i in range(gradient.size):
+            force[i] += along * factor[row, i]
+
+
+def _factorise_low_rank(inverse_mass_matrix: FloatArray) -> FloatArray:
+    columns, rank = inverse_mass_matrix, inverse_mass_matrix.shape[0] - 2
+    if not np.all(np.isfinite(columns)) or not np.all(columns[0] > 0) or not np.all(columns[1, :rank] > 0):
+        raise _not_a_metric(f"variances from {columns[0].min()} to {columns[0].max()}, eigenvalues {columns[1, :rank]}")
+    factor = inverse_mass_matrix.copy(order="C")
+    factor[0] = np.sqrt(columns[0])
+    factor[1, :rank] = np.sqrt(columns[1, :rank]) - 1.0
+    return factor
+
+
 def _not_a_metric(found: str) -> SamplingError:
     return SamplingError(
         f"The inverse mass matrix estimated in warm-up is not finite and positive definite: {found}.",
@@ -121,19 +181,34 @@ METRICS: dict[str, Metric] = {
             name="diagonal",
             drift=_drift_diagonal,
             whiten=_whiten_diagonal,
-            unit=np.ones,
-            rows=lambda _dimension: 1,
+            with_variances=np.copy,
+            variances=np.copy,
             factorise=_factorise_diagonal,
-            estimate=variance.final_variance,
+            estimate=lambda _estimators, _window, variances: variances,
+            needs_draws=False,
+            fits=lambda array, dimension: array.shape == (dimension,),
         ),
         Metric(
             name="dense",
             drift=_drift_dense,
             whiten=_whiten_dense,
-            unit=np.eye,
-            rows=lambda dimension: dimension,
+            with_variances=np.diag,
+            variances=np.diagonal,
             factorise=_factorise_dense,
-            estimate=variance.final_covariance,
+            estimate=lambda estimators, window, variances: estimators.covariance(window, variances),
+            needs_draws=True,
+            fits=lambda array, dimension: array.shape == (dimension, dimension),
+        ),
+        Metric(
+            name="low_rank",
+            drift=_drift_low_rank,
+            whiten=_whiten_low_rank,
+            with_variances=lambda variances: np.stack([variances, np.zeros_like(variances)]),
+            variances=lambda inverse_mass_matrix: inverse_mass_matrix[0],
+            factorise=_factorise_low_rank,
+            estimate=lambda _estimators, window, variances: low_rank(window, variances, _CUTOFF),
+            needs_draws=True,
+            fits=lambda array, dimension: array.shape[1:] == (dimension,) and 2 <= len(array) <= dimension + 2,
         ),
     )
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 
 # Stan's schedule: a fast stage to reach the typical set, slow windows that double, a fast stage for the step size.
 _FIRST, _WINDOW, _LAST = 75, 25, 50
@@ -13,18 +14,52 @@ _TOO_SHORT_FOR_A_METRIC = 20
 # The least that follows the last metric: as many iterations as dual averaging waits (its t0) before it trusts updates.
 # It begins at ten times the step size searched, and fewer updates leave the average there, where all is rejected.
 _SETTLING = 10
+# The schedule of nuts-rs: windows of 10 draws at first, then of 80 and longer, then the step size alone.
+_EARLY_PART, _EARLY_WINDOW, _MAIN_WINDOW, _LAST_PART = 0.3, 10, 80, 0.15
+_GROWTH = 1.5
+# Within a window the metric is renewed after so many draws or more: few make a better metric than none.
+_RENEWAL = 20
+
+
+class Ending(Enum):
+    """What the end of a stage does to the metric, and to the moments that it was learnt from."""
+
+    NOTHING = 0
+    RENEW = 1
+    """A metric from all moments held."""
+    SWITCH = 2
+    """A metric from all moments held; then those from before the last switch are forgotten."""
+    RESTART = 3
+    """A metric from all moments held; then all are forgotten, and the step size is searched anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """A run of warm-up iterations. All adapt the step size; at the end of a slow stage the metric is replaced."""
+    """A run of warm-up iterations, all of which adapt the step size.
+
+    Attributes
+    ----------
+    length : int
+        Iterations.
+    ending : Ending
+        Unless that is `NOTHING`, the stage's draws and gradients are learnt from.
+    symmetric : bool
+        Whether the step size is adapted by the symmetric acceptance rate (`exmc.nuts.transition.transition`), which
+        has no use for draws on their way down to the typical set: each of them gains energy.
+    """
 
     length: int
-    adapt_metric: bool
+    ending: Ending = Ending.NOTHING
+    symmetric: bool = False
+
+    @property
+    def adapt_metric(self) -> bool:
+        """Whether the stage's draws are learnt from."""
+        return self.ending is not Ending.NOTHING
 
 
-def warmup_stages(warmup: int) -> tuple[Stage, ...]:
-    """The stages of a warm-up; their lengths sum to `warmup`.
+def stan_stages(warmup: int) -> tuple[Stage, ...]:
+    """Stan's stages of a warm-up; their lengths sum to `warmup`.
 
     The Stan reference manual, section "Automatic parameter tuning": 75 fast iterations, slow windows of 25, 50,
     100, ... iterations, 50 fast ones. A window grows to the end of the slow part if the next, twice as long, would
@@ -39,13 +74,36 @@ def warmup_stages(warmup: int) -> tuple[Stage, ...]:
     else:
         first, last = _FIRST, _LAST
         windows = _doubling_windows(warmup - first - last)
-    slow = tuple(Stage(length, True) for length in windows)
-    return (Stage(first, False), *slow, Stage(last, False))
+    slow = tuple(Stage(length, Ending.RESTART) for length in windows)
+    return (Stage(first), *slow, Stage(last))
+
+
+def fisher_stages(warmup: int) -> tuple[Stage, ...]:
+    """The stages of nuts-rs, which learn from the first draw on; their lengths sum to `warmup`.
+
+    Seyboldt, Carlson & Carpenter, "Preconditioning Hamiltonian Monte Carlo by minimizing Fisher divergence" (2026),
+    section on warm-up: 30 % in windows of 10, which forget the way down to the typical set as fast as it is gone; then
+    windows of 80, 120, 180, ...; 15 %, and 10 iterations at least, for the step size alone. The metric is that of the
+    present window and the one before, renewed when those draws are half as many again, other than in nuts-rs, which
+    does so at each draw. A window grows to the end if less than half of the next would fit.
+    """
+    if warmup < _TOO_SHORT_FOR_A_METRIC:
+        return step_size_stage(warmup)
+    last = max(round(_LAST_PART * warmup), _SETTLING)
+    early = int(_EARLY_PART * warmup) // _EARLY_WINDOW
+    stages = [Stage(_EARLY_WINDOW, Ending.SWITCH)] * early
+    held = _EARLY_WINDOW if early else 0
+    for window in _growing_windows(warmup - last - early * _EARLY_WINDOW):
+        *renewals, rest = _renewals(window, held)
+        stages += [Stage(length, Ending.RENEW, symmetric=True) for length in renewals]
+        stages.append(Stage(rest, Ending.SWITCH, symmetric=True))
+        held = window
+    return (*stages, Stage(last, symmetric=True))
 
 
 def step_size_stage(warmup: int) -> tuple[Stage, ...]:
     """A warm-up that adapts the step size alone."""
-    return (Stage(warmup, False),) if warmup > 0 else ()
+    return (Stage(warmup),) if warmup > 0 else ()
 
 
 def _doubling_windows(total: int) -> tuple[int, ...]:
@@ -55,6 +113,25 @@ def _doubling_windows(total: int) -> tuple[int, ...]:
         total -= length
         length *= 2
     return (*windows, total)
+
+
+def _growing_windows(total: int) -> tuple[int, ...]:
+    windows, length = [], _MAIN_WINDOW
+    while total >= length + length * _GROWTH / 2:
+        windows.append(length)
+        total -= length
+        length = round(_GROWTH * length)
+    return (*windows, total)
+
+
+def _renewals(window: int, held: int) -> tuple[int, ...]:
+    """`window` in parts, each of which adds half as many draws as are held by then, and `_RENEWAL` at least."""
+    parts = []
+    while window >= 2 * (length := max(_RENEWAL, held // 2)):
+        parts.append(length)
+        window -= length
+        held += length
+    return (*parts, window)
 
 
 def locate(stages: tuple[Stage, ...], iteration: int) -> tuple[Stage, int] | None:

@@ -72,6 +72,7 @@ class Subtree(NamedTuple):
     energy: float
     steps: int
     acceptance: float
+    symmetric: float
     max_error: float
 
 
@@ -84,6 +85,7 @@ class Trajectory(NamedTuple):
     energy: float
     steps: int
     acceptance: float
+    symmetric: float
     max_error: float
 
 
@@ -211,14 +213,14 @@ def trajectory_sampler(leapfrog: Callable[..., Any], accept: Callable[..., bool]
         multinomial draw, so that proposals of smaller trees need not be kept.
         """
         ends = memory.ends
-        weight, acceptance, max_error = 0.0, 0.0, 0.0
+        weight, acceptance, symmetric, max_error = 0.0, 0.0, 0.0, 0.0
         chosen_density, chosen_energy = 0.0, 0.0
         for leaf in range(leaves):
             log_density, energy = leapfrog(physics, ends, end, step)
             gain = start - energy
             max_error = worse(-gain, max_error)
             if not (gain >= -MAX_ENERGY_RISE and gain < MAX_ENERGY_FALL):
-                return Subtree(DIVERGING, 0.0, reference, 0.0, 0.0, leaf + 1, acceptance, max_error)
+                return Subtree(DIVERGING, 0.0, reference, 0.0, 0.0, leaf + 1, acceptance, symmetric, max_error)
             if gain - reference > _MAX_LOG_WEIGHT:
                 weight *= math.exp(reference - gain)
                 reference = gain
@@ -226,14 +228,18 @@ def trajectory_sampler(leapfrog: Callable[..., Any], accept: Callable[..., bool]
             # In the usual case of reference 0 the weight is the acceptance's ratio, and one exponential does.
             ratio = leaf_weight if reference == 0.0 else math.exp(min(gain, 0.0))
             acceptance += min(ratio, 1.0)
+            odds = ratio if gain < 0.0 else (1.0 / ratio if reference == 0.0 else math.exp(-gain))
+            symmetric += 2.0 * odds / (1.0 + odds)
             weight += leaf_weight
             if leaf == 0 or accept(random, leaf_weight, weight):
                 copy(ends.position[end], memory.proposal[0])
                 copy(ends.gradient, memory.proposal[1])
                 chosen_density, chosen_energy = log_density, energy
             if append(leaf, leaves, memory, ends.momentum[end]):
-                return Subtree(TURNING, 0.0, reference, 0.0, 0.0, leaf + 1, acceptance, max_error)
-        return Subtree(COMPLETE, weight, reference, chosen_density, chosen_energy, leaves, acceptance, max_error)
+                return Subtree(TURNING, 0.0, reference, 0.0, 0.0, leaf + 1, acceptance, symmetric, max_error)
+        return Subtree(
+            COMPLETE, weight, reference, chosen_density, chosen_energy, leaves, acceptance, symmetric, max_error
+        )  # fmt: skip
 
     @compiled
     def sample_trajectory(
@@ -254,7 +260,7 @@ def trajectory_sampler(leapfrog: Callable[..., Any], accept: Callable[..., bool]
         """
         ends, total, near = memory.ends, memory.total, memory.near
         weight, reference, energy = 1.0, 0.0, start
-        steps, acceptance, max_error, depth = 0, 0.0, 0.0, 0
+        steps, acceptance, symmetric, max_error, depth = 0, 0.0, 0.0, 0.0, 0
         termination = COMPLETE
         copy(ends.momentum[0], total)
         while depth < max_treedepth and termination == COMPLETE:
@@ -264,6 +270,7 @@ def trajectory_sampler(leapfrog: Callable[..., Any], accept: Callable[..., bool]
             new = subtree(physics, random, memory, end, step, 1 << depth, start, reference)
             steps += new.steps
             acceptance += new.acceptance
+            symmetric += new.symmetric
             max_error = worse(new.max_error, max_error)
             termination = new.termination
             if termination == COMPLETE:
@@ -279,6 +286,6 @@ def trajectory_sampler(leapfrog: Callable[..., Any], accept: Callable[..., bool]
                 weight += new.weight
                 for i in range(total.size):
                     total[i] += memory.sum[i]
-        return Trajectory(termination, depth, log_density, energy, steps, acceptance, max_error)
+        return Trajectory(termination, depth, log_density, energy, steps, acceptance, symmetric, max_error)
 
     return sample_trajectory

@@ -36,15 +36,17 @@ def begin(physics: Physics, random: Words, memory: Workspace) -> float:
 def transition(
     physics: Physics, random: Words, memory: Workspace, log_density: float, step_size: float, max_treedepth: int
 ) -> Any:
-    """Replace ``memory.sample`` (position, gradient) by the next state of the Markov chain; returns `Transition`.
+    """Replace ``memory.sample`` (position, gradient) by the next state of the Markov chain.
 
-    `log_density` is that of the current state. The acceptance rate is Stan's: the mean over all points visited,
-    those of rejected sub-trees included, of min(1, exp(initial energy - energy)).
+    `log_density` is that of the current state. Returns `Transition` and the symmetric acceptance rate. Both rates are
+    means over all points visited, those of rejected sub-trees included: Stan's of min(1, r), r being exp(initial
+    energy - energy), the symmetric one of 2 min(1, r) / (1 + r), in which the start of a trajectory, which is where
+    the energy is low, has no better place than its other points (nuts-rs: ``mean_tree_accept_sym``).
     """
     directions = np.int64(next_word(random) >> np.uint64(1))
     start = begin(physics, random, memory) - log_density
     path = sample_trajectory(physics, random, directions, memory, step_size, max_treedepth, log_density, start)
-    return Transition(
+    info = Transition(
         path.log_density,
         path.acceptance / path.steps,
         step_size,
@@ -56,6 +58,7 @@ def transition(
         path.energy - start,
         path.max_error,
     )
+    return info, path.symmetric / path.steps
 
 
 @compiled

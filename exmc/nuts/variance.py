@@ -1,4 +1,4 @@
-"""Running mean and spread of positions, from which a metric is estimated (`init`, `update`, `final`)."""
+"""Running moments of the positions and gradients of a chain (`init`, `update`, `merged`)."""
 
 from __future__ import annotations
 
@@ -11,70 +11,103 @@ from exmc.nuts.machine import compiled
 
 FloatArray = NDArray[np.float64]
 
-# Stan's shrinkage of an estimate from n draws, worth five draws, toward 1e-3 times the unit metric.
-_PRIOR_DRAWS, _PRIOR_SCALE = 5.0, 1e-3
+ROWS = 4
 
 
-class Welford(NamedTuple):
-    """Welford's running moments of the positions of one warm-up window.
+class Moments(NamedTuple):
+    """Welford's running moments of positions and gradients.
 
     Attributes
     ----------
     draws : int
         Positions seen.
-    mean : ndarray, shape (dimension,)
-    squares : ndarray, shape (1, dimension) or (dimension, dimension)
-        Sums of squared (or products of) deviations from the mean.
+    rows : ndarray, shape (4, dimension)
+        Of the positions the mean and the sum of squared deviations from it, and the same of the gradients.
     """
 
     draws: int
-    mean: FloatArray
-    squares: FloatArray
+    rows: FloatArray
+
+    def variances(self) -> tuple[FloatArray, FloatArray]:
+        """Of the positions and of the gradients, each of shape (dimension,). Needs two draws."""
+        return self.rows[1] / (self.draws - 1), self.rows[3] / (self.draws - 1)
 
 
-def init(dimension: int, rows: int) -> Welford:
-    """No positions seen; `rows` is 1 for variances only and `dimension` for all covariances."""
-    return Welford(0, np.zeros(dimension), np.zeros((rows, dimension)))
+def init(dimension: int) -> Moments:
+    """Nothing seen."""
+    return Moments(0, np.zeros((ROWS, dimension)))
 
 
 @compiled
-def update(draws: int, mean: FloatArray, squares: FloatArray, position: FloatArray, before: FloatArray) -> Any:
-    """Add `position`, in place; `before` is scratch. Returns the new number of draws.
+def update(draws: int, rows: FloatArray, position: FloatArray, gradient: FloatArray) -> Any:
+    """Add a position and the gradient there, in place. Returns the new number of draws.
 
     Welford, "Note on a method for calculating corrected sums of squares and products" (1962).
     """
     draws += 1
     for i in range(position.size):
-        before[i] = position[i] - mean[i]
-        mean[i] += before[i] / draws
-    if squares.shape[0] == 1:
-        for i in range(position.size):
-            squares[0, i] += before[i] * (position[i] - mean[i])
-    else:
-        for i in range(position.size):
-            after = position[i] - mean[i]
-            for j in range(position.size):
-                squares[i, j] += after * before[j]
+        before = position[i] - rows[0, i]
+        rows[0, i] += before / draws
+        rows[1, i] += before * (position[i] - rows[0, i])
+        before = gradient[i] - rows[2, i]
+        rows[2, i] += before / draws
+        rows[3, i] += before * (gradient[i] - rows[2, i])
     return draws
 
 
-def final_variance(window: Welford) -> FloatArray:
-    """Regularised variances, shape (dimension,). Needs two positions."""
-    kept, added = _shrinkage(window.draws)
-    variances: FloatArray = kept * window.squares[0] / (window.draws - 1) + added
-    return variances
+def merged(one: Moments, other: Moments) -> Moments:
+    """The moments of both together (Chan, Golub & LeVeque, "Updating formulae", 1979)."""
+    draws = one.draws + other.draws
+    if not one.draws or not other.draws:
+        return one if one.draws else other
+    part = other.draws / draws
+    rows = one.rows.copy()
+    for mean, squares in ((0, 1), (2, 3)):
+        apart = other.rows[mean] - one.rows[mean]
+        rows[mean] += part * apart
+        rows[squares] += other.rows[squares] + apart**2 * (one.draws * part)
+    return Moments(draws, rows)
 
 
-def final_covariance(window: Welford) -> FloatArray:
-    """Regularised covariance matrix, shape (dimension, dimension). Needs two positions."""
-    kept, added = _shrinkage(window.draws)
-    covariance = kept * window.squares / (window.draws - 1)
-    # Rounding makes the accumulated products differ from their mirror images by an ulp.
-    covariance = 0.5 * (covariance + covariance.T)
-    covariance[np.diag_indices_from(covariance)] += added
-    return covariance
+class Window(NamedTuple):
+    """What the next metric is learnt from.
+
+    Attributes
+    ----------
+    older, newer : Moments
+        Of the draws before and since the last switch.
+    positions, gradients : ndarray, shape (draws, dimension)
+        The draws of both themselves, in order, for metrics with correlations; else without rows.
+    """
+
+    older: Moments
+    newer: Moments
+    positions: FloatArray
+    gradients: FloatArray
+
+    @property
+    def moments(self) -> Moments:
+        """Those of all draws held."""
+        return merged(self.older, self.newer)
+
+    def with_draws(self, positions: FloatArray, gradients: FloatArray) -> Window:
+        """The window with these draws, too, whose moments it has already."""
+        return self._replace(
+            positions=np.concatenate([self.positions, positions]),
+            gradients=np.concatenate([self.gradients, gradients]),
+        )
+
+    def copy(self) -> Window:
+        """The same, whose moments may be changed."""
+        older, newer = (Moments(part.draws, part.rows.copy()) for part in (self.older, self.newer))
+        return Window(older, newer, self.positions, self.gradients)
+
+    def switched(self) -> Window:
+        """The window without what was seen before the last switch."""
+        first = max(len(self.positions) - self.newer.draws, 0)
+        return Window(self.newer, init(self.newer.rows.shape[1]), self.positions[first:], self.gradients[first:])
 
 
-def _shrinkage(draws: int) -> tuple[float, float]:
-    weight = draws / (draws + _PRIOR_DRAWS)
-    return weight, _PRIOR_SCALE * (_PRIOR_DRAWS / (draws + _PRIOR_DRAWS))
+def empty(dimension: int) -> Window:
+    """A window without draws."""
+    return Window(init(dimension), init(dimension), np.zeros((0, dimension)), np.zeros((0, dimension)))

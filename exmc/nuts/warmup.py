@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from exmc.nuts import step_size as step_sizes
 from exmc.nuts import variance
-from exmc.nuts.metric import METRICS
-from exmc.nuts.stages import Stage
+from exmc.nuts.metric import Metric
+from exmc.nuts.schemes import Scheme
+from exmc.nuts.stages import Ending, Stage
 from exmc.nuts.step_size import DualAveraging
-from exmc.nuts.variance import Welford
+from exmc.nuts.variance import Window
 
 FloatArray = NDArray[np.float64]
 
@@ -24,39 +25,43 @@ class Adaptation(NamedTuple):
     ----------
     step_size : float
         In use now.
-    inverse_mass_matrix : ndarray, shape (dimension,) or (dimension, dimension)
-        In use now: variances for the diagonal metric, covariances for the dense one.
+    inverse_mass_matrix : ndarray
+        In use now: variances for the diagonal metric, shape (dimension,), covariances for the dense one, shape
+        (dimension, dimension); for that of low rank k see `exmc.nuts.metric`, shape (k + 2, dimension).
     averaging : DualAveraging
         Where the search for the step size stands.
-    window : Welford
-        Moments of the positions seen in the present slow stage.
+    window : Window
+        What the next metric is learnt from; once warm-up is over, without rows and columns.
     """
 
     step_size: float
     inverse_mass_matrix: FloatArray
     averaging: DualAveraging
-    window: Welford
+    window: Window
 
 
-def init(metric: str, dimension: int, step_size: float) -> Adaptation:
-    """The unit metric, and nothing learnt yet."""
-    kind = METRICS[metric]
-    window = variance.init(dimension, kind.rows(dimension))
-    return Adaptation(step_size, kind.unit(dimension), step_sizes.init(step_size), window)
+def init(metric: Metric, variances: FloatArray, step_size: float) -> Adaptation:
+    """The metric with these variances and no correlations, and nothing learnt yet."""
+    window = variance.empty(variances.size)
+    return Adaptation(step_size, metric.with_variances(variances), step_sizes.init(step_size), window)
 
 
 def replaces_metric(stage: Stage, adaptation: Adaptation) -> bool:
-    """Whether the end of `stage` replaces the metric, so that the step size must be searched again."""
-    return stage.adapt_metric and adaptation.window.draws >= 2
+    """Whether the end of `stage` replaces the metric."""
+    window = adaptation.window
+    return stage.adapt_metric and window.older.draws + window.newer.draws >= 2
 
 
-def replace_metric(metric: str, adaptation: Adaptation) -> Adaptation:
-    """The metric estimated from the window, and an empty window."""
-    kind, dimension = METRICS[metric], adaptation.window.mean.size
-    return adaptation._replace(
-        inverse_mass_matrix=kind.estimate(adaptation.window),
-        window=variance.init(dimension, kind.rows(dimension)),
-    )
+def replace_metric(metric: Metric, scheme: Scheme, adaptation: Adaptation, ending: Ending) -> Adaptation:
+    """The metric estimated from the window, and the window without what `ending` says to forget."""
+    window = adaptation.window
+    variances = scheme.estimators.variances(window.moments, metric.variances(adaptation.inverse_mass_matrix))
+    found = metric.estimate(scheme.estimators, window, variances)
+    if ending is Ending.SWITCH:
+        window = window.switched()
+    elif ending is Ending.RESTART:
+        window = variance.empty(variances.size)
+    return adaptation._replace(inverse_mass_matrix=found, window=window)
 
 
 def restart_averaging(adaptation: Adaptation, step_size: float) -> Adaptation:
@@ -65,5 +70,6 @@ def restart_averaging(adaptation: Adaptation, step_size: float) -> Adaptation:
 
 
 def final(adaptation: Adaptation) -> Adaptation:
-    """What sampling uses: the averaged step size and the last metric."""
-    return adaptation._replace(step_size=step_sizes.final(adaptation.averaging, adaptation.step_size))
+    """What sampling uses: the averaged step size and the last metric. There is nothing more to learn."""
+    step_size = step_sizes.final(adaptation.averaging, adaptation.step_size)
+    return adaptation._replace(step_size=step_size, window=variance.empty(0))

@@ -16,13 +16,13 @@ from exmc.nuts import step_size as step_sizes
 from exmc.nuts import warmup
 from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.kernel import Output, Progress, Task, transitions
-from exmc.nuts.metric import METRICS, code
+from exmc.nuts.metric import METRICS, Metric, code
 from exmc.nuts.outcome import Transition
-from exmc.nuts.stages import locate, step_size_stage, warmup_stages
+from exmc.nuts.schemes import SCHEMES
+from exmc.nuts.stages import Ending, Stage, locate, step_size_stage
 from exmc.nuts.trajectory import memory_rows, workspace
-from exmc.nuts.variance import Welford
 from exmc.sampling.initial import InitialPoint, draw_initial, use_initial
-from exmc.sampling.options import SamplerOptions
+from exmc.sampling.options import AUTO, SamplerOptions
 from exmc.sampling.seeds import chain_key
 from exmc.sampling.state import ChainState
 from exmc.sampling.statistics import columns
@@ -33,6 +33,8 @@ FloatArray = NDArray[np.float64]
 # Between two calls of the kernel Python looks whether to stop; this long a wait is not noticed, and a call costs 10 µs.
 _SECONDS_PER_CALL = 0.03
 _GROWTH = 4
+# Beyond, the draws of a window (its metric's memory, in every checkpoint) take more than some ten megabytes.
+_MOST_FOR_LOW_RANK = 2000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,10 +161,11 @@ def advance(
     first = state.iteration - (0 if in_warmup else options.warmup)
     positions = np.empty((count, density.dimension))
     table = np.empty((count, len(Transition._fields)))
+    gradients = np.empty((count if in_warmup else 0, density.dimension))
     run, done, batch = _Run(density, options, state, pulse), 0, 1
     while done < count and not (should_stop is not None and should_stop()):
         started = time.perf_counter()
-        size = run.iterate(Output(positions[done:], table[done:]), min(batch, count - done))
+        size = run.iterate(Output(positions[done:], table[done:], gradients[done:]), min(batch, count - done))
         # The size of a batch changes when Python looks up, never what is drawn.
         seconds = max(time.perf_counter() - started, 1e-9)
         batch = max(1, min(_GROWTH * size, int(_SECONDS_PER_CALL * size / seconds)))
@@ -177,10 +180,9 @@ def _first_state(
     chain: int, key: NDArray[np.uint64], point: InitialPoint, options: SamplerOptions, variances: FloatArray | None
 ) -> ChainState:
     step_size = 1.0 if options.step_size is None else float(options.step_size)
-    adaptation = warmup.init(options.metric, point.position.size, step_size)
-    if variances is not None:
-        # Diagonal or dense, the unit metric has its ones where the variances belong.
-        adaptation = adaptation._replace(inverse_mass_matrix=adaptation.inverse_mass_matrix * variances)
+    dimension = point.position.size
+    known = np.ones(dimension) if variances is None else variances
+    adaptation = warmup.init(metric_of(options, dimension), known, step_size)
     return ChainState(
         chain=chain,
         key=key,
@@ -203,12 +205,12 @@ def _carried_state(
 def _check(density: LogDensity, options: SamplerOptions, state: ChainState, iterations: int) -> None:
     if iterations < 0:
         raise SamplingError(f"A chain cannot be advanced by {iterations} iterations.", where=("iterations",))
-    expected = METRICS[options.metric].unit(density.dimension).shape
-    if state.position.shape != (density.dimension,) or state.inverse_mass_matrix.shape != expected:
+    metric = metric_of(options, density.dimension)
+    if state.position.shape != (density.dimension,) or not metric.fits(state.inverse_mass_matrix, density.dimension):
         raise SamplingError(
             f"The state of chain {state.chain} has {state.position.size} coordinates and an inverse mass matrix of "
-            f"shape {state.inverse_mass_matrix.shape}; the model and options call for {density.dimension} "
-            f"and {expected}.",
+            f"shape {state.inverse_mass_matrix.shape}; the model has {density.dimension}, and the metric is "
+            f"{metric.name!r}.",
             remedy="Go on with the model and the metric that the chain was begun with.",
         )
     if not np.array_equal(state.key, chain_key(options.seed, state.chain)):
@@ -224,7 +226,8 @@ class _Run:
 
     def __init__(self, density: LogDensity, options: SamplerOptions, state: ChainState, pulse: Pulse | None) -> None:
         self._density, self._options, self._begun = density, options, state
-        self._stages = step_size_stage(options.warmup) if options.warm_start else warmup_stages(options.warmup)
+        self._scheme, self._metric = SCHEMES[options.adaptation], metric_of(options, density.dimension)
+        self._stages = (step_size_stage if options.warm_start else self._scheme.stages)(options.warmup)
         self._iteration, self._log_density = state.iteration, state.log_density
         self._adaptation = _writable(state.adaptation)
         self._key = state.key.copy()
@@ -254,66 +257,75 @@ class _Run:
         place = locate(self._stages, self._iteration)
         stage, left = place if place is not None else (None, most)
         count = min(most, left)
-        in_slow_stage = stage is not None and stage.adapt_metric
-        self._call(output, count=count, adapt_step_size=stage is not None, adapt_metric=in_slow_stage)
+        self._call(output, stage=stage, count=count)
         self._iteration += count
         if stage is not None and count == left:
             if warmup.replaces_metric(stage, self._adaptation):
-                self._replace_metric()
+                self._replace_metric(stage.ending)
             if self._iteration == self._options.warmup:
                 self._adaptation = warmup.final(self._adaptation)
         return count
 
     def search_step_size(self) -> None:
         """Replace the step size by one of about the right magnitude, and begin to average anew."""
-        nothing = Output(np.empty((0, self._density.dimension)), np.empty((0, len(Transition._fields))))
-        self._call(nothing, count=0, search=True)
+        nothing = np.empty((0, self._density.dimension))
+        self._call(Output(nothing, np.empty((0, len(Transition._fields))), nothing), search=True)
         step_size = self._adaptation.step_size
         if not step_sizes.SMALLEST <= step_size <= step_sizes.LARGEST:
             raise _no_step_size(self._begun.chain, step_size)
         self._adaptation = warmup.restart_averaging(self._adaptation, step_size)
 
-    def _replace_metric(self) -> None:
-        self._adaptation = warmup.replace_metric(self._options.metric, self._adaptation)
+    def _replace_metric(self, ending: Ending) -> None:
+        self._adaptation = warmup.replace_metric(self._metric, self._scheme, self._adaptation, ending)
         try:
             self._physics = self._make_physics()
         except SamplingError as error:
             raise error.within(f"chain {self._begun.chain}") from None
-        self.search_step_size()
+        if ending is Ending.RESTART:
+            self.search_step_size()
 
     def _make_physics(self) -> Physics:
-        metric, density = self._options.metric, self._density
-        factor = METRICS[metric].factorise(self._adaptation.inverse_mass_matrix)
-        return Physics(density.address, self._pointers, self._scratch, code(metric), factor)
+        metric, density = self._metric, self._density
+        factor = metric.factorise(self._adaptation.inverse_mass_matrix)
+        return Physics(density.address, self._pointers, self._scratch, code(metric.name), factor)
 
-    def _call(
-        self, output: Output, count: int, *, search: bool = False, adapt_step_size: bool = False,
-        adapt_metric: bool = False,
-    ) -> None:  # fmt: skip
+    def _call(self, output: Output, stage: Stage | None = None, count: int = 0, *, search: bool = False) -> None:
+        """`count` iterations of `stage`, after a search for the step size if `search`."""
         options, tuning = self._options, self._adaptation
+        learns = stage is not None and stage.adapt_metric
         task = Task(
-            self._iteration, count, search, adapt_step_size, adapt_metric, float(options.target_accept),
-            options.max_treedepth,
-        )  # fmt: skip
-        before = Progress(self._log_density, tuning.step_size, tuning.averaging, tuning.window.draws)
-        after = transitions(
-            self._physics, self._key, task, before, tuning.window.mean, tuning.window.squares, self._memory, output
+            first=self._iteration,
+            iterations=count,
+            search=search,
+            adapt_step_size=stage is not None,
+            symmetric=stage is not None and stage.symmetric,
+            adapt_metric=learns,
+            target_accept=float(options.target_accept),
+            max_treedepth=options.max_treedepth,
         )
+        window = tuning.window
+        before = Progress(self._log_density, tuning.step_size, tuning.averaging, window.newer.draws)
+        after = transitions(self._physics, self._key, task, before, window.newer.rows, self._memory, output)
         self._density.raise_failure()
         self._log_density = after.log_density
-        self._adaptation = tuning._replace(
-            step_size=after.step_size,
-            averaging=after.averaging,
-            window=tuning.window._replace(draws=after.window_draws),
-        )
+        window = window._replace(newer=window.newer._replace(draws=after.window_draws))
+        if learns and self._metric.needs_draws:
+            window = window.with_draws(output.positions[:count], output.gradients[:count])
+        self._adaptation = tuning._replace(step_size=after.step_size, averaging=after.averaging, window=window)
+
+
+def metric_of(options: SamplerOptions, dimension: int) -> Metric:
+    """The metric of a density of `dimension` coordinates."""
+    name = options.metric
+    if name == AUTO:
+        name = "low_rank" if dimension <= _MOST_FOR_LOW_RANK else "diagonal"
+    return METRICS[name]
 
 
 def _writable(adaptation: warmup.Adaptation) -> warmup.Adaptation:
     """A copy whose arrays the kernel may change."""
-    window = adaptation.window
     return adaptation._replace(
-        inverse_mass_matrix=adaptation.inverse_mass_matrix.copy(),
-        window=Welford(window.draws, window.mean.copy(), window.squares.copy()),
+        inverse_mass_matrix=adaptation.inverse_mass_matrix.copy(), window=adaptation.window.copy()
     )
 
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from exmc.errors import SamplingError, suggest
 
-METRIC_NAMES = ("diagonal", "dense")
+AUTO = "auto"
+METRIC_NAMES = (AUTO, "diagonal", "dense", "low_rank")
+ADAPTATION_NAMES = ("fisher", "stan")
 INITS = ("uniform", "prior", "pathfinder")
 _MAX_SEED = 2**128 - 1
 _MAX_TREEDEPTH = 30
@@ -30,7 +32,11 @@ class SamplerOptions:
     max_treedepth : int
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str
-        ``"diagonal"`` or ``"dense"``.
+        ``"diagonal"``, ``"dense"``, ``"low_rank"`` (a diagonal and as many directions as it leaves too long or too
+        short), or ``"auto"``: of low rank where the draws of warm-up, from which that is learnt, are small enough to
+        keep.
+    adaptation : str
+        ``"fisher"``, which learns from gradients too, or ``"stan"``.
     init : str or mapping
         Where chains start (`exmc.starts`): ``"uniform"``, ``"prior"`` or ``"pathfinder"``; or values by the names of
         variables, the others being uniform.
@@ -52,11 +58,12 @@ class SamplerOptions:
 
     seed: int
     draws: int = 1000
-    warmup: int = 1000
+    warmup: int = 400
     chains: int = 4
     target_accept: float = 0.8
     max_treedepth: int = 10
-    metric: str = "diagonal"
+    metric: str = AUTO
+    adaptation: str = "fisher"
     init: str | Mapping[str, Any] = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
@@ -70,19 +77,20 @@ class SamplerOptions:
         check_integer("chains", self.chains, 1)
         check_between("target_accept", self.target_accept, 0.0, 1.0)
         check_integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
-        if self.metric not in METRIC_NAMES:
-            raise SamplingError(
-                f"There is no metric {self.metric!r}.",
-                where=("metric",),
-                remedy=suggest(str(self.metric), METRIC_NAMES),
-            )
-        if not isinstance(self.init, Mapping) and self.init not in INITS:
-            message = f"There is no way to start called {self.init!r}."
-            raise SamplingError(message, where=("init",), remedy=suggest(str(self.init), INITS))
+        check_one_of("metric", self.metric, METRIC_NAMES)
+        check_one_of("adaptation", self.adaptation, ADAPTATION_NAMES)
+        if not isinstance(self.init, Mapping):
+            check_one_of("init", self.init, INITS)
         check_between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
         check_integer("initial_attempts", self.initial_attempts, 1)
         if self.step_size is not None:
             check_between("step_size", self.step_size, 0.0, math.inf)
+
+
+def check_one_of(name: str, value: Any, names: tuple[str, ...]) -> None:
+    """Raise `SamplingError` unless `value`, that of the option `name`, is one of `names`."""
+    if value not in names:
+        raise SamplingError(f"There is no {name} {value!r}.", where=(name,), remedy=suggest(str(value), names))
 
 
 def check_integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:

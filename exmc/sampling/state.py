@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from exmc.errors import StoreError
 from exmc.nuts.step_size import DualAveraging
-from exmc.nuts.variance import Welford
+from exmc.nuts.variance import Moments, Window
 from exmc.nuts.warmup import Adaptation
 
 FloatArray = NDArray[np.float64]
 
 _SHAPES: dict[str, str] = {
-    "chain": "i", "iteration": "i", "log_density": "f", "step_size": "f", "averaging": "f", "window_draws": "i",
-    "key": "u", "position": "f", "gradient": "f", "inverse_mass_matrix": "f", "window_mean": "f", "window_squares": "f",
+    "chain": "i", "iteration": "i", "log_density": "f", "step_size": "f", "averaging": "f", "key": "u",
+    "position": "f", "gradient": "f", "inverse_mass_matrix": "f", "older_draws": "i", "older_moments": "f",
+    "newer_draws": "i", "newer_moments": "f", "window_positions": "f", "window_gradients": "f",
 }  # fmt: skip
 
 
@@ -54,7 +55,8 @@ class ChainState:
     def __post_init__(self) -> None:
         window = self.adaptation.window
         metric = self.adaptation.inverse_mass_matrix
-        for array in (self.key, self.position, self.gradient, metric, window.mean, window.squares):
+        held = (metric, window.older.rows, window.newer.rows, window.positions, window.gradients)
+        for array in (self.key, self.position, self.gradient, *held):
             array.flags.writeable = False
 
     @property
@@ -80,9 +82,12 @@ class ChainState:
             "step_size": np.array(tuning.step_size, dtype=np.float64),
             "inverse_mass_matrix": tuning.inverse_mass_matrix.copy(),
             "averaging": np.array(tuning.averaging, dtype=np.float64),
-            "window_draws": np.array(tuning.window.draws, dtype=np.int64),
-            "window_mean": tuning.window.mean.copy(),
-            "window_squares": tuning.window.squares.copy(),
+            "older_draws": np.array(tuning.window.older.draws, dtype=np.int64),
+            "older_moments": tuning.window.older.rows.copy(),
+            "newer_draws": np.array(tuning.window.newer.draws, dtype=np.int64),
+            "newer_moments": tuning.window.newer.rows.copy(),
+            "window_positions": tuning.window.positions.copy(),
+            "window_gradients": tuning.window.gradients.copy(),
         }
 
     @classmethod
@@ -101,7 +106,8 @@ class ChainState:
                 remedy=f"A state has {', '.join(_SHAPES)}; it may have been written by another version of exmc.",
             )
         held = {name: np.array(array, order="C") for name, array in arrays.items()}
-        window = Welford(int(held["window_draws"]), held["window_mean"], held["window_squares"])
+        older, newer = (Moments(int(held[f"{part}_draws"]), held[f"{part}_moments"]) for part in ("older", "newer"))
+        window = Window(older, newer, held["window_positions"], held["window_gradients"])
         averaging = DualAveraging(*(float(number) for number in held["averaging"]))
         adaptation = Adaptation(float(held["step_size"]), held["inverse_mass_matrix"], averaging, window)
         return cls(

@@ -28,9 +28,10 @@ class Tree(NamedTuple):
 class Oracle:
     """One chain with unwhitened momenta p ~ Normal(0, M) and velocities inverse_mass @ p."""
 
-    def __init__(self, density: LogDensity, covariance: FloatArray, step: float, max_treedepth: int) -> None:
-        self.density, self.covariance, self.step, self.max_treedepth = density, covariance, step, max_treedepth
-        self.whiten = np.linalg.inv(np.linalg.cholesky(covariance).T)
+    def __init__(self, density: LogDensity, root: FloatArray, step: float, max_treedepth: int) -> None:
+        """`root` is any L with L @ L.T the inverse mass matrix: random numbers become momenta by it."""
+        self.density, self.step, self.max_treedepth = density, step, max_treedepth
+        self.covariance, self.whiten = root @ root.T, np.linalg.inv(root.T)
 
     def point(self, position: FloatArray, momentum: FloatArray) -> Point:
         value, gradient = self.density(position)

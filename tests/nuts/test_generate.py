@@ -19,10 +19,9 @@ from exmc.nuts.metric import METRICS
 from exmc.nuts.outcome import Transition
 from exmc.nuts.step_size import DualAveraging
 from exmc.nuts.trajectory import memory_rows, workspace
-from tests.nuts.driving import KEY, physics_of
+from tests.nuts.driving import EXAMPLES, KEY, physics_of
 
 ROOT = Path(__file__).parents[2]
-INVERSE_MASS = np.array([[1.0, 0.6, 0.2], [0.6, 2.0, -0.3], [0.2, -0.3, 0.5]])
 
 
 @pytest.fixture(scope="module")
@@ -32,34 +31,39 @@ def generated() -> str:
     return subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def bits(function: Callable[..., int], metric: str, monkeypatch: pytest.MonkeyPatch) -> bytes:
+def bits(function: Callable[..., int], metric: str, monkeypatch: pytest.MonkeyPatch, symmetric: bool = False) -> bytes:
     """All that a few iterations with adaptation, after a search for a step size, leave behind."""
     monkeypatch.setattr(kernel, "machine_code", lambda: function)
     density = from_function(3, lambda x: (-0.25 * float(np.sum(x**4)), -(x**3)))
-    inverse_mass = INVERSE_MASS if metric == "dense" else np.diag(INVERSE_MASS).copy()
-    physics = physics_of(density, metric, inverse_mass)
+    physics = physics_of(density, metric, EXAMPLES[metric])
     memory, position = np.zeros((memory_rows(6), 3)), np.array([0.3, -0.5, 1.0])
     value, gradient = density(position)
     workspace(memory).sample[:] = position, gradient
     before = Progress(value, 1.0, DualAveraging(0.0, 0.0, 0.0, 0.5), 0)
-    mean, squares, output = np.zeros(3), np.zeros_like(physics.factor), Output(np.zeros((40, 3)), np.zeros((40, 10)))
-    task = Task(5, 40, True, True, True, 0.8, 6)
-    log_density, step_size, averaging, draws = kernel.transitions(
-        physics, KEY, task, before, mean, squares, memory, output
-    )
+    moments, output = np.zeros((4, 3)), Output(np.zeros((40, 3)), np.zeros((40, 10)), np.zeros((40, 3)))
+    task = Task(5, 40, True, True, symmetric, True, 0.8, 6)
+    log_density, step_size, averaging, draws = kernel.transitions(physics, KEY, task, before, moments, memory, output)
     density.raise_failure()
     assert draws == 40
     assert len(np.unique(output.statistics[:, Transition._fields.index("tree_depth")])) > 1
     numbers = np.array([log_density, step_size, *averaging])
-    return b"".join(array.tobytes() for array in (numbers, mean, squares, *output))
+    assert all(
+        np.array_equal(density(x)[1], slope) for x, slope in zip(output.positions, output.gradients, strict=True)
+    )
+    return b"".join(array.tobytes() for array in (numbers, moments, *output))
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("metric", METRICS)
-def test_machine_code_has_the_bits_of_its_source_run_by_python(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_code_has_the_bits_of_its_source_run_by_python(
+    metric: str, symmetric: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     machine_code = kernel.machine_code()
     # Philox multiplies and adds modulo 2**64, of which numpy's scalars warn.
     with np.errstate(over="ignore"):
-        assert bits(entry, metric, monkeypatch) == bits(machine_code, metric, monkeypatch)
+        by_python = bits(entry, metric, monkeypatch, symmetric)
+    assert by_python == bits(machine_code, metric, monkeypatch, symmetric)
+    assert by_python != bits(machine_code, metric, monkeypatch, not symmetric)
 
 
 def test_the_text_in_the_package_is_what_the_sources_give(generated: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,7 @@ from exmc.density import from_function
 from exmc.nuts import hamiltonian
 from exmc.nuts.generate import jit
 from exmc.nuts.metric import METRICS
-from tests.nuts.driving import physics_of
-
-COVARIANCE = np.array([[1.0, 0.6, 0.2], [0.6, 2.0, -0.3], [0.2, -0.3, 0.5]])
+from tests.nuts.driving import EXAMPLES, physics_of
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +36,7 @@ def _begin(density: Any, physics: Any, position: np.ndarray, momentum: np.ndarra
 @pytest.mark.parametrize("name", METRICS)
 def test_leapfrog_is_reversible_and_of_second_order(name: str, steps: Any) -> None:
     density = from_function(3, lambda x: (-0.25 * float(np.sum(x**4)), -(x**3)))
-    inverse_mass = COVARIANCE if name == "dense" else np.diag(COVARIANCE).copy()
-    physics = physics_of(density, name, inverse_mass)
+    physics = physics_of(density, name, EXAMPLES[name])
     position, momentum = np.array([0.3, -0.5, 1.0]), np.array([0.7, 0.1, -0.4])
     errors = []
     for count in (50, 100, 200):

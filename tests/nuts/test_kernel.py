@@ -28,12 +28,12 @@ def test_code_is_loaded_once_a_process() -> None:
 def test_arrays_that_are_not_contiguous_are_refused() -> None:
     density = from_function(2, lambda x: (-0.5 * float(x @ x), -x))
     physics = physics_of(density, "diagonal", np.ones(2))
-    task = Task(0, 1, False, False, False, 0.8, 5)
+    task = Task(0, 1, False, False, False, False, 0.8, 5)
     before = Progress(0.0, 0.5, DualAveraging(0.0, 0.0, 0.0, 0.0), 0)
-    output = Output(np.zeros((2, 2))[::2], np.zeros((1, 20))[:, ::2])
+    output = Output(np.zeros((2, 2))[::2], np.zeros((1, 20))[:, ::2], np.zeros((0, 2)))
     memory = np.zeros((memory_rows(5), 2))
     with pytest.raises(ValueError, match="contiguous"):
-        kernel.transitions(physics, KEY, task, before, np.zeros(2), np.zeros((1, 2)), memory, output)
+        kernel.transitions(physics, KEY, task, before, np.zeros((4, 2)), memory, output)
 
 
 def test_other_threads_run_while_the_kernel_does() -> None:

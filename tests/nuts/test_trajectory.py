@@ -109,6 +109,7 @@ def test_energies_beyond_the_range_of_the_exponential_leave_the_acceptance_a_mea
                 spread = np.ptp(dummy.energies)
                 assert spread > 750.0
                 assert 0.0 <= path.acceptance <= path.steps
+                assert 0.0 <= path.symmetric <= path.steps
 
 
 def test_statistics_count_every_point_visited() -> None:
@@ -118,6 +119,8 @@ def test_statistics_count_every_point_visited() -> None:
     gains = [dummy.energy(0) - dummy.energy(point) for point in visited]
     assert (path.steps, path.depth, path.termination) == (7, 3, int(Termination.COMPLETE))
     assert path.acceptance == pytest.approx(sum(min(1.0, math.exp(gain)) for gain in gains), rel=1e-12)
+    symmetric = [2.0 * min(1.0, math.exp(gain)) / (1.0 + math.exp(gain)) for gain in gains]
+    assert path.symmetric == pytest.approx(sum(symmetric), rel=1e-12)
     assert path.max_error == -max(gains, key=abs)
 
 

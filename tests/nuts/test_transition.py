@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from exmc.density import LogDensity, from_function
+from exmc.nuts.metric import METRICS
 from exmc.nuts.transition import begin, transition
-from tests.nuts.driving import KEY, physics_of, run
+from tests.nuts.driving import EXAMPLES, KEY, physics_of, root_of, run
 from tests.nuts.recursive import Oracle
 
 COVARIANCE = np.array([[1.0, 0.6, 0.2], [0.6, 2.0, -0.3], [0.2, -0.3, 0.5]])
@@ -40,18 +41,16 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("metric", ["diagonal", "dense"])
+@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("case", CASES)
 def test_each_transition_is_that_of_the_recursive_oracle_with_the_same_random_numbers(case: str, metric: str) -> None:
     make, step, max_treedepth, start = CASES[case]
     density, iterations = make(), 60
-    inverse_mass = COVARIANCE if metric == "dense" else np.diag(COVARIANCE).copy()
-    physics = physics_of(density, metric, inverse_mass)
+    physics = physics_of(density, metric, EXAMPLES[metric])
     positions, statistics, _ = run(
         physics, density, start, iterations=iterations, step=step, max_treedepth=max_treedepth
     )
-    covariance = inverse_mass if metric == "dense" else np.diag(inverse_mass)
-    oracle = Oracle(density, covariance, step, max_treedepth)
+    oracle = Oracle(density, root_of(metric, EXAMPLES[metric]), step, max_treedepth)
     # Each of the oracle's transitions starts where the kernel's did, so that rounding does not add up.
     for iteration, before in enumerate([start, *positions[:-1]]):
         want, got = oracle.transition(before, KEY, iteration), statistics[iteration]._asdict()

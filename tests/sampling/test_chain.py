@@ -11,11 +11,12 @@ import pytest
 
 from exmc.density import LogDensity, from_function
 from exmc.errors import SamplingError
-from exmc.sampling.chain import Block, advance, begin
-from exmc.sampling.options import METRIC_NAMES, SamplerOptions
+from exmc.sampling.chain import Block, advance, begin, metric_of
+from exmc.sampling.options import ADAPTATION_NAMES, METRIC_NAMES, SamplerOptions
 from exmc.sampling.state import ChainState
 from exmc.sampling.statistics import STATISTICS
-from tests.sampling.targets import python_normal, scaled_normal
+from tests.nuts.driving import matrix_of
+from tests.sampling.targets import normal, python_normal, scaled_normal
 
 OPTIONS = SamplerOptions(seed=11, draws=130, warmup=210, chains=2)
 
@@ -47,16 +48,37 @@ def target() -> LogDensity:
     return scaled_normal(np.array([0.1, 1.0, 7.0, 1.0]))
 
 
+@pytest.mark.parametrize("adaptation", ADAPTATION_NAMES)
 @pytest.mark.parametrize("metric", METRIC_NAMES)
-@pytest.mark.parametrize("warmup", [0, 10, 100, 210])
-def test_splits_do_not_change_a_bit(target: LogDensity, metric: str, warmup: int) -> None:
-    options = replace(OPTIONS, metric=metric, warmup=warmup)
+@pytest.mark.parametrize("warmup", [0, 10, 210])
+def test_splits_do_not_change_a_bit(target: LogDensity, metric: str, adaptation: str, warmup: int) -> None:
+    options = replace(OPTIONS, metric=metric, adaptation=adaptation, warmup=warmup)
     straight = _digest_of_run(target, options, 0, [10**6])
     # 74, 76 and 7 put borders on, before and after the ends of warm-up windows.
     for splits in ([1], [7], [74, 1, 1, 24, 1], [76, 13], [3, 50, 1, 200]):
         assert _digest_of_run(target, options, 0, splits) == straight
     assert _digest_of_run(target, options, 1, [10**6]) != straight
     assert _digest_of_run(target, replace(options, seed=12), 0, [10**6]) != straight
+
+
+@pytest.mark.parametrize("dimension", [4, 3000])
+def test_the_metric_is_chosen_by_the_dimension_unless_it_is_given(dimension: int) -> None:
+    assert metric_of(OPTIONS, dimension).name == ("low_rank" if dimension == 4 else "diagonal")
+    for name in METRIC_NAMES[1:]:
+        assert metric_of(replace(OPTIONS, metric=name), dimension).name == name
+
+
+@pytest.mark.parametrize("adaptation", ADAPTATION_NAMES)
+def test_a_correlated_normal_is_drawn_in_few_steps_without_asking_for_it(adaptation: str) -> None:
+    covariance = 0.999 + 0.001 * np.eye(5)
+    density = normal(np.linalg.inv(covariance))
+    steps = {}
+    for metric in ("auto", "diagonal"):
+        options = replace(OPTIONS, metric=metric, adaptation=adaptation)
+        state, _ = advance(density, options, begin(density, options, 0), options.warmup)
+        steps[metric] = advance(density, options, state, 130)[1].statistics["n_steps"].mean()
+    # The longest axis is 71 times the others.
+    assert steps["auto"] < 10 < steps["diagonal"]
 
 
 def test_more_draws_begin_with_the_fewer(target: LogDensity) -> None:
@@ -98,14 +120,14 @@ def test_a_block_never_crosses_from_warmup_to_sampling(target: LogDensity) -> No
     assert (block.first, block.positions.shape) == (10, (0, 4))
 
 
+@pytest.mark.parametrize("adaptation", ADAPTATION_NAMES)
 @pytest.mark.parametrize("metric", METRIC_NAMES)
-def test_warmup_learns_the_scales(metric: str) -> None:
+def test_warmup_learns_the_scales(metric: str, adaptation: str) -> None:
     scales = np.array([0.01, 1.0, 100.0])
-    options = SamplerOptions(seed=1, metric=metric)
+    options = SamplerOptions(seed=1, metric=metric, adaptation=adaptation, warmup=1000)
     state, block = advance(scaled_normal(scales), options, begin(scaled_normal(scales), options, 0), 1000)
-    inverse_mass = state.inverse_mass_matrix
-    variances = inverse_mass if metric == "diagonal" else np.diag(inverse_mass)
-    # The last window holds 500 draws, worth at least 100 independent ones: a standard deviation of 0.14 at most.
+    variances = np.diag(matrix_of(metric_of(options, 3).name, state.inverse_mass_matrix))
+    # The last windows hold 350 draws and more, worth at least 100 independent ones: a standard deviation of 0.14.
     assert np.all(np.abs(np.log(variances / scales**2)) < 4 * 0.14)
     assert block.statistics["step_size"][0] != state.step_size
 
@@ -113,7 +135,7 @@ def test_warmup_learns_the_scales(metric: str) -> None:
 def test_the_target_acceptance_is_heeded(target: LogDensity) -> None:
     steps = []
     for accept in (0.6, 0.8, 0.95):
-        options = SamplerOptions(seed=1, target_accept=accept)
+        options = SamplerOptions(seed=1, target_accept=accept, warmup=1000)
         steps.append(advance(target, options, begin(target, options, 0), 1000)[0].step_size)
     assert steps[0] > steps[1] > steps[2]
 
@@ -262,6 +284,8 @@ def test_a_chain_goes_on_only_as_it_was_begun(target: LogDensity) -> None:
         advance(target, replace(OPTIONS, seed=99), state, 1)
     with pytest.raises(SamplingError, match="metric"):
         advance(target, replace(OPTIONS, metric="dense"), state, 1)
+    with pytest.raises(SamplingError, match="'diagonal'"):
+        advance(target, replace(OPTIONS, metric="diagonal"), state, 1)
     with pytest.raises(SamplingError, match="4 coordinates"):
         advance(python_normal(3), OPTIONS, state, 1)
     with pytest.raises(SamplingError, match="-1"):

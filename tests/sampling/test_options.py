@@ -8,17 +8,18 @@ import pytest
 
 from exmc.errors import SamplingError
 from exmc.nuts.metric import METRICS
-from exmc.sampling.options import METRIC_NAMES, SamplerOptions
+from exmc.sampling.options import AUTO, METRIC_NAMES, SamplerOptions
 
 
-def test_the_defaults_are_stans() -> None:
+def test_the_defaults() -> None:
     options = SamplerOptions(seed=1)
-    assert (options.draws, options.warmup, options.chains) == (1000, 1000, 4)
-    assert (options.target_accept, options.max_treedepth, options.metric) == (0.8, 10, "diagonal")
+    assert (options.draws, options.warmup, options.chains) == (1000, 400, 4)
+    assert (options.target_accept, options.max_treedepth) == (0.8, 10)
+    assert (options.metric, options.adaptation) == ("auto", "fisher")
 
 
 def test_every_metric_can_be_chosen() -> None:
-    assert tuple(METRICS) == METRIC_NAMES
+    assert (AUTO, *METRICS) == METRIC_NAMES
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ def test_every_metric_can_be_chosen() -> None:
         ("max_treedepth", 0),
         ("max_treedepth", 31),
         ("metric", "diag"),
+        ("adaptation", "nuts-rs"),
         ("initial_radius", -1.0),
         ("initial_radius", math.inf),
         ("initial_attempts", 0),
