@@ -26,7 +26,7 @@ _ADDRESS = re.compile(r"Scheduler at:\s+(\S+)")
 # What `exmc resume` says of a directory that a driver was killed in before there was anything to resume.
 _NOTHING_YET = "the creation of this run was interrupted", "there is no run"
 # What `exmc run` says, with status 2, of a disk that is full when it comes to make the directory.
-_NO_ROOM = "cannot be written: No space left on device"
+_NO_ROOM = "cannot be written: No space left on device", "bytes are free in"
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -149,9 +149,12 @@ class Driver:
         if status is not None:
             said = self.said()
             assert "internal error" not in said, said
-            assert status in (1, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGINT) or _NO_ROOM in said, said
+            assert status in (1, -signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGINT) or self._no_room(), said
             self.begin()
         return False
+
+    def _no_room(self) -> bool:
+        return any(words in self.said() for words in _NO_ROOM)
 
     def committed(self) -> int:
         """How many segments of the run are committed."""
