@@ -113,7 +113,8 @@ PLOTS: Mapping[str, Kind] = MappingProxyType(
             (2.7, 2.4),
             columns=0,
             draws=2500,
-            options={"visuals": {"divergence": True}},
+            # Thousands of points hide one another, and with them where most of them are.
+            options={"visuals": {"divergence": True, "scatter": {"alpha": 0.2, "size": 8, "width": 0}}},
         ),
         "energy": Kind(
             "plot_energy",

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from exmc.diagnostics.live.chain import ENERGY, ENERGY_CHANGE, ChainSummary
 from exmc.diagnostics.live.posterior import LivePosterior
 from exmc.viz.live import curves
-from exmc.viz.live.style import BAD, CHAIN_COLOURS, INK, PALE, heading, plain_legend, plot, span_of
+from exmc.viz.live.style import BAD, CHAIN_COLOURS, INK, PALE, count_by_thousands, heading, plain_legend, plot, span_of
 from exmc.viz.live.view import View
 
 FloatArray = NDArray[np.float64]
@@ -37,6 +37,7 @@ class ScalarPanel:
         self._title = heading("")
         self._highest, self._rows = span_of(0.0, 1.0), span_of(0.0, 1.0)
         self.trace = plot(self._title, x_axis_label="draw")
+        count_by_thousands(self.trace.xaxis)
         self.density = plot(heading("density"), scale=False, y_range=self._highest)
         self.ranks = plot(heading("ranks by chain"), scale=False, x_range=span_of(0.0, 1.0), y_range=self._rows)
         self._lines = ColumnDataSource({"xs": [], "ys": [], "colour": []})
@@ -101,6 +102,7 @@ class ConvergencePanel:
             plot(heading(title), x_axis_label="draws of all chains", y_range=highest)
             for title, highest in zip(("R-hat", "effective sample size"), self._highest, strict=True)
         )
+        count_by_thousands(self.r_hat.xaxis, self.ess.xaxis, self.ess.yaxis)
         self._enough = enough
         self._sources = []
         for panel, bound in ((self.r_hat, 1.01), (self.ess, float(enough))):

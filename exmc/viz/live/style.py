@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from bokeh.models.annotations import Title
+from bokeh.models.formatters import NumeralTickFormatter
 from bokeh.models.ranges import Range1d
 from bokeh.models.tickers import FixedTicker
 from bokeh.plotting import figure
@@ -39,6 +40,12 @@ def plot(title: Title, height: int = HEIGHT, *, scale: bool = True, **options: A
         found.yaxis.ticker = FixedTicker(ticks=[])
         found.yaxis.axis_line_color = None
     return found
+
+
+def count_by_thousands(*axes: Any) -> None:
+    """Have `axes`, of counts, say 20k instead of 20000."""
+    for axis in axes:
+        axis.formatter = NumeralTickFormatter(format="0.[0]a")
 
 
 def plain_legend(found: figure, orientation: Literal["horizontal", "vertical"]) -> None:
