@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
+from urllib.request import Request as HttpRequest
+from urllib.request import urlopen
 
 import pytest
 from moto.server import ThreadedMotoServer
@@ -75,6 +77,9 @@ def s3_server() -> Iterator[Server]:
         environment.setenv("AWS_ACCESS_KEY_ID", "testing")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "testing")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        # What it keeps is the process's, and would be there from the server of another module.
+        urlopen(HttpRequest(f"{server.address}/moto-api/reset", method="POST")).close()
+        server.requests.clear()
         bucket = ObjectPath(f"s3://{_BUCKET}")
         bucket._file_system().clear_instance_cache()
         bucket._file_system().mkdir(_BUCKET)
