@@ -87,3 +87,24 @@ def schools(y: FloatArray, error: FloatArray, mu_sd: float, log_prior: Callable[
     # N(a | t, s) N(a | t, s) = N(a | t, s / sqrt(2)) / (2 s sqrt(pi)).
     twice = np.array([evidence(y, np.where(np.arange(len(y)) == i, error / np.sqrt(2), error)) for i in points])
     return Exact(whole - without, twice - np.log(2 * error * np.sqrt(np.pi)) - whole)
+
+
+def draw_schools(
+    y: FloatArray, error: FloatArray, mu_sd: float, log_prior: Callable[[FloatArray], FloatArray],
+    shape: tuple[int, ...], generator: np.random.Generator,
+) -> FloatArray:  # fmt: skip
+    """Independent draws of theta from the posterior of `schools`, shape (*shape, points)."""
+    grid = np.linspace(-14.0, 14.0, NODES)
+    tau = np.exp(grid)
+    v = error[:, None] ** 2 + tau**2
+    precision, weighted = np.sum(1.0 / v, axis=0), np.sum(y[:, None] / v, axis=0)
+    spread = 1.0 + mu_sd**2 * precision
+    quadratic = np.sum(y[:, None] ** 2 / v, axis=0) - mu_sd**2 * weighted**2 / spread
+    log_weight = -0.5 * (np.sum(np.log(v), axis=0) + np.log(spread) + quadratic) + log_prior(tau) + grid
+    weight = np.exp(log_weight - log_weight.max())
+    node = generator.choice(NODES, shape, p=weight / weight.sum())
+    variance = 1.0 / (precision + mu_sd**-2)
+    mu = (variance * weighted)[node] + np.sqrt(variance[node]) * generator.normal(size=shape)
+    own = 1.0 / (1.0 / error**2 + 1.0 / tau[node][..., None] ** 2)
+    mean = own * (y / error**2 + mu[..., None] / tau[node][..., None] ** 2)
+    return np.asarray(mean + np.sqrt(own) * generator.normal(size=(*shape, len(y))))

@@ -12,7 +12,7 @@ from tests.sampling.targets import python_normal
 
 @pytest.mark.parametrize("metric", METRIC_NAMES)
 def test_a_state_survives_as_arrays_bit_for_bit(metric: str) -> None:
-    options = SamplerOptions(seed=2**100, metric=metric, warmup=100)
+    options = SamplerOptions(seed=2**100, metric=metric, adaptation="fisher", warmup=100)
     state, _ = advance(python_normal(3), options, begin(python_normal(3), options, 5), 55)
     arrays = state.to_arrays()
     assert not any(array.dtype.hasobject for array in arrays.values())
