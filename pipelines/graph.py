@@ -33,7 +33,6 @@ from pipelines.schedule import Schedule
 from pipelines.segments import Outcome, SegmentTask, outcome_of
 from pipelines.stages import Diagnosed
 from pipelines.task_errors import GivenUpError, meaning
-from pipelines.topic import pushing
 from pipelines.worker import draw_segment
 
 # A remote scheduler would keep tasks for ever if no worker came.
@@ -70,8 +69,8 @@ def follow(
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    told, known = pushing(client, plan, on_event), journal or Journal.open(plan.path)
-    run = _Following(client, plan, told, started, locate, control or Control(), known)
+    known = journal or Journal.open(plan.path)
+    run = _Following(client, plan, on_event, started, locate, control or Control(), known)
     try:
         with signals_ask(run.control, lambda: run.drawing):
             run.control.attach(plan.path)
