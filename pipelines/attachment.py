@@ -114,7 +114,7 @@ class Attachment:
         self.client, self.run = client, run
         self._changed = threading.Condition()
         self._pushed: list[str] = []
-        self._connected = True
+        self._connection: Any = client.scheduler_comm
         # From now on what happens is pushed; what happened before is asked for.
         client.subscribe_topic(RUNS, self._on_run)  # type: ignore[no-untyped-call]
         client.subscribe_topic(run.topic, self._on_event)  # type: ignore[no-untyped-call]
@@ -166,9 +166,10 @@ class Attachment:
                 where=(self.run.label,),
                 remedy=f"See where the run stands: exmc watch {self.run.directory}",
             )
-        before, self._connected = self._connected, status == "running"
-        if before or not self._connected:
+        # One that is lost and found between two glances is another, too.
+        if status != "running" or self.client.scheduler_comm is self._connection:
             return []
+        self._connection = self.client.scheduler_comm
         for topic, handler in ((RUNS, self._on_run), (self.run.topic, self._on_event)):
             self.client.subscribe_topic(topic, handler)  # type: ignore[no-untyped-call]
         self._follow(self.run)
