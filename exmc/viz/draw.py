@@ -187,7 +187,7 @@ def draw(found: Content, row: Kind, backend: Backend = "matplotlib") -> Picture:
 
 def _name_chains(collection: Any, tree: xr.DataTree, backend: Backend) -> None:
     """Give the chains of an energy plot their names, where arviz-plots has halves of their places."""
-    names = tree["sample_stats"]["chain"].values
+    names = tree["sample_stats"].to_dataset()["chain"].values
     places = range(0, len(names), -(-len(names) // _MOST_IN_LEGEND))
     axes = collection.viz["plot"].sel(column="bfmi").item()
     import_module(f"arviz_plots.backend.{backend}").yticks(list(places), [str(names[n]) for n in places], axes)
