@@ -114,6 +114,7 @@ class Attachment:
         self.client, self.run = client, run
         self._changed = threading.Condition()
         self._pushed: list[str] = []
+        self.left = False
         self._connection: Any = client.scheduler_comm
         # From now on what happens is pushed; what happened before is asked for.
         client.subscribe_topic(RUNS, self._on_run)  # type: ignore[no-untyped-call]
@@ -138,8 +139,14 @@ class Attachment:
                     self._changed.wait(min(seconds, 0.1) if not self.driven else _SECONDS_BETWEEN_GLANCES)
                 pushed, self._pushed = self._pushed, []
             missed = self._missed()
-            if pushed or missed or (not self.driven and time.monotonic() >= deadline):
+            if pushed or missed or self.left or (not self.driven and time.monotonic() >= deadline):
                 return [*missed, *pushed]
+
+    def leave(self) -> None:
+        """Have nobody wait any more."""
+        with self._changed:
+            self.left = True
+            self._changed.notify_all()
 
     def on_worker(self, function: Callable[..., R], *arguments: Any) -> R:
         """What `function` returns on a worker, which sees the run's directory; beside its tasks, not among them.

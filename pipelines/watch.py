@@ -9,27 +9,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from exmc.errors import ExmcError, StoreError
+from exmc.errors import StoreError
 from exmc.sampling.options import SamplerOptions
-from exmc.trace.files import Location, location
+from exmc.trace.files import Location
 from exmc.trace.store import RunStore
 from pipelines.arguments import Shown
-from pipelines.attachment import Attachment, Pause, chosen, going_on, listening
+from pipelines.attachment import Pause, listening
 from pipelines.checkpoint import read_checkpoint
 from pipelines.cli import FAILED, PASSED
-from pipelines.cluster import attach
-from pipelines.config import parse_cluster
 from pipelines.guard import say
 from pipelines.locks import being_run
 from pipelines.mirror import Mirror, mirrored
 from pipelines.page_process import PageProcess
-from pipelines.places import Places
+from pipelines.remote import attachment_to, seen_here
 from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request
 from pipelines.run import result_of
-from pipelines.sections import RemoteCluster
 from pipelines.standing import unfinished
-from pipelines.topic import Announcement, topic_of
+from pipelines.topic import Announcement
 from pipelines.watching import events_of
 
 
@@ -89,17 +86,14 @@ def watch_on(address: str, wanted: str | None, once: bool, shown: Shown) -> int:
     ConfigError
         If it is not clear which run is meant.
     """
-    cluster = parse_cluster({"address": address}, Places("exmc watch", {}))
-    assert isinstance(cluster, RemoteCluster)
-    with attach(cluster) as client:
-        attachment = Attachment(client, chosen(going_on(client), wanted, address))
+    with attachment_to(address, wanted) as attachment:
         run = attachment.run
         options = SamplerOptions(**run.options)
 
         def driven() -> bool:
             return attachment.driven
 
-        seen = _seen_here(run)
+        seen = seen_here(run)
         if seen is not None:
             close, ask = partial(_close, seen, shown, driven), partial(request, seen)
             return _show(_Watched(run.label, options, seen, driven, ask, close, attachment.wait), once, shown)
@@ -111,15 +105,6 @@ def watch_on(address: str, wanted: str | None, once: bool, shown: Shown) -> int:
             close = partial(_close_mirror, mirror, run, shown)
             watched = _Watched(run.label, options, mirror.directory, mirror.driven, mirror.ask, close, mirror.pause)
             return _show(watched, once, shown)
-
-
-def _seen_here(run: Announcement) -> Location | None:
-    """The directory of `run`, if this machine sees it at the same place; another run may lie there."""
-    with contextlib.suppress(ExmcError, OSError):
-        directory = location(run.directory)
-        if topic_of(read_checkpoint(directory).plan) == run.topic:
-            return directory
-    return None
 
 
 def _show(watched: _Watched, once: bool, shown: Shown) -> int:

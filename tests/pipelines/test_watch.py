@@ -48,7 +48,7 @@ def test_a_run_is_watched_by_its_scheduler_to_its_end(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     if not seen:
-        monkeypatch.setattr(watch, "_seen_here", lambda run: None)
+        monkeypatch.setattr(watch, "seen_here", lambda run: None)
     run = begun_on(cluster, tmp_path)
     assert main(["watch", cluster.scheduler_address, "--run", "small"]) in (0, 3)
     shown, err = capfd.readouterr()
