@@ -47,6 +47,8 @@ def test_a_mirror_has_what_the_run_has(cluster: LocalCluster, client: Client, tm
             mirror.pause(1.0)
             live.refresh()
         assert live.draws == run.live.draws
+        lines = (mirror.directory / "events.jsonl").read_text().splitlines()
+        assert len(lines) == len(set(lines))
         np.testing.assert_array_equal(live.summary()["mean"], run.live.summary()["mean"])
         mirror.ask(Wish.STOP)
         assert run.wait(PATIENCE)
