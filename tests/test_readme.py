@@ -78,10 +78,11 @@ def shown_by() -> dict[str, list[str]]:
     return {" ".join(words[:2]) if words[0].endswith("exmc") else words[0]: words for words in commands}
 
 
+@pytest.mark.slow
 def test_each_line_of_the_table_is_shown_by_its_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those of the cluster, of chaos and of calibration have tests of their own, the latter two slow ones."""
+    """Those of the cluster (tests/pipelines/test_watch.py), of chaos and of calibration have tests of their own."""
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     monkeypatch.chdir(tmp_path)
     commands = {words.removeprefix("scripts/exmc "): line[1:] for words, line in shown_by().items()}
