@@ -46,9 +46,9 @@ def overflow(driver: Any) -> int:
     return int(driver.execute_script("return document.documentElement.scrollWidth - window.innerWidth"))
 
 
-def said(driver: Any) -> list[str]:
-    """What pages have written to the console, warnings and errors, since the last call."""
-    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+def errors(driver: Any) -> list[str]:
+    """The errors that pages have written to the console since the last call."""
+    return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def requests(driver: Any) -> list[str]:

@@ -113,7 +113,7 @@ def test_a_run_is_watched_paused_and_stopped_in_a_browser(browser: Any, tmp_path
         await_that(lambda: browser.execute_script(PRESS, "Abort"))
         assert run.wait(90)
         assert run.status.state == "stopped"
-        assert not browsing.said(browser)
+        assert not browsing.errors(browser)
 
 
 def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:

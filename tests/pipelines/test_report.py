@@ -97,7 +97,7 @@ def test_a_browser_shows_it_at_any_width_and_asks_for_nothing(hostile: Path) -> 
             assert browsing.overflow(driver) <= 0
             assert driver.execute_script(SCROLLED) == []
         assert driver.execute_script("return [...document.images].every(image => image.naturalWidth > 0)")
-        assert browsing.said(driver) == []
+        assert browsing.errors(driver) == []
         assert set(browsing.requests(driver)) == {(hostile / "report.html").as_uri()}
         printed = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
     assert printed.startswith(b"%PDF")
