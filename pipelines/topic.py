@@ -67,9 +67,10 @@ def announced(client: Client, plan: Plan, on_event: Listener) -> Iterator[Listen
     announcement = Announcement(topic, plan.label, plan.directory, now, str(client.id), options)
 
     def push(where: str, message: Mapping[str, Any]) -> None:
-        # That the scheduler is gone, the run finds out by its tasks.
-        with contextlib.suppress(Exception):
-            client.log_event(where, dict(message))
+        # That the scheduler is gone, the run finds out by its tasks; to tell it nevertheless would take half a minute.
+        if client.status == "running":
+            with contextlib.suppress(Exception):
+                client.log_event(where, dict(message))
 
     def tell(event: Event) -> None:
         on_event(event)

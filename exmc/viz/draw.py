@@ -32,7 +32,7 @@ FORMATS: dict[str, Backend] = {"png": "matplotlib", "svg": "matplotlib", "pdf": 
 _STYLE = "arviz-variat"
 _DOTS_PER_INCH = 130
 _BOKEH_DOTS = 90
-_LONGEST = 24
+_LONGEST = 20
 """Characters of a line above a panel."""
 _MOST_IN_LEGEND = 12
 # Text stays text, the figure has no date in it, and the same draws give the same bytes.

@@ -1,6 +1,6 @@
 """What it costs a run to be looked at while it goes on: by the live posterior, by the live page, by a browser.
 
-    .venv/bin/python scripts/bench/live.py [--rounds 7] [--draws 5000 50000] [--browser] [CONFIG]
+    .venv/bin/python scripts/bench/live.py [--rounds 7] [--draws 10000 150000] [--browser] [CONFIG]
 
 Runs of CONFIG in processes of their own, in turn, round after round: with nothing that looks (`--quiet`), with a
 terminal's lines (`--plain`: the live posterior's R-hat), with the live page that nobody opens (`--live`), and, with
@@ -107,7 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("config", nargs="?", default=CONFIG)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--draws", type=int, nargs=2, default=[5_000, 50_000], help="of the short and the long run")
+    parser.add_argument("--draws", type=int, nargs=2, default=[10_000, 150_000], help="of the short and the long run")
     parser.add_argument("--browser", action="store_true", help="have a Chromium show the page, too")
     parser.add_argument("--show", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -15,11 +15,14 @@ from typing import Any
 import pytest
 
 import pipelines
+from exmc.errors import StoreError
 from exmc.sampling.options import SamplerOptions
+from pipelines import page_process
 from pipelines.cli import main
 from pipelines.events import Event
 from pipelines.page import status_of
 from pipelines.page_process import PORT, PageProcess
+from pipelines.requests import Wish
 from pipelines.run import run_config
 from pipelines.tally import Standing, Tally
 from tests.pipelines import browsing
@@ -141,6 +144,25 @@ def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
             page.stop()
     assert "<title>small – exmc</title>" in content
     assert "viewport" in content
+
+
+def test_what_buttons_ask_for_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "print('http://127.0.0.1:5006/x'); print('pause'); print('stop', flush=True); input()"
+    monkeypatch.setattr(page_process, "_PROGRAM", program)
+    asked: list[Wish] = []
+    said: list[str] = []
+
+    def ask(wish: Wish) -> None:
+        asked.append(wish)
+        if wish is Wish.STOP:
+            raise StoreError("no worker.")
+
+    page = PageProcess(tmp_path, said.append, ask)
+    page.wake()
+    await_that(lambda: len(said) == 2)
+    page.stop()
+    assert asked == [Wish.PAUSE, Wish.STOP]
+    assert said[1] == "the run could not be asked to stop: no worker."
 
 
 def test_the_page_of_a_finished_run_stays_until_ctrl_c(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from distributed import Client
@@ -11,7 +12,7 @@ from pipelines.cluster import connect
 from pipelines.events import Event
 from pipelines.sections import LocalCluster as LocalSection
 from pipelines.topic import RUNS, announced, topic_of
-from tests.pipelines.running import reachable_cluster, stopped_run
+from tests.pipelines.running import await_that, reachable_cluster, stopped_run
 
 
 def test_a_topic_is_that_of_one_run(tmp_path: Path) -> None:
@@ -48,3 +49,17 @@ def test_within_a_process_nobody_else_is_told(tmp_path: Path) -> None:
     plan, heard = read_checkpoint(stopped_run(tmp_path)).plan, []
     with connect(LocalSection(workers=1), 1) as client, announced(client, plan, heard.append) as tell:
         assert tell == heard.append
+
+
+def test_a_scheduler_that_is_gone_is_not_told(tmp_path: Path) -> None:
+    """To connect to one that does not answer takes half a minute."""
+    plan, heard = read_checkpoint(stopped_run(tmp_path)).plan, []
+    event = Event(kind="note", seconds=1.0)
+    with reachable_cluster() as cluster, Client(cluster.scheduler_address, set_as_default=False) as client:
+        with announced(client, plan, heard.append) as tell:
+            cluster.close()
+            await_that(lambda: client.status != "running")
+            began = time.monotonic()
+            tell(event)
+        assert time.monotonic() - began < 10
+    assert heard == [event]

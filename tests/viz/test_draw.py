@@ -43,7 +43,7 @@ def test_a_long_label_is_broken_and_shortened() -> None:
     picture = plot(tree.assign(posterior=tree["posterior"].from_dict({"/": long})), "trace", ["a_name_" * 8])
     titles = [axes.get_title() for axes in picture.figure.axes]
     picture.close()
-    assert titles == ["a_name_a_nam…name_a_name_"]
+    assert titles == ["a_name_a_n…me_a_name_"]
 
 
 def test_energies_are_those_of_chains_by_name() -> None:
