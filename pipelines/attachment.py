@@ -26,7 +26,8 @@ _SECONDS_BETWEEN_LOOKS = 2.0
 _SECONDS_TO_ANSWER = 5.0
 # How often the client is asked, here, whether it has lost its scheduler: nothing is sent for it.
 _SECONDS_BETWEEN_GLANCES = 1.0
-_SECONDS_FOR_A_WORKER = 30.0
+# To judge a run of many scalars takes long.
+_SECONDS_FOR_A_WORKER = 60.0
 
 R = TypeVar("R")
 
@@ -115,6 +116,7 @@ class Attachment:
         self._changed = threading.Condition()
         self._pushed: list[str] = []
         self.left = False
+        self._refused = 0
         self._connection: Any = client.scheduler_comm
         # From now on what happens is pushed; what happened before is asked for.
         client.subscribe_topic(RUNS, self._on_run)  # type: ignore[no-untyped-call]
@@ -154,12 +156,15 @@ class Attachment:
         Raises `StoreError` if no worker answers, whatever the reason.
         """
         try:
-            workers = list(self.client.nthreads())  # type: ignore[no-untyped-call]
+            workers = sorted(self.client.nthreads())  # type: ignore[no-untyped-call]
+            worker = workers[self._refused % len(workers)]
             found = self.client.run(
-                _beside, function, *arguments, workers=workers[:1], callback_timeout=_SECONDS_FOR_A_WORKER
+                _beside, function, *arguments, workers=[worker], callback_timeout=_SECONDS_FOR_A_WORKER
             )
-            return found[workers[0]]  # type: ignore[no-any-return]
+            return found[worker]  # type: ignore[no-any-return]
         except Exception as error:
+            # One that is halted, or does not see the directory, is not asked again at once.
+            self._refused += 1
             raise StoreError(
                 f"no worker reads the run's directory: {type(error).__name__}: {error}.", where=(self.run.directory,)
             ) from error
@@ -176,15 +181,20 @@ class Attachment:
         # One that is lost and found between two glances is another, too.
         if status != "running" or self.client.scheduler_comm is self._connection:
             return []
-        self._connection = self.client.scheduler_comm
+        connection = self.client.scheduler_comm
         for topic, handler in ((RUNS, self._on_run), (self.run.topic, self._on_event)):
             self.client.subscribe_topic(topic, handler)  # type: ignore[no-untyped-call]
         self._follow(self.run)
-        again = [run for run in going_on(self.client) if run.topic == self.run.topic]
-        self.driven = bool(again)
-        for run in again:
-            self._follow(run)
-        return self.held()
+        # Lost again meanwhile, it is asked once more when it is found.
+        with contextlib.suppress(OSError):
+            again = [run for run in going_on(self.client) if run.topic == self.run.topic]
+            self.driven = bool(again)
+            for run in again:
+                self._follow(run)
+            held = self.held()
+            self._connection = connection
+            return held
+        return []
 
     def _follow(self, run: Announcement) -> None:
         self.run = run

@@ -94,7 +94,7 @@ class Mirror:
 
     def _take(self, lines: Sequence[str]) -> None:
         """Have the draws that `lines` tell of, and then the lines, in the folder; each line once."""
-        new = [line for line in lines if hash(line) not in self._known]
+        new = [line for line in dict.fromkeys(lines) if hash(line) not in self._known]
         self._known.update(map(hash, new))
         for line in new:
             event = Event.from_json(line.encode())
