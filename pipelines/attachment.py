@@ -26,6 +26,7 @@ _SECONDS_BETWEEN_LOOKS = 2.0
 _SECONDS_TO_ANSWER = 5.0
 # How often the client is asked, here, whether it has lost its scheduler: nothing is sent for it.
 _SECONDS_BETWEEN_GLANCES = 1.0
+_SECONDS_TO_BE_HEARD = 0.1
 # To judge a run of many scalars takes long.
 _SECONDS_FOR_A_WORKER = 60.0
 
@@ -119,9 +120,7 @@ class Attachment:
         self._refused = 0
         self._connection: Any = client.scheduler_comm
         # From now on what happens is pushed; what happened before is asked for.
-        client.subscribe_topic(RUNS, self._on_run)  # type: ignore[no-untyped-call]
-        client.subscribe_topic(run.topic, self._on_event)  # type: ignore[no-untyped-call]
-        self._follow(run)
+        self._subscribe()
         self.driven = _is_there(client, run.driver)
 
     def held(self) -> list[str]:
@@ -182,11 +181,9 @@ class Attachment:
         if status != "running" or self.client.scheduler_comm is self._connection:
             return []
         connection = self.client.scheduler_comm
-        for topic, handler in ((RUNS, self._on_run), (self.run.topic, self._on_event)):
-            self.client.subscribe_topic(topic, handler)  # type: ignore[no-untyped-call]
-        self._follow(self.run)
         # Lost again meanwhile, it is asked once more when it is found.
         with contextlib.suppress(OSError):
+            self._subscribe()
             again = [run for run in going_on(self.client) if run.topic == self.run.topic]
             self.driven = bool(again)
             for run in again:
@@ -195,6 +192,19 @@ class Attachment:
             self._connection = connection
             return held
         return []
+
+    def _subscribe(self) -> None:
+        """Return once what happens is pushed: the scheduler takes subscriptions in order, but in its own time."""
+        self.client.subscribe_topic(RUNS, self._on_run)  # type: ignore[no-untyped-call]
+        self.client.subscribe_topic(self.run.topic, self._on_event)  # type: ignore[no-untyped-call]
+        self._follow(self.run)
+        heard, own = threading.Event(), f"exmc-{self.client.id}"
+        self.client.subscribe_topic(own, lambda event: heard.set())  # type: ignore[no-untyped-call]
+        deadline = time.monotonic() + _SECONDS_TO_ANSWER
+        while time.monotonic() < deadline:
+            self.client.log_event(own, {})
+            if heard.wait(_SECONDS_TO_BE_HEARD):
+                return
 
     def _follow(self, run: Announcement) -> None:
         self.run = run
