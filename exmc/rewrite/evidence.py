@@ -161,7 +161,7 @@ def _verdicts(
             return _all(population, "it has too few elements to tell how much they spread")
         spread, least = (np.full(block.count, m) for m in moments)
     surface.extra.append(_summary(located, estimates, 1.0 / (spread + variance), known))
-    return _judged(population, _Evidence(error, spread, least), block, surface)
+    return _judged(population, _Evidence(error, spread, least), own is not None, block, surface)
 
 
 def _all(population: _Population, why: str) -> dict[str, Verdict]:
@@ -170,23 +170,31 @@ def _all(population: _Population, why: str) -> dict[str, Verdict]:
 
 
 class _Evidence(NamedTuple):
-    """For each element, shape (elements,): its likelihood's variance, the population's, and the latter's lower limit."""
+    """For each element, shape (elements,): its likelihood's variance, the population's, and a lower limit of that."""
 
     error: FloatArray
     spread: FloatArray
     least: FloatArray
 
 
-def _judged(population: _Population, found: _Evidence, block: Block, surface: Surface) -> dict[str, Verdict]:
-    """Compare what the data and what the population tell about each element of `population`."""
+def _judged(
+    population: _Population, found: _Evidence, chained: bool, block: Block, surface: Surface
+) -> dict[str, Verdict]:
+    """Compare what the data and what the population tell about each element of `population`.
+
+    If its elements are `chained`, each the location of another, they are centred all or none, as most of them would be:
+    neighbours tell about an element too, which its weight does not know.
+    """
     looked_at = np.arange(block.count) if block.owner is not None else block.places
     error, typical, low = (float(np.sqrt(np.median(each[looked_at]))) for each in found)
     figures = f"standard error {error:.2g}, population spread {typical:.2g}"
     if low != typical:
         figures += f" and surely {low:.2g}"
     shares = found.least / (found.least + found.error)
-    everywhere = np.full(block.count, np.median(shares[looked_at]))
-    everywhere[looked_at] = shares[looked_at]
+    most = float(np.median(shares[looked_at]))
+    everywhere = np.full(block.count, float(most > 0.5) if chained else most)
+    if not chained:
+        everywhere[looked_at] = shares[looked_at]
     if np.max(everywhere) <= _WHOLE:
         return _all(population, f"the data do not tell its elements better than the population does ({figures})")
     if np.min(everywhere) >= 1.0 - _WHOLE:
