@@ -127,6 +127,51 @@ def test_a_constant_scale_needs_no_estimate() -> None:
     assert not centred(verdict(model(2.0)))
 
 
+def test_weights_are_what_the_data_tell_beside_the_population() -> None:
+    """Of a known spread s and noise n: rows s^2 / (rows s^2 + n^2), rounded, and 0 without rows."""
+    rows = np.array([0, 1, 2, 5, 40])
+    group = np.repeat(np.arange(5), rows)
+    build = Builder().data("g", group).rv("mu", "Normal").rv("theta", "Normal", mu="mu", sigma=0.6, shape=5)
+    found = verdict(build.rv("y", "Normal", mu="theta[g]", sigma=1.5, observed=np.cos(np.arange(48.0))))
+    expected = rows * 0.6**2 / (rows * 0.6**2 + 1.5**2)
+    np.testing.assert_array_equal(found.weights.values, np.round(expected, 2))
+    assert found.weights.typical == 0.6
+    assert found.why.startswith("the data tell some of its elements better than others (standard error")
+
+
+def test_weights_are_cautious_where_the_spread_is_not_known() -> None:
+    """By the lower limit of the population's variance, from the same data as its estimate."""
+    build = grouped(12, 8, 0.7)
+    weights = verdict(build).weights
+    noise, spread = 1.0 / 8.0, weights.typical**2
+    assert 0.1 < np.median(weights.values) < spread / (spread + noise) - 0.1
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e4])
+def test_weights_do_not_depend_on_units(scale: float) -> None:
+    one, other = verdict(grouped(12, 8, 0.7)).weights, verdict(grouped(12, 8, 0.7, scale=scale)).weights
+    # The priors are not as wide in other units by all digits, and weights are rounded.
+    np.testing.assert_allclose(other.values, one.values, atol=0.011)
+    assert other.typical == pytest.approx(scale * one.typical, rel=0.05)
+
+
+def test_slopes_and_intercepts_stand_in_each_others_error() -> None:
+    """Where all rows of a group have one value of x, they say nothing of its slope by itself."""
+    generator = np.random.default_rng(9)
+    group = np.repeat(np.arange(20), 12)
+    x = np.where(group < 10, 1.0, np.tile(np.repeat([0.0, 1.0], 6), 20))
+    a, b = generator.normal(size=20), generator.normal(size=20)
+    build = Builder().data("g", group).data("x", x)
+    for name in ("theta_a", "theta_b"):
+        build.rv(f"mu_{name}", "Normal", sigma=10.0).rv(f"tau_{name}", "HalfNormal", sigma=2.0)
+        build.rv(name, "Normal", mu=f"mu_{name}", sigma=f"tau_{name}", shape=20)
+    seen = a[group] + b[group] * x + generator.normal(size=240)
+    build.rv("y", "Normal", mu="theta_a[g] + theta_b[g] * x", sigma=1.0, observed=seen)
+    weights = verdict(build, "theta_b").weights.values
+    assert np.all(weights[:10] == 0.0)
+    assert np.all(weights[10:] > 0.3)
+
+
 def test_a_location_by_regression_is_fitted_first() -> None:
     """Effects on a steep line: the spread about the line counts, not that of the effects."""
     generator = np.random.default_rng(3)
@@ -185,7 +230,10 @@ def test_a_random_walk_of_scalars(noise: float, expected: bool) -> None:
     for t, value in enumerate(path + noise * generator.normal(size=100)):
         build.rv(f"theta{t}", "Normal", mu=f"theta{t - 1}" if t else 0.0, sigma="tau")
         build.rv(f"y{t}", "Normal", mu=f"theta{t}", sigma=noise, observed=value)
-    assert centred(verdict(build, "theta5")) is expected
+    found = verdict(build, "theta5")
+    assert found.centred is expected
+    # Each is told by its neighbours, too: there are no weights for that.
+    assert found.weights is None
 
 
 def test_stochastic_volatility_is_weak_data() -> None:
@@ -200,8 +248,10 @@ def test_stochastic_volatility_is_weak_data() -> None:
 
 
 def test_the_same_answer_every_time() -> None:
-    model = schools().build()
-    assert weigh(model, [model["theta"]]) == weigh(model, [model["theta"]])
+    model = schools(3.0).build()
+    first, second = (weigh(model, [model["theta"]])["theta"] for _ in range(2))
+    assert first.why == second.why
+    assert first.weights.values.tolist() == second.weights.values.tolist()
 
 
 def test_moments_are_unbiased_and_the_limit_covers() -> None:

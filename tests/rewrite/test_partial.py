@@ -84,7 +84,8 @@ def test_other_weights_need_no_other_machine_code_and_positions_keep_their_layou
         position = np.linspace(-0.5, 0.5, 10)
         assert kernels[-1].load()(position)[0] == pytest.approx(float(function(position)), rel=1e-12)
     first, second = kernels
-    assert isinstance(first, Kernel) and isinstance(second, Kernel)
+    assert isinstance(first, Kernel)
+    assert isinstance(second, Kernel)
     assert first.digest == second.digest
     assert layouts[0] == layouts[1]
     whole = default_transforms(noncenter(schools(3.0, "noncentered").build())[0])[0]

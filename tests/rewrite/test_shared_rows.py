@@ -32,9 +32,8 @@ def lines(**extra: str) -> Builder:
 
 def test_intercepts_and_slopes_of_the_same_rows() -> None:
     """1 - (sum x)^2 / (n sum x^2) of both; nothing where all x are alike, all where they are balanced or absent."""
-    correlation = [
-        1.0 - np.sum(X[GROUP == g]) ** 2 / (np.sum(GROUP == g) * np.sum(X[GROUP == g] ** 2)) for g in range(4)
-    ]
+    rows, total, squares = (np.bincount(GROUP, X**power) for power in range(3))
+    correlation = 1.0 - total**2 / (rows * squares)
     assert correlation[2] == 1.0
     np.testing.assert_allclose(left(lines(), "a", "b"), [*correlation, 1.0], atol=1e-6)
     np.testing.assert_allclose(left(lines(), "b", "a"), correlation, atol=1e-6)
