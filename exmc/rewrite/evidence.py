@@ -8,7 +8,7 @@ funnel. So each element has the weight
 
     w_j = I_j t^2 / (1 + I_j t^2),    t^2 the lower 95 % confidence limit of tau^2
 
-and a variable whose elements all are within a tenth of 0 or of 1 is non-centred or centred as a whole, the former in
+and a variable whose elements all are within a fifth of 0 or of 1 is non-centred or centred as a whole, the former in
 particular where nothing is known. All of it comes from the data, in plain numpy:
 
 1. Without pooling: each theta_j is moved to its maximum-likelihood value by Newton's method on finite differences, in
@@ -53,8 +53,8 @@ from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import unpooled_fit
 
 CONFIDENCE = 0.95
-# Weights this near to 0 or 1 gain nothing over none, whose density takes no exponential for each element.
-_WHOLE = 0.1
+# Weights this near to 0 or 1 gain less than they cost: an exponential for each element in each gradient.
+_WHOLE = 0.2
 _DECIMALS = 2
 _COVARIATES = 200
 
