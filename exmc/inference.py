@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.chains import WATCHDOG_SECONDS, Drawn, Limits, run_chains, threads
@@ -31,8 +30,12 @@ from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.dataset import build_datatree
+from exmc.trace.draws import Draws
 from exmc.trace.kept import split_entries
 from exmc.trace.schema import schema_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def sample(
@@ -143,9 +146,9 @@ def sample_model(
         drawn, attributes["method"] = _fit_and_draw(compiled, options, method, settings or {})
     attributes["failed_chains"] = drawn.documents()
     groups, labels = _sampled_groups(compiled, list(drawn.finished.values())), list(drawn.finished)
-    tree = build_datatree(schema, groups, attributes, chains=labels)
+    held = Draws(schema, groups, tuple(labels), attributes)
     prior_draws = 500 if predictive else 0
-    derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
+    derived = derived_groups(compiled, held, options.seed, prior_draws=prior_draws, predictive=predictive)
     notes = [str(note) for note in (*model_notes(source), *compiled.notes, *derived.notes)]
     attributes |= {"skipped_groups": derived.skipped, "notes": notes}
     return build_datatree(schema, groups | derived.groups, attributes, chains=labels)

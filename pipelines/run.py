@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from exmc.errors import ClusterError, ExmcError, StoreError
 from exmc.methods import NUTS, method_of
@@ -36,6 +35,9 @@ from pipelines.requests import Wish, request
 from pipelines.sections import Cluster, RemoteCluster
 from pipelines.sizes import amount, unlabelled
 from pipelines.stages import Diagnosed
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True, slots=True)

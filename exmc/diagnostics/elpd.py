@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
@@ -15,6 +14,9 @@ from exmc.diagnostics.arviz import psis_loo
 from exmc.diagnostics.convergence import ess_mean
 from exmc.diagnostics.summary import group_of, scalar_labels, stacked
 from exmc.errors import StoreError, suggest
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 FloatArray = NDArray[np.float64]
 P_WAIC_LIMIT = 0.4
