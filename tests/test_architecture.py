@@ -35,7 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "rewrite": {"errors", "late", "ir", "distributions", "transforms"},
     "compile": {
-        *("errors", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
+        *("errors", "late", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
         *("integrators", "machine_code", "graphs"),
     },
     # Samplers know a density, and nothing of models.
