@@ -57,9 +57,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "density", "ir", "compile", "fitting", "methods", "predictive", "priors", "sampling", "transforms"),
     },
     "chains": {"errors", "compile", "blame", "sampling", "starts"},
+    "lengthening": {"chains", "compile", "diagnostics", "sampling", "trace"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
-        *("methods", "fitting", "chains"),
+        *("methods", "fitting", "chains", "lengthening"),
     },
     "calibration": {"chains", "errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},

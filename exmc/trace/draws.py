@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
+def axes_of(schema: Schema, group: str) -> dict[str, list[list[Any]]]:
+    """The labels along the axes of each variable of `group`, by its name."""
+    return {v.name: [list(label_array(schema.coords[dim])) for dim in v.dims] for v in schema.groups[group]}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Draws:
     """Sampled groups in memory.
@@ -38,8 +43,7 @@ class Draws:
 
     def axes(self, group: str) -> dict[str, list[list[Any]]]:
         """The labels along the axes of each array of `group`, behind its chains and draws."""
-        coords = self.schema.coords
-        return {v.name: [list(label_array(coords[dim])) for dim in v.dims] for v in self.schema.groups[group]}
+        return axes_of(self.schema, group)
 
     def tree(self) -> xr.DataTree:
         """The same with names of dims and labels."""
