@@ -6,7 +6,8 @@ Four chains each. What counts is a start's gradients, and processor seconds, unt
 bulk ESS of 400 at R-hat under 1.01: warm-up in full, and draws, looked at every 50 a chain. "cold" warms up for 1000
 iterations from uniform points; "warm" for `--warmup` (the default of `exmc run --warm-start`) from the last positions,
 step sizes and metrics of a fit of the first 95 % of the rows; "pathfinder" is cold from a draw of Pathfinder's best
-approximation, whose gradients count. Medians over seeds, and of ratios to cold. Gradients do not depend on the machine.
+approximation, whose gradients ("before") count. Medians over seeds, and of ratios to cold. Gradients do not depend on
+the machine.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from exmc.sampling.watchdog import Pulse
 from exmc.starts import start_of
 
 CHAINS, DRAWS, WARMUP, STEP = 4, 2000, 1000, 50
+# Iterations before Stan's scheme estimates variances.
+SEARCH = 75
 ESS, R_HAT = 400.0, 1.01
 NEW_ROWS = 0.05
 Arrays = Mapping[str, NDArray[Any]]
@@ -50,7 +53,7 @@ def poisson(data: Arrays) -> Builder:
         .rv("tau", "HalfNormal", sigma=1)
         .rv("a", "Normal", mu="mu", sigma="tau", shape=30)
         .rv("b", "Normal", mu=0, sigma=1, shape=4)
-        .rv("y", "Poisson", rate="exp(a[group] + x @ b)", observed=data["y"])
+        .rv("y", "Poisson", mu="exp(a[group] + x @ b)", observed=data["y"])
     )
 
 
@@ -71,12 +74,15 @@ CASES: dict[str, tuple[Callable[[Any], Builder], Callable[[], Arrays]]] = {
 
 
 class Cost(NamedTuple):
-    """What a start took until the draws were good: gradients in all and of warm-up, processor seconds, draws a chain.
+    """What a start took until the draws were good, NaN if they were not at the end; of all chains, but for `draws`.
 
-    NaN if they were not good at the end.
+    Gradients in all, those before the first iteration, those of the search (`SEARCH` iterations) and of all of warm-up,
+    processor seconds, and draws a chain.
     """
 
     gradients: float
+    before: float
+    search: float
     warming: float
     seconds: float
     draws: float
@@ -112,15 +118,18 @@ def cost(compiled: CompiledModel, chains: list[Chain]) -> Cost:
     columns = [np.stack([p[name] for p in posterior]).reshape(CHAINS, DRAWS, -1) for name in posterior[0]]
     scalars = np.concatenate(columns, axis=2).transpose(2, 0, 1)
     scalars = scalars[scalars.std(axis=(1, 2)) > 0]
-    warming = sum(chain.before + int(chain.warm.statistics["n_steps"].sum()) for chain in chains)
+    before = sum(chain.before for chain in chains)
+    search, warming = (
+        sum(int(chain.warm.statistics["n_steps"][:count].sum()) for chain in chains) for count in (SEARCH, WARMUP)
+    )
     for count in range(STEP, DRAWS + 1, STEP):
         seen = np.ascontiguousarray(scalars[:, :, :count])
         if ess_bulk(seen).min() >= ESS and r_hat(seen).max() < R_HAT:
             drawing = sum(int(chain.drawn.statistics["n_steps"][:count].sum()) for chain in chains)
             whole = sum(int(chain.drawn.statistics["n_steps"].sum()) for chain in chains)
             seconds = sum(chain.seconds[0] + chain.seconds[1] * drawing / whole for chain in chains)
-            return Cost(warming + drawing, warming, seconds, count)
-    return Cost(np.nan, warming, np.nan, np.nan)
+            return Cost(before + warming + drawing, before, search, warming, seconds, count)
+    return Cost(np.nan, before, search, warming, np.nan, np.nan)
 
 
 def starts(name: str, seed: int, warmup: int) -> dict[str, Cost]:
@@ -157,11 +166,8 @@ def bench(name: str, seeds: int, warmup: int) -> None:
             statistics.median(getattr(run[way], field) / getattr(run["cold"], field) for run in found)
             for field in ("gradients", "seconds")
         )
-        print(
-            f"{name:10} {way:10} {row.gradients:12,.0f} {row.warming:12,.0f} {row.draws:8.0f} {row.seconds:10.2f}"
-            f" {saved:10.2f} {faster:10.2f}",
-            flush=True,
-        )
+        counts = f"{row.gradients:12,.0f} {row.before:10,.0f} {row.search:10,.0f} {row.warming:12,.0f} {row.draws:8.0f}"
+        print(f"{name:10} {way:10} {counts} {row.seconds:10.2f} {saved:10.2f} {faster:10.2f}", flush=True)
 
 
 def main() -> None:
@@ -171,7 +177,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=100)
     arguments = parser.parse_args()
-    print(f"{'':21} {'gradients':>12} {'of warm-up':>12} {'draws':>8} {'seconds':>10} {'/ cold':>10} {'s / cold':>10}")
+    heads = {"gradients": 12, "before": 10, "search": 10, "warm-up": 12, "draws": 8, "seconds": 10}
+    columns = heads | {"/ cold": 10, "s / cold": 10}
+    print(f"{'':21} " + " ".join(f"{name:>{width}}" for name, width in columns.items()))
     with threadpool_limits(1):
         for name in arguments.models:
             bench(name, arguments.seeds, arguments.warmup)
