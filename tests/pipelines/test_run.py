@@ -210,13 +210,13 @@ def test_control_c_leaves_a_run_that_says_how_to_go_on(
 ) -> None:
     """The signal goes to worker processes too, as a terminal sends it."""
     config, out = write_config(tmp_path, SLOW, f"cluster: {{processes: {processes}, workers: 2}}\n"), tmp_path / "run"
-    process = begin(["run", str(config), "--out", str(out)], start_new_session=True)
-    await_records(out, 2, process)
-    if number == signal.SIGINT:
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    with begin(["run", str(config), "--out", str(out)], start_new_session=True) as process:
+        await_records(out, 2, process)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     assert f"exmc resume {out}" in err
     assert "Traceback" not in err
@@ -227,14 +227,10 @@ def test_control_c_leaves_a_run_that_says_how_to_go_on(
 
 def test_only_one_driver_at_a_time(tmp_path: Path) -> None:
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
-    process = begin(["run", str(config), "--out", str(out)])
-    try:
+    with begin(["run", str(config), "--out", str(out)]) as process:
         await_records(out, 1, process)
         with pytest.raises(StoreError, match="another process"):
             resume(out, on_event=lambda event: None)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 FLAWED = """\
