@@ -22,7 +22,7 @@ from pipelines.config import load_config, with_out
 from pipelines.creation import create_run
 from pipelines.events import Event
 from pipelines.run import resume, run_config
-from tests.pipelines.running import SLOW, assert_same_store, await_records, begin, write_config
+from tests.pipelines.running import PATIENCE, SLOW, assert_same_store, await_records, begin, write_config
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +216,7 @@ def test_control_c_leaves_a_run_that_says_how_to_go_on(
             os.killpg(process.pid, number)
         else:
             process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert f"exmc resume {out}" in err
     assert "Traceback" not in err

@@ -12,7 +12,7 @@ import pytest
 
 from exmc.trace.store import RunStore
 from pipelines.run import resume, run_config
-from tests.pipelines.running import assert_same_store, await_records, begin
+from tests.pipelines.running import PATIENCE, assert_same_store, await_records, begin
 
 # After some gradients, each lasts longer than the test: nothing that waits for one passes.
 SLEEPY = """\
@@ -92,7 +92,7 @@ def test_sigterm_lets_segments_end(whole: Path, tmp_path: Path) -> None:
     with begin(["run", str(whole / "sleepy.yaml"), *more]) as process:
         await_records(out, 2, process)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "asked by SIGTERM. Ctrl-C: do not wait" in err
     assert f"exmc resume {out}" in err

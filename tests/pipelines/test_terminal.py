@@ -16,7 +16,7 @@ from pipelines import terminal
 from pipelines.events import Event
 from pipelines.terminal import Progress, sparkline
 from pipelines.worst import Reading, WorstRHat
-from tests.pipelines.running import begin, write_config
+from tests.pipelines.running import PATIENCE, begin, write_config
 
 OPTIONS = SamplerOptions(seed=1, draws=100, warmup=50, chains=2)
 
@@ -223,5 +223,5 @@ def test_a_pipe_that_is_closed_early_does_not_end_the_run(tmp_path: Path) -> Non
         assert "build" in process.stderr.readline()
         process.stderr.close()
         process.stdout.close()
-        assert process.wait(120) == 0
+        assert process.wait(PATIENCE) == 0
     assert RunStore.open(tmp_path / "run").complete
