@@ -194,10 +194,8 @@ def test_a_killed_driver_can_be_resumed(slow: Path, tmp_path: Path) -> None:
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
     for count in (1, 3):
         arguments = ["run", str(config), "--out", str(out)] if count == 1 else ["resume", str(out)]
-        process = begin(arguments)
-        await_records(out, count, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with begin(arguments) as process:
+            await_records(out, count, process)
     assert not RunStore.open(out).complete
     resume(out, on_event=lambda event: None)
     assert_same_store(slow, out)
