@@ -59,7 +59,6 @@ Bernoulli = Distribution(
     parameters=(Parameter("p", UNIT_INTERVAL), Parameter("logit", REAL)),
     alternatives=(("p",), ("logit",)),
     support=BOOLEAN,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,

@@ -78,7 +78,6 @@ Binomial = Distribution(
     parameters=(Parameter("n", NONNEGATIVE_INTEGER), Parameter("p", UNIT_INTERVAL), Parameter("logit", REAL)),
     alternatives=(("n", "p"), ("n", "logit")),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=lower_of(_tails),

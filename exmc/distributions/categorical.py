@@ -85,7 +85,6 @@ Categorical = Distribution(
     parameters=(Parameter("p", SIMPLEX, event=("k",)), Parameter("logits", REAL, event=("k",))),
     alternatives=(("p",), ("logits",)),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,

@@ -97,7 +97,6 @@ MarkovChain = Distribution(
         ("initial_logits", "transition"),
     ),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     event=("t",),
