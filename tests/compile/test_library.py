@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import autograd.numpy as anp
@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from exmc import machine_code
-from exmc.compile import library, origin, preparation, record, written
+from exmc.compile import kernel, library, origin, preparation, record, written
 from exmc.compile.function import DataFunction
 from exmc.compile.kernel import Kernel, compile_density, compile_outputs
 from exmc.compile.layout import posterior_names
@@ -81,11 +81,14 @@ def recordings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Grows when something is recorded, and when something is compiled."""
     done: list[str] = []
 
-    def noted(module: ModuleType, name: str) -> None:
+    def noted(module: ModuleType | SimpleNamespace, name: str) -> None:
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, **k: (done.append(name), real(*a, **k))[1])
 
-    noted(record, "record_function")
+    # Of the kernel's own recordings alone: the loops of a model are recorded whenever it is interpreted, too.
+    held = SimpleNamespace(**vars(record))
+    monkeypatch.setattr(kernel, "record", held)
+    noted(held, "record_function")
     noted(machine_code, "emit_object")
     return done
 
