@@ -18,8 +18,10 @@ from exmc.blame import explained
 from exmc.compile.oracle import give_autograd_up
 from exmc.compile.program import CompiledModel
 from exmc.errors import ExmcError, SamplingError, brief
-from exmc.sampling.chain import Block, advance, begin
+from exmc.nuts.pooling import Pooled
+from exmc.sampling.chain import Block, advance, begin, pool, pooled_at, waits
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.starts import start_of
 
@@ -80,12 +82,8 @@ def run_chains(compiled: CompiledModel, options: SamplerOptions, limits: Limits)
         What the first chain raised, if all failed.
     """
     least = limits.least(options.chains)
-    with threads(options.chains) as pool:
-        ended = list(pool.map(partial(_try_chain, compiled, options, limits.watchdog), range(options.chains)))
-    found = Drawn(
-        {chain: block for chain, block in enumerate(ended) if isinstance(block, Block)},
-        {chain: error for chain, error in enumerate(ended) if isinstance(error, BaseException)},
-    )
+    with threads(options.chains) as workers:
+        found = _drawn(compiled, options, limits.watchdog, workers)
     if len(found.finished) < least:
         raise _too_few(found, least, options)
     for chain, error in found.failed.items():
@@ -107,11 +105,39 @@ def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, ExmcError) else f"{type(error).__name__}: {error}"
 
 
+def _drawn(compiled: CompiledModel, options: SamplerOptions, watchdog: float | None, workers: Executor) -> Drawn:
+    """Every chain, from one pool of what they have learnt to the next; those that fail on the way are left out."""
+    reached: dict[int, _Reached] = {chain: _Reached() for chain in range(options.chains)}
+    failed: dict[int, BaseException] = {}
+    pooled: Pooled | None = None
+    for _ in range(len(pooled_at(options)) + 1):
+        go_on = partial(_try_chain, compiled, options, watchdog, pooled)
+        ended = dict(zip(reached, workers.map(go_on, reached.items()), strict=True))
+        failed |= {chain: error for chain, error in ended.items() if isinstance(error, BaseException)}
+        reached = {chain: found for chain, found in ended.items() if isinstance(found, _Reached)}
+        states = [found.state for found in reached.values() if found.state is not None and found.block is None]
+        pooled = pool(options, states) if states else None
+    blocks = {chain: found.block for chain, found in reached.items() if found.block is not None}
+    return Drawn(blocks, dict(sorted(failed.items())))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reached:
+    """How far a chain has come: nowhere, to a pool, or through its draws, of which `block` holds all."""
+
+    state: ChainState | None = None
+    block: Block | None = None
+
+
 def _try_chain(
-    compiled: CompiledModel, options: SamplerOptions, watchdog: float | None, chain: int
-) -> Block | BaseException:
+    compiled: CompiledModel,
+    options: SamplerOptions,
+    watchdog: float | None,
+    pooled: Pooled | None,
+    chain: tuple[int, _Reached],
+) -> _Reached | BaseException:
     try:
-        return watched(partial(_run_chain, compiled, options, chain), watchdog)
+        return watched(partial(_run_chain, compiled, options, chain[0], chain[1].state, pooled), watchdog)
     except MemoryError:
         raise
     except StuckError as error:
@@ -121,13 +147,24 @@ def _try_chain(
         return error
 
 
-def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse) -> Block:
+def _run_chain(
+    compiled: CompiledModel,
+    options: SamplerOptions,
+    chain: int,
+    state: ChainState | None,
+    pooled: Pooled | None,
+    pulse: Pulse,
+) -> _Reached:
+    """From `state`, or a start, to the next pool, or the end."""
     density = compiled.density()
-    try:
-        start = start_of(compiled, options, chain, pulse)
-        state = begin(density, options, chain, start.position, pulse, start.variances)
-    except SamplingError as error:
-        raise explained(error, compiled) from None
-    state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse)
+    if state is None:
+        try:
+            start = start_of(compiled, options, chain, pulse)
+            state = begin(density, options, chain, start.position, pulse, start.variances)
+        except SamplingError as error:
+            raise explained(error, compiled) from None
+    state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse, pooled=pooled)
+    if waits(options, state):
+        return _Reached(state)
     _, block = advance(density, options, state, options.draws, lambda: pulse.abandoned, pulse=pulse)
-    return block
+    return _Reached(state, block)

@@ -46,6 +46,7 @@ def sample(
     max_treedepth: int = 10,
     metric: str = "diagonal",
     adaptation: str = "stan",
+    pool_metric: bool = False,
     engine: Engine = "native",
     predictive: bool = True,
     watchdog: float | None = WATCHDOG_SECONDS,
@@ -64,7 +65,7 @@ def sample(
         Counts; `draws` and `warmup` are per chain.
     seed
         Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
-    target_accept, max_treedepth, metric, adaptation, init
+    target_accept, max_treedepth, metric, adaptation, pool_metric, init
         See `exmc.sampling.options.SamplerOptions`.
     engine
         "native" (machine code) or "autograd" (interpreted).
@@ -101,6 +102,7 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
         adaptation=adaptation,
+        pool_metric=pool_metric,
         init=init,
     )
     try:

@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "starts": {
         *("errors", "density", "ir", "compile", "fitting", "methods", "predictive", "priors", "sampling", "transforms"),
     },
-    "chains": {"errors", "compile", "blame", "sampling", "starts"},
+    "chains": {"errors", "compile", "blame", "nuts", "sampling", "starts"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
         *("methods", "fitting", "chains"),

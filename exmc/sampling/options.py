@@ -37,6 +37,9 @@ class SamplerOptions:
         keep.
     adaptation : str
         ``"fisher"``, which learns from gradients too, or ``"stan"``.
+    pool_metric : bool
+        Whether chains learn the metric together: at the ends of long warm-up windows each waits for the others, and
+        all go on with one. Each then depends on how many there are. Of one chain, and after a warm start, it is nothing.
     init : str or mapping
         Where chains start (`exmc.starts`): ``"uniform"``, ``"prior"`` or ``"pathfinder"``; or values by the names of
         variables, the others being uniform.
@@ -64,6 +67,7 @@ class SamplerOptions:
     max_treedepth: int = 10
     metric: str = "diagonal"
     adaptation: str = "stan"
+    pool_metric: bool = False
     init: str | Mapping[str, Any] = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
@@ -79,6 +83,11 @@ class SamplerOptions:
         check_integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
         check_one_of("metric", self.metric, METRIC_NAMES)
         check_one_of("adaptation", self.adaptation, ADAPTATION_NAMES)
+        if not isinstance(self.pool_metric, bool):
+            remedy = "Set pool_metric to true or false."
+            raise SamplingError(
+                f"{self.pool_metric!r} is neither true nor false.", where=("pool_metric",), remedy=remedy
+            )
         if not isinstance(self.init, Mapping):
             check_one_of("init", self.init, INITS)
         check_between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
