@@ -82,7 +82,7 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
         f"pipelines.{name}"
-        for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
+        for name in ("cluster", "graph", "tasks", "workers", "fanout", "entrust", "worker", "task_errors", "topic")
     ),
     "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),
