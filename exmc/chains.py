@@ -19,8 +19,9 @@ from exmc.compile.oracle import give_autograd_up
 from exmc.compile.program import CompiledModel
 from exmc.errors import ExmcError, SamplingError, brief
 from exmc.nuts.pooling import Pooled
-from exmc.sampling.chain import Block, advance, begin, pool, pooled_at, waits
+from exmc.sampling.chain import Block, advance, begin, pool
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.pooling import pooled_at, waits
 from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.starts import start_of

@@ -20,10 +20,11 @@ from exmc.nuts.metric import METRICS, Metric, code
 from exmc.nuts.outcome import Transition
 from exmc.nuts.pooling import Pooled
 from exmc.nuts.schemes import SCHEMES
-from exmc.nuts.stages import Ending, Stage, locate, pooled_ends, step_size_stage
+from exmc.nuts.stages import Ending, Stage, locate
 from exmc.nuts.trajectory import memory_rows, workspace
 from exmc.sampling.initial import InitialPoint, draw_initial, use_initial
 from exmc.sampling.options import AUTO, SamplerOptions
+from exmc.sampling.pooling import MOST_POOLED, pooled_at, stages_of, waits
 from exmc.sampling.seeds import chain_key
 from exmc.sampling.state import ChainState
 from exmc.sampling.statistics import columns
@@ -185,25 +186,11 @@ def advance(
     return run.state() if done else state, Block(first, in_warmup, positions[:done], columns(table[:done]))
 
 
-def stages_of(options: SamplerOptions) -> tuple[Stage, ...]:
-    """The warm-up stages of each chain."""
-    return (step_size_stage if options.warm_start else SCHEMES[options.adaptation].stages)(options.warmup)
-
-
-def pooled_at(options: SamplerOptions) -> tuple[int, ...]:
-    """The iterations before which each chain waits for the others, to go on with the metric that they pool."""
-    return pooled_ends(stages_of(options)) if options.pool_metric and options.chains > 1 else ()
-
-
-def waits(options: SamplerOptions, state: ChainState) -> bool:
-    """Whether the chain goes on with what chains have learnt together, and with nothing else."""
-    return state.iteration in pooled_at(options)
-
-
 def pool(options: SamplerOptions, states: Sequence[ChainState]) -> Pooled:
     """What chains have learnt together that wait at the same iteration; a pure function of them, in any order."""
+    first = sorted(states, key=lambda state: state.chain)[:MOST_POOLED]
     metric = metric_of(options, states[0].position.size)
-    return pooling.pool(metric, SCHEMES[options.adaptation], {state.chain: state.adaptation for state in states})
+    return pooling.pool(metric, SCHEMES[options.adaptation], {state.chain: state.adaptation for state in first})
 
 
 def _first_state(
