@@ -20,14 +20,12 @@ from threadpoolctl import threadpool_limits
 from exmc.blame import explained
 from exmc.compile.oracle import give_autograd_up
 from exmc.compile.program import CompiledModel
+from exmc.density import LogDensity
 from exmc.errors import ExmcError, SamplingError, brief
 from exmc.nuts.pooling import Pooled
 from exmc.sampling.chain import Block, advance, begin, pool
 from exmc.sampling.options import SamplerOptions
-<<<<<<< HEAD
 from exmc.sampling.pooling import pooled_at, waits
-=======
->>>>>>> main
 from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.starts import start_of
@@ -59,7 +57,10 @@ class Limits:
 
 
 class Chain(NamedTuple):
-    """A chain of NUTS so far: its draws, the state it goes on from, and its seconds, warm-up included and without."""
+    """A chain of NUTS so far: its draws, the state it goes on from, and its seconds, warm-up included and without.
+
+    Of a chain that waits for others they are draws of warm-up.
+    """
 
     block: Block
     state: ChainState
@@ -110,20 +111,10 @@ def run_each(
     BaseException
         What the first chain raised, if all failed.
     """
-<<<<<<< HEAD
-    least = limits.least(options.chains)
-    with threads(options.chains) as workers:
-        found = _drawn(compiled, options, limits.watchdog, workers)
-    if len(found.finished) < least:
-        raise _too_few(found, least, options)
-    for chain, error in found.failed.items():
-        warnings.warn(f"chain {chain} failed and is left out: {_said(error)}", RuntimeWarning, stacklevel=4)
-    return found
-=======
     least = limits.least(len(chains))
     alive = [chain for chain, error in chains.items() if error is None]
-    with threads(len(alive)) as pool:
-        ended = pool.map(partial(_try_chain, work, limits.watchdog), alive)
+    with threads(len(alive)) as workers:
+        ended = workers.map(partial(_try_chain, work, limits.watchdog), alive)
         if meanwhile is not None:
             meanwhile()
         found = dict(zip(alive, ended, strict=True))
@@ -135,15 +126,20 @@ def run_each(
     for chain, error in failed.items():
         warnings.warn(f"chain {chain} failed and is left out: {_said(error)}", RuntimeWarning, stacklevel=5)
     return result
->>>>>>> main
 
 
 def run_chains(
     compiled: CompiledModel, options: SamplerOptions, limits: Limits, meanwhile: Callable[[], object] | None = None
 ) -> Ended[Chain]:
-    """Warm up and sample every chain by NUTS; otherwise as `run_each`."""
+    """Warm up and sample every chain by NUTS, from one pool of what they learn to the next; otherwise as `run_each`."""
     work = partial(_run_chain, compiled, options)
-    return run_each(work, dict.fromkeys(range(options.chains)), limits, meanwhile)
+    ended = run_each(work, dict.fromkeys(range(options.chains)), limits, meanwhile)
+    for _ in pooled_at(options):
+        with threadpool_limits(1):
+            pooled = pool(options, [chain.state for chain in ended.finished.values()])
+        chains = {chain: ended.failed.get(chain) for chain in range(options.chains)}
+        ended = run_each(partial(_go_on_together, compiled, options, ended.finished, pooled), chains, limits)
+    return ended
 
 
 def draw_on(compiled: CompiledModel, options: SamplerOptions, limits: Limits, drawn: Ended[Chain]) -> Ended[Chain]:
@@ -172,41 +168,6 @@ def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, ExmcError) else f"{type(error).__name__}: {error}"
 
 
-<<<<<<< HEAD
-def _drawn(compiled: CompiledModel, options: SamplerOptions, watchdog: float | None, workers: Executor) -> Drawn:
-    """Every chain, from one pool of what they have learnt to the next; those that fail on the way are left out."""
-    reached: dict[int, _Reached] = {chain: _Reached() for chain in range(options.chains)}
-    failed: dict[int, BaseException] = {}
-    pooled: Pooled | None = None
-    for _ in range(len(pooled_at(options)) + 1):
-        go_on = partial(_try_chain, compiled, options, watchdog, pooled)
-        ended = dict(zip(reached, workers.map(go_on, reached.items()), strict=True))
-        failed |= {chain: error for chain, error in ended.items() if isinstance(error, BaseException)}
-        reached = {chain: found for chain, found in ended.items() if isinstance(found, _Reached)}
-        states = [found.state for found in reached.values() if found.state is not None and found.block is None]
-        pooled = pool(options, states) if states else None
-    blocks = {chain: found.block for chain, found in reached.items() if found.block is not None}
-    return Drawn(blocks, dict(sorted(failed.items())))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reached:
-    """How far a chain has come: nowhere, to a pool, or through its draws, of which `block` holds all."""
-
-    state: ChainState | None = None
-    block: Block | None = None
-
-
-def _try_chain(
-    compiled: CompiledModel,
-    options: SamplerOptions,
-    watchdog: float | None,
-    pooled: Pooled | None,
-    chain: tuple[int, _Reached],
-) -> _Reached | BaseException:
-    try:
-        return watched(partial(_run_chain, compiled, options, chain[0], chain[1].state, pooled), watchdog)
-=======
 class _Failure(NamedTuple):
     error: BaseException
 
@@ -214,7 +175,6 @@ class _Failure(NamedTuple):
 def _try_chain(work: Callable[[int, Pulse], T], watchdog: float | None, chain: int) -> T | _Failure:
     try:
         return watched(partial(work, chain), watchdog)
->>>>>>> main
     except MemoryError:
         raise
     except StuckError as error:
@@ -224,38 +184,41 @@ def _try_chain(work: Callable[[int, Pulse], T], watchdog: float | None, chain: i
         return _Failure(error)
 
 
-<<<<<<< HEAD
-def _run_chain(
-    compiled: CompiledModel,
-    options: SamplerOptions,
-    chain: int,
-    state: ChainState | None,
-    pooled: Pooled | None,
-    pulse: Pulse,
-) -> _Reached:
-    """From `state`, or a start, to the next pool, or the end."""
-    density = compiled.density()
-    if state is None:
-        try:
-            start = start_of(compiled, options, chain, pulse)
-            state = begin(density, options, chain, start.position, pulse, start.variances)
-        except SamplingError as error:
-            raise explained(error, compiled) from None
-    state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse, pooled=pooled)
-    if waits(options, state):
-        return _Reached(state)
-    _, block = advance(density, options, state, options.draws, lambda: pulse.abandoned, pulse=pulse)
-    return _Reached(state, block)
-=======
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse) -> Chain:
-    density, began = compiled.density(), time.perf_counter()
+    began, density = time.perf_counter(), compiled.density()
     try:
         start = start_of(compiled, options, chain, pulse)
         state = begin(density, options, chain, start.position, pulse, start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from None
-    state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse)
+    return _advanced(density, options, state, None, began, pulse)
+
+
+def _go_on_together(
+    compiled: CompiledModel,
+    options: SamplerOptions,
+    waiting: Mapping[int, Chain],
+    pooled: Pooled,
+    chain: int,
+    pulse: Pulse,
+) -> Chain:
+    before = waiting[chain]
+    return _advanced(compiled.density(), options, before.state, pooled, time.perf_counter() - before.seconds, pulse)
+
+
+def _advanced(
+    density: LogDensity,
+    options: SamplerOptions,
+    state: ChainState,
+    pooled: Pooled | None,
+    began: float,
+    pulse: Pulse,
+) -> Chain:
+    """The chain that goes on from `state` to its next pool or, where there is none, with all of its draws."""
+    state, block = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse, pooled=pooled)
     warm = time.perf_counter()
+    if waits(options, state):
+        return Chain(block, state, warm - began, 0.0)
     state, block = advance(density, options, state, options.draws, lambda: pulse.abandoned, pulse=pulse)
     return Chain(block, state, time.perf_counter() - began, time.perf_counter() - warm)
 
@@ -272,4 +235,3 @@ def _go_on(compiled: CompiledModel, options: SamplerOptions, chain: Chain, pulse
     )
     took = time.perf_counter() - began
     return Chain(whole, state, chain.seconds + took, chain.sampling + took)
->>>>>>> main

@@ -56,12 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "starts": {
         *("errors", "density", "ir", "compile", "fitting", "methods", "predictive", "priors", "sampling", "transforms"),
     },
-<<<<<<< HEAD
-    "chains": {"errors", "compile", "blame", "nuts", "sampling", "starts"},
-=======
-    "chains": {"errors", "compile", "blame", "sampling", "starts"},
+    "chains": {"errors", "compile", "blame", "density", "nuts", "sampling", "starts"},
     "lengthening": {"chains", "compile", "diagnostics", "sampling", "trace"},
->>>>>>> main
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
         *("methods", "fitting", "chains", "lengthening"),

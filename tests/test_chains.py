@@ -15,12 +15,8 @@ import xarray as xr
 from autograd.extend import defvjp, primitive
 
 import exmc
-<<<<<<< HEAD
 from exmc import Builder, chains
-=======
-from exmc import Builder
 from exmc.chains import Limits, run_each
->>>>>>> main
 from exmc.diagnostics.checks import diagnose
 from exmc.errors import CompileError, ExmcError, ModelError, SamplingError
 from tests.test_inference import seed_example
@@ -104,7 +100,6 @@ def test_a_stuck_chain_hangs_nobody(own: Own) -> None:
     assert draw_from(own, chains=1)["posterior"].sizes["draw"] == 40
 
 
-<<<<<<< HEAD
 @pytest.mark.parametrize("border", [0, 85])
 def test_chains_that_learn_together_do_so_without_one_that_hangs(border: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before they have pooled for the last time, and afterwards."""
@@ -126,7 +121,8 @@ def test_chains_that_learn_together_do_so_without_one_that_hangs(border: int, mo
     same = tree["posterior"].to_dataset().equals(whole["posterior"].to_dataset().sel(chain=[0, 2]))
     # Had it been there when they pooled, the others would not know that it hung.
     assert same == (border == 85)
-=======
+
+
 @pytest.mark.parametrize("method", ["pathfinder", "laplace", "advi", "smc"])
 def test_a_stuck_fit_hangs_nobody(own: Own, method: str) -> None:
     """Every method beside NUTS is watched, too; a part that is given up fails the fit where there is no other."""
@@ -154,7 +150,6 @@ def test_a_chain_that_failed_before_is_left_alone() -> None:
     found = run_each(lambda chain, pulse: chain, {0: None, 1: before, 2: None}, Limits())
     assert found.finished == {0: 0, 2: 2}
     assert found.failed == {1: before}
->>>>>>> main
 
 
 @pytest.mark.parametrize("absurd", [{"draws": 10**11}, {"draws": 10**30}, {"chains": 10**11}])
