@@ -33,7 +33,7 @@ def pool(metric: Metric, scheme: Scheme, chains: Mapping[int, Adaptation]) -> Po
 
     Draws and gradients count as deviations from their own chain's mean: chains that disagree about where the
     posterior lies, which R-hat is there to show, do not stretch the metric from one to the other. A chain that is
-    `_FAR_APART` from the others is left out, but never half of them.
+    `_FAR_APART` from the others is left out, but never half of them or more.
     """
     kept = _alike({chain: chains[chain].window.moments for chain in sorted(chains)})
     present = metric.variances(chains[kept[0]].inverse_mass_matrix)
