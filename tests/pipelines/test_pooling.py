@@ -249,14 +249,14 @@ SLOWLY = (
 def test_a_driver_killed_at_a_pool_loses_nothing(tmp_path: Path, awaited: str) -> None:
     """Killed when the first chain has come to the pool, and when that is made."""
     config, state = str(write_config(tmp_path, SLOWLY)), tmp_path / "killed" / "state"
-    process = begin(["run", config, "--out", str(tmp_path / "killed")])
-    deadline = time.monotonic() + PATIENCE
-    while not list(state.glob(awaited)):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
+    with begin(["run", config, "--out", str(tmp_path / "killed")]) as process:
+        deadline = time.monotonic() + PATIENCE
+        while not list(state.glob(awaited)):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
     assert main(["resume", str(tmp_path / "killed")]) in (0, 3)
     assert main(["run", config, "--out", str(tmp_path / "whole")]) in (0, 3)
     assert_same_store(tmp_path / "whole", tmp_path / "killed")
