@@ -20,9 +20,12 @@ from threadpoolctl import threadpool_limits
 from exmc.blame import explained
 from exmc.compile.oracle import give_autograd_up
 from exmc.compile.program import CompiledModel
+from exmc.density import LogDensity
 from exmc.errors import ExmcError, SamplingError, brief
-from exmc.sampling.chain import Block, advance, begin
+from exmc.nuts.pooling import Pooled
+from exmc.sampling.chain import Block, advance, begin, pool
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.pooling import pooled_at, waits
 from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.starts import start_of
@@ -54,7 +57,10 @@ class Limits:
 
 
 class Chain(NamedTuple):
-    """A chain of NUTS so far: its draws, the state it goes on from, and its seconds, warm-up included and without."""
+    """A chain of NUTS so far: its draws, the state it goes on from, and its seconds, warm-up included and without.
+
+    Of a chain that waits for others they are draws of warm-up.
+    """
 
     block: Block
     state: ChainState
@@ -107,8 +113,8 @@ def run_each(
     """
     least = limits.least(len(chains))
     alive = [chain for chain, error in chains.items() if error is None]
-    with threads(len(alive)) as pool:
-        ended = pool.map(partial(_try_chain, work, limits.watchdog), alive)
+    with threads(len(alive)) as workers:
+        ended = workers.map(partial(_try_chain, work, limits.watchdog), alive)
         if meanwhile is not None:
             meanwhile()
         found = dict(zip(alive, ended, strict=True))
@@ -125,9 +131,15 @@ def run_each(
 def run_chains(
     compiled: CompiledModel, options: SamplerOptions, limits: Limits, meanwhile: Callable[[], object] | None = None
 ) -> Ended[Chain]:
-    """Warm up and sample every chain by NUTS; otherwise as `run_each`."""
+    """Warm up and sample every chain by NUTS, from one pool of what they learn to the next; otherwise as `run_each`."""
     work = partial(_run_chain, compiled, options)
-    return run_each(work, dict.fromkeys(range(options.chains)), limits, meanwhile)
+    ended = run_each(work, dict.fromkeys(range(options.chains)), limits, meanwhile)
+    for _ in pooled_at(options):
+        with threadpool_limits(1):
+            pooled = pool(options, [chain.state for chain in ended.finished.values()])
+        chains = {chain: ended.failed.get(chain) for chain in range(options.chains)}
+        ended = run_each(partial(_go_on_together, compiled, options, ended.finished, pooled), chains, limits)
+    return ended
 
 
 def draw_on(compiled: CompiledModel, options: SamplerOptions, limits: Limits, drawn: Ended[Chain]) -> Ended[Chain]:
@@ -173,14 +185,40 @@ def _try_chain(work: Callable[[int, Pulse], T], watchdog: float | None, chain: i
 
 
 def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse) -> Chain:
-    density, began = compiled.density(), time.perf_counter()
+    began, density = time.perf_counter(), compiled.density()
     try:
         start = start_of(compiled, options, chain, pulse)
         state = begin(density, options, chain, start.position, pulse, start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from None
-    state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse)
+    return _advanced(density, options, state, None, began, pulse)
+
+
+def _go_on_together(
+    compiled: CompiledModel,
+    options: SamplerOptions,
+    waiting: Mapping[int, Chain],
+    pooled: Pooled,
+    chain: int,
+    pulse: Pulse,
+) -> Chain:
+    before = waiting[chain]
+    return _advanced(compiled.density(), options, before.state, pooled, time.perf_counter() - before.seconds, pulse)
+
+
+def _advanced(
+    density: LogDensity,
+    options: SamplerOptions,
+    state: ChainState,
+    pooled: Pooled | None,
+    began: float,
+    pulse: Pulse,
+) -> Chain:
+    """The chain that goes on from `state` to its next pool or, where there is none, with all of its draws."""
+    state, block = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse, pooled=pooled)
     warm = time.perf_counter()
+    if waits(options, state):
+        return Chain(block, state, warm - began, 0.0)
     state, block = advance(density, options, state, options.draws, lambda: pulse.abandoned, pulse=pulse)
     return Chain(block, state, time.perf_counter() - began, time.perf_counter() - warm)
 

@@ -53,6 +53,7 @@ def sample(
     max_treedepth: int = 10,
     metric: str = "diagonal",
     adaptation: str = "stan",
+    pool_metric: bool = False,
     engine: Engine = "native",
     predictive: bool = True,
     watchdog: float | None = WATCHDOG_SECONDS,
@@ -72,7 +73,7 @@ def sample(
         Counts; `draws` and `warmup` are per chain.
     seed
         Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
-    target_accept, max_treedepth, metric, adaptation, init
+    target_accept, max_treedepth, metric, adaptation, pool_metric, init
         See `exmc.sampling.options.SamplerOptions`.
     engine
         "native" (machine code) or "autograd" (interpreted).
@@ -114,6 +115,7 @@ def sample(
         max_treedepth=_plain(max_treedepth),
         metric=metric,
         adaptation=adaptation,
+        pool_metric=pool_metric,
         init=init,
     )
     aim = None if until is None else until_of(until, options.draws)

@@ -163,6 +163,7 @@ def sampler_options(config: Config) -> SamplerOptions:
             max_treedepth=section.max_treedepth,
             metric=section.metric,
             adaptation=section.adaptation,
+            pool_metric=section.pool_metric,
             init=section.init,
             initial_radius=section.initial_radius,
         )

@@ -5,19 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from distributed import Client
 
 from exmc.diagnostics.enough import Verdict
 from exmc.errors import ClusterError, ExmcError
 from exmc.methods import NUTS
+from exmc.sampling.pooling import pooled_at
 from exmc.trace.journal import Journal
 from pipelines import endings, stages
+from pipelines.barriers import Barriers
 from pipelines.control import SECONDS_BETWEEN_LOOKS, Control, signals_ask
 from pipelines.events import Listener
 from pipelines.fit_driver import fit_rounds
 from pipelines.lengthening import lengthen
 from pipelines.plan import Plan
+from pipelines.pooling import PoolOutcome, PoolTask, pool_chains, pools_done
 from pipelines.processors import mixed_note, processors
 from pipelines.requests import Wish
 from pipelines.schedule import Schedule
@@ -31,6 +35,9 @@ from pipelines.worker import draw_segment
 # A remote scheduler would keep tasks for ever if no worker came.
 WORKER_SECONDS = 120.0
 _SECONDS_BETWEEN_COUNTS = 0.1
+
+# Tasks that were submitted, by their stages.
+Waiting: TypeAlias = dict[str, SegmentTask | PoolTask]
 
 
 def follow(
@@ -104,7 +111,8 @@ class _Following:
     def first_schedule(self) -> Schedule:
         """Of the chains as they are planned now, none of which has begun."""
         options = self.plan.options
-        return Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains)
+        pools = Barriers[SegmentTask](options.chains, pooled_at(options), set(pools_done(self.plan)))
+        return Schedule(options.chains, options.draws, options.warmup, self.plan.min_chains, pools)
 
     def to_the_end(self) -> Diagnosed:
         """Every stage of the run; again from what is committed, when workers died until a task was given up."""
@@ -172,9 +180,9 @@ class _Following:
         if self.plan.method != NUTS:
             fit_rounds(self.plan, self.tasks, self.telling)
         self.drawing = True
-        waiting: dict[str, SegmentTask] = {}
+        waiting: Waiting = {}
         for chain in range(self.plan.options.chains):
-            self.submit_segment(self.replay(chain), waiting)
+            self.go_on(self.replay(chain), waiting)
         warm = self.schedule.everyone_warm
         while self.obey(waiting):
             future = self.tasks.arrival(SECONDS_BETWEEN_LOOKS if self.held else None)
@@ -184,8 +192,12 @@ class _Following:
             stage = self.tasks.stage_of(future)
             task, outcome = waiting.pop(stage), self.tasks.result(future)
             # Its record, not its future, is what the next segment goes on from.
-            self.tasks.drop(stage, task.chain)
-            self.go_on_after(task, outcome, waiting)
+            if isinstance(task, PoolTask):
+                self.tasks.futures.pop(stage, None)
+                self.go_on_together(outcome, waiting)
+            else:
+                self.tasks.drop(stage, task.chain)
+                self.go_on_after(task, outcome, waiting)
             if not warm and self.schedule.everyone_warm:
                 warm = True
                 self.telling.stage_done("warmup")
@@ -209,7 +221,7 @@ class _Following:
             self.telling.say("note", f"drawn no further: {verdict.reason}")
         return False
 
-    def obey(self, waiting: dict[str, SegmentTask]) -> bool:
+    def obey(self, waiting: Waiting) -> bool:
         """End at once, let chains end, hold, or let those that were held go on, as asked; whether any is left."""
         if self.held:
             self.control.look()
@@ -232,9 +244,10 @@ class _Following:
             if self.holding:
                 self.holding = False
                 self.telling.say("resumed", "goes on")
+        self.submit_pool(waiting)
         return bool(waiting or self.held)
 
-    def go_on_after(self, task: SegmentTask, outcome: Outcome, waiting: dict[str, SegmentTask]) -> None:
+    def go_on_after(self, task: SegmentTask, outcome: Outcome, waiting: Waiting) -> None:
         """Submit what follows `outcome`, unless the run is asked to hold or to end."""
         if not outcome.failure and outcome.receipt is None:
             # The chain found a request, perhaps of another process, before it had a chunk.
@@ -246,10 +259,33 @@ class _Following:
             self.schedule.stopping = True
         following = self.schedule.after(outcome)
         self.telling.segment(outcome)
-        if following is not None and self.control.wish is Wish.PAUSE:
+        self.go_on(following, waiting)
+
+    def go_on(self, following: SegmentTask | None, waiting: Waiting) -> None:
+        """Submit `following`, unless it waits for other chains, or for a pause to end."""
+        if following is None or self.schedule.held(following):
+            return
+        if self.control.wish is Wish.PAUSE:
             self.held.append(following)
         else:
             self.submit_segment(following, waiting)
+
+    def submit_pool(self, waiting: Waiting) -> None:
+        """Have chains pool what they have learnt, if all of them wait for that."""
+        iteration = self.schedule.pool_due
+        if iteration is None or (stage := f"pool-i{iteration}") in waiting:
+            return
+        waiting[stage] = PoolTask(iteration)
+        self.tasks.track(self.tasks.submit(stage, pool_chains, self.plan, waiting[stage]))
+
+    def go_on_together(self, outcome: PoolOutcome, waiting: Waiting) -> None:
+        """Submit what follows a pool."""
+        if outcome.left_out:
+            named = ", ".join(str(chain) for chain in outcome.left_out)
+            message = f"the metric pooled at iteration {outcome.task.iteration} leaves out what is far from the rest"
+            self.telling.say("note", f"{message}: that of chains {named}")
+        for following in self.schedule.pooled(outcome.task.iteration):
+            self.go_on(following, waiting)
 
     def replay(self, chain: int) -> SegmentTask | None:
         """The first segment of `chain` that is not committed, or None if all are; a new run has none committed."""
@@ -261,9 +297,7 @@ class _Following:
             self.telling.segment(outcome)
         return following
 
-    def submit_segment(self, task: SegmentTask | None, waiting: dict[str, SegmentTask]) -> None:
-        if task is None:
-            return
+    def submit_segment(self, task: SegmentTask, waiting: Waiting) -> None:
         # Chains that are behind go first, so that all make equal progress.
         again = f"-again{self.undone}" if self.undone else ""
         stage = f"{self.schedule.stage_of(task)}-c{task.chain}-s{task.number}{again}"

@@ -16,6 +16,7 @@ from exmc.diagnostics.until import Until
 from exmc.errors import StoreError
 from exmc.methods import NUTS, method_of
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.pooling import pooled_at
 from exmc.trace.files import Location, location
 from pipelines.code import Code
 
@@ -98,10 +99,11 @@ def fingerprint(
 ) -> str:  # fmt: skip
     """SHA-256 (hex) of all that decides the draws of a run.
 
-    The numbers of draws and chains are left out, but for methods that they decide the fit of: a chain's first draws
-    do not depend on how many follow.
+    The numbers of draws and chains are left out, but for methods that they decide the fit of, and chains that learn
+    together: a chain's first draws do not depend on how many follow.
     """
-    decisive = {key: value for key, value in asdict(options).items() if key not in ("draws", "chains")}
+    indifferent = ("draws",) if pooled_at(options) else ("draws", "chains")
+    decisive = {key: value for key, value in asdict(options).items() if key not in indifferent}
     document = {"model": model_digest, "options": decisive, "engine": engine, "versions": dict(built_with)}
     if code is not None and code.files:
         document["code"] = code.digest

@@ -192,6 +192,7 @@ class SamplerSection(Section):
     max_treedepth: Annotated[int, Field(ge=1, le=30)] = 10
     metric: Literal["auto", "diagonal", "dense", "low_rank"] = "diagonal"
     adaptation: Literal["fisher", "stan"] = "stan"
+    pool_metric: bool = False
     engine: Literal["native", "autograd"] = "native"
     centering: Centering = "auto"
     init: Literal["uniform", "prior", "pathfinder"] | dict[str, Any] = "uniform"

@@ -9,9 +9,8 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from exmc.blame import explained
@@ -22,6 +21,7 @@ from exmc.methods import NUTS, method_of
 from exmc.methods.chain import FittedState, advance_fitted
 from exmc.sampling import progress
 from exmc.sampling.chain import Block, advance, begin
+from exmc.sampling.pooling import pooled_at
 from exmc.sampling.progress import Receipt
 from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
@@ -32,9 +32,11 @@ from exmc.trace.records import NO_RECORD, CommitRecord
 from pipelines.fit_tasks import finished_fit, fitted_problem
 from pipelines.patience import patiently
 from pipelines.plan import Plan, check_versions
+from pipelines.pooling import pooled_for
 from pipelines.processors import record_processor
 from pipelines.reasons import reason
 from pipelines.requests import Wish, requested
+from pipelines.unwritten import apart, as_arrays, divided, joined
 from pipelines.warm_start import carried_by
 
 _LARGEST_SEGMENT_BYTES = 256 << 20
@@ -51,25 +53,39 @@ State: TypeAlias = ChainState | FittedState
 
 @dataclass(frozen=True, slots=True)
 class SegmentTask:
-    """Which segment to do; `after` is the digest of the record before it, there only to order the two."""
+    """Which segment to do; `after` is the digest of the record before it, there only to order the two.
+
+    `iteration` is how many iterations its chain has done by then.
+    """
 
     chain: int
     number: int
     after: str = NO_RECORD
+    iteration: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a segment: committed (`receipt`), stopped before its first chunk was full, or failed.
 
+    `iteration`: how many its chain has done, of which the last few may not be among the draws of a receipt yet.
     `stuck`: its chain was given up just now, and still uses the process.
     """
 
     task: SegmentTask
     digest: str = NO_RECORD
     receipt: Receipt | None = None
+    iteration: int = 0
     failure: str = ""
     stuck: bool = False
+
+
+class Drawn(NamedTuple):
+    """A chain's next state, the draws to be written that led there, and those that wait for their chunk to be full."""
+
+    state: State
+    block: Block
+    unwritten: Block
 
 
 class _ChainError(Exception):
@@ -113,23 +129,27 @@ def _draw_and_commit(
     started = time.perf_counter()
     density = _guarded(compiled.density)
 
-    def draw(pulse: Pulse) -> tuple[State, Block]:
+    def draw(pulse: Pulse) -> Drawn:
         if plan.method != NUTS:
             return _draw_fitted(plan, compiled, task.chain, journal, before, pulse)
+        unwritten = None
         if before is not None:
-            state = ChainState.from_arrays(before.state)
+            arrays, unwritten = apart(before.state, before.first + before.count)
+            state = ChainState.from_arrays(arrays)
         else:
             state = _guarded(partial(_begin, compiled, density, plan, task.chain, pulse), storage=False)
-        stopped = _stop_flag(plan, pulse)
-        step = partial(advance, density, plan.options, should_stop=stopped, pulse=pulse)
-        return _draw(plan, step, state, journal, stopped)
+        stopped, pooled = _stop_flag(plan, pulse), pooled_for(plan, state.iteration)
+        step = partial(advance, density, plan.options, should_stop=stopped, pulse=pulse, pooled=pooled)
+        return _draw(plan, step, state, journal, stopped, unwritten)
 
-    state, block = _guarded(lambda: watched(draw, plan.watchdog))
-    if not len(block.positions):
+    state, block, unwritten = _guarded(lambda: watched(draw, plan.watchdog))
+    if not len(block.positions) and state.iteration == (0 if before is None else _iteration(before)):
         return Outcome(task)
-    groups = _guarded(lambda: _arrays(compiled, journal, block))
     patiently(plan.retries, record_processor, plan.path)
-    written = patiently(plan.retries, journal.write_segment, task.chain, block.first, block.warmup, groups)
+    written = {}
+    if len(block.positions):
+        groups = _guarded(lambda: _arrays(compiled, journal, block))
+        written = patiently(plan.retries, journal.write_segment, task.chain, block.first, block.warmup, groups)
     receipt = progress.receipt(task.chain, state.step_size, block, task.number, time.perf_counter() - started)
     record = CommitRecord(
         fingerprint=plan.fingerprint,
@@ -140,7 +160,7 @@ def _draw_and_commit(
         warmup=block.warmup,
         previous=before.digest if before else NO_RECORD,
         chunks=written,
-        state=state.to_arrays(),
+        state=state.to_arrays() | as_arrays(unwritten),
         receipt=asdict(receipt),
     )
     return outcome_of(task, patiently(plan.retries, _commit, journal, record, before))
@@ -158,7 +178,7 @@ def _begin(compiled: CompiledModel, density: LogDensity, plan: Plan, chain: int,
 
 def _draw_fitted(
     plan: Plan, compiled: CompiledModel, chain: int, journal: Journal, before: CommitRecord | None, pulse: Pulse
-) -> tuple[State, Block]:
+) -> Drawn:
     """As `_draw`, of a chain whose draws follow from a finished fit."""
     method, fit = method_of(plan.method), finished_fit(plan)
     problem = _guarded(partial(fitted_problem, plan, compiled, pulse), storage=False)
@@ -167,42 +187,35 @@ def _draw_fitted(
 
 
 def _draw(
-    plan: Plan, step: Callable[..., tuple[Any, Block]], state: State, journal: Journal, stopped: Callable[[], bool]
-) -> tuple[State, Block]:
-    """Whole chunks until the time is up or the phase ends; what a stop leaves of a chunk is dropped.
+    plan: Plan,
+    step: Callable[..., tuple[Any, Block]],
+    state: State,
+    journal: Journal,
+    stopped: Callable[[], bool],
+    unwritten: Block | None = None,
+) -> Drawn:
+    """Whole chunks until the time is up, the phase ends or others are waited for; a stop drops the chunk begun.
 
-    ``step(state, draws)`` gives the next state, and the draws that led there.
+    ``step(state, draws)`` gives the next state, and the draws that led there; the first follow those `unwritten`.
     """
     ends = time.perf_counter() + plan.segment_seconds
     most = _LARGEST_SEGMENT_BYTES // max(journal.schema.bytes_per_draw, 1)
-    blocks: list[Block] = []
-    drawn = 0
+    blocks = [] if unwritten is None else [unwritten]
+    drawn = 0 if unwritten is None else len(unwritten.positions)
+    phases = (plan.options.warmup, plan.options.warmup + plan.options.draws)
     while True:
-        before = state
-        state, block = _guarded(partial(step, before, journal.chunk_draws), storage=False)
-        phase_ends = state.iteration in (plan.options.warmup, plan.options.warmup + plan.options.draws)
-        if len(block.positions) < journal.chunk_draws and not phase_ends:
+        before, wanted = state, journal.chunk_draws - drawn % journal.chunk_draws
+        state, block = _guarded(partial(step, before, wanted), storage=False)
+        phase_ends, waiting = state.iteration in phases, state.iteration in pooled_at(plan.options)
+        if len(block.positions) < wanted and not (phase_ends or waiting):
             state = before
-            block = Block(
-                block.first, block.warmup, block.positions[:0], {k: v[:0] for k, v in block.statistics.items()}
-            )
-            blocks.append(block)
+            blocks.append(divided(block, 0)[0])
             break
         blocks.append(block)
         drawn += len(block.positions)
-        if phase_ends or stopped() or time.perf_counter() >= ends or drawn + journal.chunk_draws > most:
+        if phase_ends or waiting or stopped() or time.perf_counter() >= ends or drawn + journal.chunk_draws > most:
             break
-    return state, _joined(blocks)
-
-
-def _joined(blocks: list[Block]) -> Block:
-    names = blocks[0].statistics
-    return Block(
-        blocks[0].first,
-        blocks[0].warmup,
-        np.concatenate([b.positions for b in blocks]),
-        {name: np.concatenate([b.statistics[name] for b in blocks]) for name in names},
-    )
+    return Drawn(state, *divided(joined(blocks), drawn if phase_ends else drawn - drawn % journal.chunk_draws))
 
 
 def _arrays(compiled: CompiledModel, journal: Journal, block: Block) -> dict[str, dict[str, NDArray[Any]]]:
@@ -237,14 +250,19 @@ def _commit(journal: Journal, record: CommitRecord, before: CommitRecord | None)
         return journal.commit(record, before)
     except StoreError:
         present = journal.record(record.chain, record.segment)
-        if present is None or present.count == record.count or present.fingerprint != record.fingerprint:
+        if present is None or _iteration(present) == _iteration(record) or present.fingerprint != record.fingerprint:
             raise
         return present
 
 
+def _iteration(record: CommitRecord) -> int:
+    """How many iterations its chain had done by the end of the segment that left `record`."""
+    return int(record.state["iteration"])
+
+
 def outcome_of(task: SegmentTask, record: CommitRecord) -> Outcome:
     """What the segment that left `record` reports."""
-    return Outcome(task, record.digest, Receipt(**record.receipt))
+    return Outcome(task, record.digest, Receipt(**record.receipt), _iteration(record))
 
 
 def _stop_flag(plan: Plan, pulse: Pulse) -> Callable[[], bool]:

@@ -56,7 +56,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "starts": {
         *("errors", "density", "ir", "compile", "fitting", "methods", "predictive", "priors", "sampling", "transforms"),
     },
-    "chains": {"errors", "compile", "blame", "sampling", "starts"},
+    "chains": {"errors", "compile", "blame", "density", "nuts", "sampling", "starts"},
     "lengthening": {"chains", "compile", "diagnostics", "sampling", "trace"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),

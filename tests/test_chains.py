@@ -15,7 +15,7 @@ import xarray as xr
 from autograd.extend import defvjp, primitive
 
 import exmc
-from exmc import Builder
+from exmc import Builder, chains
 from exmc.chains import Limits, run_each
 from exmc.diagnostics.checks import diagnose
 from exmc.errors import CompileError, ExmcError, ModelError, SamplingError
@@ -98,6 +98,29 @@ def test_a_stuck_chain_hangs_nobody(own: Own) -> None:
     finally:
         release.set()
     assert draw_from(own, chains=1)["posterior"].sizes["draw"] == 40
+
+
+@pytest.mark.parametrize("border", [0, 85])
+def test_chains_that_learn_together_do_so_without_one_that_hangs(border: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before they have pooled for the last time, and afterwards."""
+    options = {"draws": 40, "warmup": 100, "chains": 3, "seed": 3, "pool_metric": True, "adaptation": "fisher"}
+    model, real = seed_example(), chains.advance
+
+    def advance(density: Any, options: Any, state: Any, *others: Any, **given: Any) -> Any:
+        while state.chain == 1 and state.iteration >= border and not given["pulse"].abandoned:
+            time.sleep(0.01)
+        return real(density, options, state, *others, **given)
+
+    whole = exmc.sample(model, **options, predictive=False)
+    again = exmc.sample(model, **options, predictive=False)
+    assert again["posterior"].to_dataset().equals(whole["posterior"].to_dataset())
+    monkeypatch.setattr(chains, "advance", advance)
+    with pytest.warns(RuntimeWarning, match="chain 1 failed and is left out: .* more than 0.3 s"):
+        tree = exmc.sample(model, **options, predictive=False, watchdog=0.3)
+    assert tree["posterior"]["chain"].values.tolist() == [0, 2]
+    same = tree["posterior"].to_dataset().equals(whole["posterior"].to_dataset().sel(chain=[0, 2]))
+    # Had it been there when they pooled, the others would not know that it hung.
+    assert same == (border == 85)
 
 
 @pytest.mark.parametrize("method", ["pathfinder", "laplace", "advi", "smc"])

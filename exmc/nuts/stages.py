@@ -19,6 +19,8 @@ _EARLY_PART, _EARLY_WINDOW, _MAIN_WINDOW, _LAST_PART = 0.3, 10, 80, 0.15
 _GROWTH = 1.5
 # Within a window the metric is renewed after so many draws or more: few make a better metric than none.
 _RENEWAL = 20
+# Chains pool what they learn in so many draws or more. Shorter stages see them on their way, each on its own.
+_POOLED = 20
 
 
 class Ending(Enum):
@@ -141,3 +143,13 @@ def locate(stages: tuple[Stage, ...], iteration: int) -> tuple[Stage, int] | Non
             return stage, stage.length - iteration
         iteration -= stage.length
     return None
+
+
+def pooled_ends(stages: tuple[Stage, ...]) -> tuple[int, ...]:
+    """The iterations before which chains that learn together pool: where a stage of some length ends, few in all."""
+    ends, found = 0, []
+    for stage in stages:
+        ends += stage.length
+        if stage.adapt_metric and stage.length >= _POOLED:
+            found.append(ends)
+    return tuple(found)

@@ -54,14 +54,23 @@ def replaces_metric(stage: Stage, adaptation: Adaptation) -> bool:
 
 def replace_metric(metric: Metric, scheme: Scheme, adaptation: Adaptation, ending: Ending) -> Adaptation:
     """The metric estimated from the window, and the window without what `ending` says to forget."""
+    present = metric.variances(adaptation.inverse_mass_matrix)
+    return adopt_metric(adaptation, estimate(metric, scheme, adaptation.window, present), ending)
+
+
+def estimate(metric: Metric, scheme: Scheme, window: Window, present: FloatArray) -> FloatArray:
+    """The inverse mass matrix that `window` gives; `present` are the variances in use."""
+    return metric.estimate(scheme.estimators, window, scheme.estimators.variances(window.moments, present))
+
+
+def adopt_metric(adaptation: Adaptation, inverse_mass_matrix: FloatArray, ending: Ending) -> Adaptation:
+    """Another metric, wherever that was learnt, and the window without what `ending` says to forget."""
     window = adaptation.window
-    variances = scheme.estimators.variances(window.moments, metric.variances(adaptation.inverse_mass_matrix))
-    found = metric.estimate(scheme.estimators, window, variances)
     if ending is Ending.SWITCH:
         window = window.switched()
     elif ending is Ending.RESTART:
-        window = variance.empty(variances.size)
-    return adaptation._replace(inverse_mass_matrix=found, window=window)
+        window = variance.empty(window.newer.rows.shape[1])
+    return adaptation._replace(inverse_mass_matrix=inverse_mass_matrix, window=window)
 
 
 def restart_averaging(adaptation: Adaptation, step_size: float) -> Adaptation:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -12,17 +12,19 @@ from numpy.typing import NDArray
 
 from exmc.density import LogDensity
 from exmc.errors import SamplingError
+from exmc.nuts import pooling, warmup
 from exmc.nuts import step_size as step_sizes
-from exmc.nuts import warmup
 from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.kernel import Output, Progress, Task, transitions
 from exmc.nuts.metric import METRICS, Metric, code
 from exmc.nuts.outcome import Transition
+from exmc.nuts.pooling import Pooled
 from exmc.nuts.schemes import SCHEMES
-from exmc.nuts.stages import Ending, Stage, locate, step_size_stage
+from exmc.nuts.stages import Ending, Stage, locate
 from exmc.nuts.trajectory import memory_rows, workspace
 from exmc.sampling.initial import InitialPoint, draw_initial, use_initial
 from exmc.sampling.options import AUTO, SamplerOptions
+from exmc.sampling.pooling import MOST_POOLED, pooled_at, stages_of, waits
 from exmc.sampling.seeds import chain_key
 from exmc.sampling.state import ChainState
 from exmc.sampling.statistics import columns
@@ -129,8 +131,9 @@ def advance(
     should_stop: Callable[[], bool] | None = None,
     on_progress: Callable[[Block], None] | None = None,
     pulse: Pulse | None = None,
+    pooled: Pooled | None = None,
 ) -> tuple[ChainState, Block]:
-    """Run up to `iterations` more iterations, and not beyond the end of warm-up or of sampling.
+    """Run up to `iterations` more iterations, and not beyond the end of warm-up, of sampling, or before the next pool.
 
     Draws do not depend on how a chain's iterations are divided into calls. `state` is not changed.
 
@@ -142,6 +145,8 @@ def advance(
         Called as often with the iterations just finished, whose arrays it must not keep or change.
     pulse
         By which a watchdog sees that the chain is alive.
+    pooled
+        What chains have learnt together (`pool`), if this one waits for that (`waits`).
 
     Returns
     -------
@@ -150,19 +155,23 @@ def advance(
     Raises
     ------
     SamplingError
-        If the state belongs to another model or other options, or adaptation finds no step size or metric.
+        If the state belongs to another model or other options, waits for a pool that is not given, or adaptation finds
+        no step size or metric.
     Exception
         Whatever a density written in Python raises.
     """
-    _check(density, options, state, iterations)
+    _check(density, options, state, iterations, pooled)
     in_warmup = state.iteration < options.warmup
     end = options.warmup if in_warmup else options.warmup + options.draws
+    end = min((border for border in pooled_at(options) if border > state.iteration), default=end)
     count = max(0, min(iterations, end - state.iteration))
     first = state.iteration - (0 if in_warmup else options.warmup)
     positions = np.empty((count, density.dimension))
     table = np.empty((count, len(Transition._fields)))
     gradients = np.empty((count if in_warmup else 0, density.dimension))
     run, done, batch = _Run(density, options, state, pulse), 0, 1
+    if pooled is not None and waits(options, state) and count:
+        run.adopt(pooled)
     while done < count and not (should_stop is not None and should_stop()):
         started = time.perf_counter()
         size = run.iterate(Output(positions[done:], table[done:], gradients[done:]), min(batch, count - done))
@@ -173,7 +182,15 @@ def advance(
             new = slice(done, done + size)
             on_progress(Block(first + done, in_warmup, positions[new], columns(table[new])))
         done += size
-    return run.state(), Block(first, in_warmup, positions[:done], columns(table[:done]))
+    # A state that has adopted a metric and not moved would seem to wait for it still.
+    return run.state() if done else state, Block(first, in_warmup, positions[:done], columns(table[:done]))
+
+
+def pool(options: SamplerOptions, states: Sequence[ChainState]) -> Pooled:
+    """What chains have learnt together that wait at the same iteration; a pure function of them, in any order."""
+    first = sorted(states, key=lambda state: state.chain)[:MOST_POOLED]
+    metric = metric_of(options, states[0].position.size)
+    return pooling.pool(metric, SCHEMES[options.adaptation], {state.chain: state.adaptation for state in first})
 
 
 def _first_state(
@@ -202,7 +219,9 @@ def _carried_state(
     return replace(fresh, adaptation=warmup.restart_averaging(tuned, carried.step_size))
 
 
-def _check(density: LogDensity, options: SamplerOptions, state: ChainState, iterations: int) -> None:
+def _check(
+    density: LogDensity, options: SamplerOptions, state: ChainState, iterations: int, pooled: Pooled | None
+) -> None:
     if iterations < 0:
         raise SamplingError(f"A chain cannot be advanced by {iterations} iterations.", where=("iterations",))
     metric = metric_of(options, density.dimension)
@@ -219,6 +238,12 @@ def _check(density: LogDensity, options: SamplerOptions, state: ChainState, iter
             where=("seed",),
             remedy="Go on with the seed that the chain was begun with.",
         )
+    if iterations and waits(options, state) and pooled is None:
+        raise SamplingError(
+            f"Chain {state.chain} waits at iteration {state.iteration} for what it learns with the others.",
+            where=("pool_metric",),
+            remedy="Pool the states of all chains that got there.",
+        )
 
 
 class _Run:
@@ -227,7 +252,7 @@ class _Run:
     def __init__(self, density: LogDensity, options: SamplerOptions, state: ChainState, pulse: Pulse | None) -> None:
         self._density, self._options, self._begun = density, options, state
         self._scheme, self._metric = SCHEMES[options.adaptation], metric_of(options, density.dimension)
-        self._stages = (step_size_stage if options.warm_start else self._scheme.stages)(options.warmup)
+        self._stages, self._pooled_at = stages_of(options), pooled_at(options)
         self._iteration, self._log_density = state.iteration, state.log_density
         self._adaptation = _writable(state.adaptation)
         self._key = state.key.copy()
@@ -260,8 +285,10 @@ class _Run:
         self._call(output, stage=stage, count=count)
         self._iteration += count
         if stage is not None and count == left:
-            if warmup.replaces_metric(stage, self._adaptation):
-                self._replace_metric(stage.ending)
+            if self._iteration not in self._pooled_at and warmup.replaces_metric(stage, self._adaptation):
+                self._use(
+                    warmup.replace_metric(self._metric, self._scheme, self._adaptation, stage.ending), stage.ending
+                )
             if self._iteration == self._options.warmup:
                 self._adaptation = warmup.final(self._adaptation)
         return count
@@ -275,8 +302,16 @@ class _Run:
             raise _no_step_size(self._begun.chain, step_size)
         self._adaptation = warmup.restart_averaging(self._adaptation, step_size)
 
-    def _replace_metric(self, ending: Ending) -> None:
-        self._adaptation = warmup.replace_metric(self._metric, self._scheme, self._adaptation, ending)
+    def adopt(self, pooled: Pooled) -> None:
+        """End the stage that is over as chains do that learn together."""
+        place = locate(self._stages, self._iteration - 1)
+        assert place is not None
+        ending = place[0].ending
+        self._use(warmup.adopt_metric(self._adaptation, pooled.inverse_mass_matrix.copy(), ending), ending)
+
+    def _use(self, adaptation: warmup.Adaptation, ending: Ending) -> None:
+        """Go on with the metric of `adaptation`, with which a stage has ended so."""
+        self._adaptation = adaptation
         try:
             self._physics = self._make_physics()
         except SamplingError as error:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from exmc.errors import SamplingError, suggest
+from exmc.errors import SamplingError, brief, suggest
 
 AUTO = "auto"
 METRIC_NAMES = (AUTO, "diagonal", "dense", "low_rank")
@@ -37,6 +37,9 @@ class SamplerOptions:
         keep.
     adaptation : str
         ``"fisher"``, which learns from gradients too, or ``"stan"``.
+    pool_metric : bool
+        Whether chains learn the metric together (`exmc.sampling.pooling`): at the ends of long warm-up windows each
+        waits for the others, and all go on with one. Draws then depend on how many chains there are.
     init : str or mapping
         Where chains start (`exmc.starts`): ``"uniform"``, ``"prior"`` or ``"pathfinder"``; or values by the names of
         variables, the others being uniform.
@@ -64,6 +67,7 @@ class SamplerOptions:
     max_treedepth: int = 10
     metric: str = "diagonal"
     adaptation: str = "stan"
+    pool_metric: bool = False
     init: str | Mapping[str, Any] = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
@@ -79,6 +83,7 @@ class SamplerOptions:
         check_integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
         check_one_of("metric", self.metric, METRIC_NAMES)
         check_one_of("adaptation", self.adaptation, ADAPTATION_NAMES)
+        check_truth("pool_metric", self.pool_metric)
         if not isinstance(self.init, Mapping):
             check_one_of("init", self.init, INITS)
         check_between("initial_radius", self.initial_radius, 0.0, math.inf, lower_allowed=True)
@@ -91,6 +96,12 @@ def check_one_of(name: str, value: Any, names: tuple[str, ...]) -> None:
     """Raise `SamplingError` unless `value`, that of the option `name`, is one of `names`."""
     if value not in names:
         raise SamplingError(f"There is no {name} {value!r}.", where=(name,), remedy=suggest(str(value), names))
+
+
+def check_truth(name: str, value: Any) -> None:
+    """Raise `SamplingError` unless `value`, that of the option `name`, is true or false."""
+    if not isinstance(value, bool):
+        raise SamplingError(f"{brief(value)} is not true or false.", where=(name,), remedy=f"Set {name} to one.")
 
 
 def check_integer(name: str, value: Any, lowest: int, highest: int | None = None) -> None:

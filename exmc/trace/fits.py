@@ -1,4 +1,4 @@
-"""The results of a fit's rounds in a run directory: each written once, and known by its digest."""
+"""What tasks of a run have computed together, round by round: each result written once, and known by its digest."""
 
 from __future__ import annotations
 
@@ -48,10 +48,11 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Fits:
-    """The fit of one run. A file that is damaged counts as missing: what it held is computed again, bit for bit."""
+    """The rounds of one run in a `folder`. A damaged file counts as missing: what it held is computed again."""
 
     directory: Location
     fingerprint: str
+    folder: str = FIT
 
     def read(self, round_number: int, part: int) -> Result | None:
         """The result of a part of a round; None if it is not there, or damaged, or another run's."""
@@ -92,7 +93,7 @@ class Fits:
 
     def last(self) -> int:
         """The number of the last round whose pooled result is whole; -1 if there is none."""
-        found = (self.directory / STATE / FIT).glob(f"round-*/{_POOLED}")
+        found = (self.directory / STATE / self.folder).glob(f"round-*/{_POOLED}")
         numbers = sorted((int(path.parent.name.removeprefix("round-")) for path in found), reverse=True)
         return next((number for number in numbers if self.read(number, POOL) is not None), -1)
 
@@ -106,7 +107,7 @@ class Fits:
 
     def _file(self, round_number: int, part: int) -> Location:
         name = _POOLED if part == POOL else f"part-{part:06d}.json"
-        return self.directory / STATE / FIT / f"round-{round_number:05d}" / name
+        return self.directory / STATE / self.folder / f"round-{round_number:05d}" / name
 
 
 def _digest(payload: bytes) -> str:

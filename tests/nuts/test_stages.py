@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from exmc.nuts.schemes import SCHEMES
-from exmc.nuts.stages import Ending, Stage, fisher_stages, locate, stan_stages
+from exmc.nuts.stages import Ending, Stage, fisher_stages, locate, pooled_ends, stan_stages
 
 COUNTS = [*range(400), 1000, 1001, 12345]
 
@@ -105,3 +107,31 @@ def test_iterations_are_located_in_their_stage() -> None:
     assert locate(stages, 99) == (stages[2], 1)
     assert locate(stages, 100) is None
     assert locate((), 0) is None
+
+
+@pytest.mark.parametrize("stages", [stan_stages, fisher_stages])
+def test_chains_pool_where_long_stages_end(stages: Callable[[int], tuple[Stage, ...]]) -> None:
+    for warmup in range(0, 2000, 7):
+        ends = pooled_ends(stages(warmup))
+        assert len(ends) <= 12
+        for end in ends:
+            before, after = locate(stages(warmup), end - 1), locate(stages(warmup), end)
+            assert after is not None, "there are iterations left to tune the step size in"
+            assert before is not None
+            assert before[1] == 1
+            assert before[0].adapt_metric
+            assert before[0].length >= 20
+        if warmup >= 60:
+            assert ends, "the last metric is always pooled"
+            assert not any(stage.adapt_metric for stage in _after(stages(warmup), ends[-1]))
+
+
+def _after(stages: tuple[Stage, ...], iteration: int) -> tuple[Stage, ...]:
+    """The stages that begin at this iteration or later."""
+    begins = [sum(stage.length for stage in stages[:number]) for number in range(len(stages))]
+    return tuple(stage for stage, begin in zip(stages, begins, strict=True) if begin >= iteration)
+
+
+def test_where_the_default_lengths_pool() -> None:
+    assert pooled_ends(stan_stages(1000)) == (100, 150, 250, 450, 950)
+    assert pooled_ends(fisher_stages(250)) == (90, 110, 150, 212)

@@ -157,8 +157,8 @@ def test_a_stop_within_a_chunk_goes_on_from_the_chunk_before(
     drawn(undisturbed, compiled)
     patient, real, left = replace(plan, segment_seconds=100.0), segments.advance, [500, 250]
 
-    def advance(density: Any, options: Any, state: Any, iterations: int, should_stop: Any, pulse: Any) -> Any:
-        return real(density, options, state, left.pop(0), should_stop, pulse=pulse)
+    def advance(density: Any, options: Any, state: Any, iterations: int, should_stop: Any, **others: Any) -> Any:
+        return real(density, options, state, left.pop(0), should_stop, **others)
 
     first = run_segment(patient, compiled, SegmentTask(0, 0))
     with monkeypatch.context() as patch:
