@@ -151,17 +151,26 @@ def _verdicts(
         with np.errstate(invalid="ignore"):
             variance = error + np.sum(np.where(own != 0.0, own**2 * error, 0.0), axis=1)
     known = np.isfinite(variance)
+    here = located(surface.values(free))
     if population.constant:
         scales = np.asarray(constant_value(population.scale, model), float)
         spread = least = np.broadcast_to(scales, surface.types[population.names[0]].shape).ravel() ** 2
     else:
-        residuals = (estimates - located(surface.values(free)))[known]
+        residuals = (estimates - here)[known]
         moments = _moments(residuals, columns[known], 1.0 / variance[known])
         if moments is None:
             return _all(population, "it has too few elements to tell how much they spread")
         spread, least = (np.full(block.count, m) for m in moments)
-    surface.extra.append(_summary(located, estimates, 1.0 / (spread + variance), known))
-    return _judged(population, _Evidence(error, spread, least), own is not None, block, surface)
+    weights = 1.0 / (spread + variance)
+    surface.extra.append(_summary(located, estimates, weights, known))
+    centre = here + columns @ _coefficients((estimates - here)[known], columns[known], weights[known])
+    return _judged(population, _Evidence(error, spread, least, centre), own is not None, block, surface)
+
+
+def _coefficients(residuals: FloatArray, columns: FloatArray, weights: FloatArray) -> FloatArray:
+    """The regression of `residuals`, shape (n,), on `columns`, shape (n, p), with precisions `weights`."""
+    root = np.sqrt(weights)
+    return np.asarray(np.linalg.lstsq(columns * root[:, None], residuals * root)[0])
 
 
 def _all(population: _Population, why: str) -> dict[str, Verdict]:
@@ -170,11 +179,15 @@ def _all(population: _Population, why: str) -> dict[str, Verdict]:
 
 
 class _Evidence(NamedTuple):
-    """For each element, shape (elements,): its likelihood's variance, the population's, and a lower limit of that."""
+    """For each element, shape (elements,): its likelihood's variance, the population's, and a lower limit of that.
+
+    And the location of the population there.
+    """
 
     error: FloatArray
     spread: FloatArray
     least: FloatArray
+    centre: FloatArray
 
 
 def _judged(
@@ -186,7 +199,7 @@ def _judged(
     neighbours tell about an element too, which its weight does not know.
     """
     looked_at = np.arange(block.count) if block.owner is not None else block.places
-    error, typical, low = (float(np.sqrt(np.median(each[looked_at]))) for each in found)
+    error, typical, low = (float(np.sqrt(np.median(each[looked_at]))) for each in found[:3])
     figures = f"standard error {error:.2g}, population spread {typical:.2g}"
     if low != typical:
         figures += f" and surely {low:.2g}"
@@ -201,11 +214,13 @@ def _judged(
         why = f"the data tell its elements better than the population does ({figures})"
         return dict.fromkeys(population.names, Verdict(True, why))
     # Rounded: what another library's last digits make of the same data is then the same model.
-    rounded = np.split(np.round(everywhere, _DECIMALS), np.cumsum(block.sizes)[:-1])
     scale, why = float(f"{typical:.1e}"), f"the data tell some of its elements better than others ({figures})"
+    rounded = np.round(everywhere, _DECIMALS), scale * np.round(found.centre / scale, 1)
+    parts = (np.split(each, np.cumsum(block.sizes)[:-1]) for each in rounded)
+    shapes = [surface.types[name].shape for name in population.names]
     return {
-        name: Verdict(False, why, Weights(part.reshape(surface.types[name].shape), scale))
-        for name, part in zip(population.names, rounded, strict=True)
+        name: Verdict(False, why, Weights(share.reshape(shape), scale, centre.reshape(shape)))
+        for name, shape, share, centre in zip(population.names, shapes, *parts, strict=True)
     }
 
 

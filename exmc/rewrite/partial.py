@@ -1,14 +1,15 @@
 """The partially centred form of a variable of a location-scale family.
 
-``theta_j ~ F(mu_j, tau)`` becomes ``theta_partial_j ~ F(w_j mu_j / t, (tau / t)^w_j)`` with
+``theta_j ~ F(mu_j, tau)`` becomes ``theta_partial_j ~ F(w_j (mu_j - c_j) / t, (tau / t)^w_j)`` with
 
-    theta_j = mu_j + tau (theta_partial_j - w_j mu_j / t) / (tau / t)^w_j
+    theta_j = mu_j + tau (theta_partial_j - w_j (mu_j - c_j) / t) / (tau / t)^w_j
 
 which is non-centred at w_j = 0 and centred, in units of t, at w_j = 1 (Papaspiliopoulos, Roberts and Skold 2003,
 "Non-centered parameterisations for hierarchical models and data augmentation"; the exponent is that of Gorinova, Moore
 and Hoffman 2020, "Automatic reparameterisation of probabilistic programs"). They have t = 1, which makes the result
 depend on the units; with t a typical value of tau, w_j is optimal at I_j tau^2 / (1 + I_j tau^2) for location and scale
-alike, I_j being the information about theta_j in the likelihood.
+alike, I_j being the information about theta_j in the likelihood. With c_j a typical value of mu_j, theta_partial is of
+order 1 wherever the population lies, and chains that start there need not move it together with mu.
 """
 
 from __future__ import annotations
@@ -38,10 +39,13 @@ class Weights:
         0 is non-centred, 1 is centred.
     typical : float
         A typical value of the population's scale, positive.
+    centre : ndarray, of the variable's shape
+        Typical values of its location.
     """
 
     values: FloatArray
     typical: float
+    centre: FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,11 @@ def split_partially(node: RandomVariable, weights: Weights, model: Model, found:
     location, scale = (node.call.arguments[n] for n in names)
     weight = Data(unused_name(f"{node.name}_weight", model), weights.values, found.dims)
     typical = Data(unused_name(f"{node.name}_typical", model), np.asarray(weights.typical))
+    middle = Data(unused_name(f"{node.name}_centre", model), weights.centre, found.dims)
     share, unit = Reference(weight.name), Reference(typical.name)
     # What is constant has no correlation to be rid of.
-    centre: Expression = ZERO if is_constant(location, model) else times(share, over(location, unit))
+    moved = over(minus(location, Reference(middle.name)), unit)
+    centre: Expression = ZERO if is_constant(location, model) else times(share, moved)
     width: Expression = (
         ONE if is_constant(scale, model) else apply("exp", times(share, apply("log", over(scale, unit))))
     )
@@ -78,4 +84,4 @@ def split_partially(node: RandomVariable, weights: Weights, model: Model, found:
     deviation = over(minus(Reference(sampled), centre), width)
     computed = Deterministic(node.name, plus(location, times(scale, deviation)), dims)
     used = {name for expression in (centre, width) for name in names_in(expression)}
-    return Parts(tuple(d for d in (weight, typical) if d.name in used), variable, computed)
+    return Parts(tuple(d for d in (weight, typical, middle) if d.name in used), variable, computed)

@@ -20,15 +20,15 @@ LARGEST_Z = 4.5
 GROUPS = 8
 
 
-def hierarchy(rows: int, spread: float, centering: Centering) -> Builder:
-    """`GROUPS` effects that spread by `spread`, each seen `rows` times with unit noise."""
+def hierarchy(rows: int, spread: float, centering: Centering, away: float = 0.0) -> Builder:
+    """`GROUPS` effects that spread by `spread`, each seen `rows` times with unit noise, all moved by `away`."""
     generator = np.random.default_rng(4)
     group = np.repeat(np.arange(GROUPS), rows)
-    seen = 1.0 + spread * generator.normal(size=GROUPS)[group] + generator.normal(size=group.size)
+    seen = away + 1.0 + spread * generator.normal(size=GROUPS)[group] + generator.normal(size=group.size)
     return (
         Builder()
         .data("group", group)
-        .rv("mu", "Normal", mu=0.0, sigma=5.0)
+        .rv("mu", "Normal", mu=away, sigma=5.0)
         .rv("tau", "HalfNormal", sigma=2.0)
         .rv("theta", "Normal", mu="mu", sigma="tau", shape=GROUPS, centering=centering)
         .rv("y", "Normal", mu="theta[group]", sigma=1.0, observed=seen)
@@ -76,6 +76,12 @@ def test_auto_is_as_good_as_the_better_choice(model: str) -> None:
     worse = min(centred, noncentred)
     assert worse < SHARE * max(centred, noncentred)
     assert (centred > noncentred) is (BETTER[model] == "centered")
+
+
+def test_it_does_not_matter_how_far_from_0_the_population_lies() -> None:
+    """Chains start near 0: what is sampled must be there, or it is a long way for all elements together."""
+    far = exmc.sample(hierarchy(*MODELS["between"], "auto", away=300.0), draws=1000, warmup=1000, chains=4, seed=11)
+    assert efficiency(far) >= SHARE * efficiency(sampled("between", "auto"))
 
 
 def test_auto_in_part_is_as_good_as_the_better_choice() -> None:

@@ -155,6 +155,21 @@ def test_weights_do_not_depend_on_units(scale: float) -> None:
     assert other.typical == pytest.approx(scale * one.typical, rel=0.05)
 
 
+def test_weights_come_with_where_the_population_lies() -> None:
+    """Within three standard errors of its mean, and to a tenth of its spread; along a line if there is one."""
+    weights = verdict(grouped(12, 8, 0.7)).weights
+    assert np.ptp(weights.centre) == 0.0
+    assert abs(weights.centre[0] - 3.0) < 3.0 * np.sqrt((0.7**2 + 1.0 / 8.0) / 12.0)
+    x = np.arange(30.0)
+    build = Builder().data("x", x).rv("a", "Normal", sigma=10.0).rv("b", "Normal", sigma=10.0).rv("tau", "HalfNormal")
+    generator = np.random.default_rng(3)
+    seen = 2.0 + 3.0 * x + 1.5 * generator.normal(size=30) + generator.normal(size=30)
+    build.rv("theta", "Normal", mu="a + b * x", sigma="tau").rv("y", "Normal", mu="theta", sigma=1.0, observed=seen)
+    weights = verdict(build).weights
+    line = np.polynomial.Polynomial.fit(x, seen, 1)(x)
+    np.testing.assert_allclose(weights.centre, line, atol=0.051 * weights.typical)
+
+
 def test_slopes_and_intercepts_stand_in_each_others_error() -> None:
     """Where all rows of a group have one value of x, they say nothing of its slope by itself."""
     generator = np.random.default_rng(9)

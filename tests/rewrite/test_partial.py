@@ -22,6 +22,7 @@ from tests.rewrite.densities import draw, log_joint
 from tests.rewrite.models import schools
 
 WEIGHTS = np.array([0.0, 0.3, 1.0])
+CENTRE = np.array([3.0, -2.0, 1.0])
 
 
 def split(source: Model, name: str, weights: Weights) -> Model:
@@ -45,12 +46,12 @@ def test_density_of_every_family_at_every_weight(name: str) -> None:
         .rv("t", "HalfNormal")
         .rv("x", name, **others, **{location: "m", scale: "t"}, shape=3)
     ).build()
-    result = split(source, "x", Weights(WEIGHTS, 0.7))
+    result = split(source, "x", Weights(WEIGHTS, 0.7, CENTRE))
     for seed in range(5):
         free = draw(source, seed)
         width = (free["t"] / 0.7) ** WEIGHTS
         standard = (free["x"] - free["m"]) / free["t"]
-        point = {"m": free["m"], "t": free["t"], "x_partial": WEIGHTS * free["m"] / 0.7 + width * standard}
+        point = {"m": free["m"], "t": free["t"], "x_partial": WEIGHTS * (free["m"] - CENTRE) / 0.7 + width * standard}
         expected = log_joint(source, free) + float(np.sum(np.log(free["t"] / width)))
         assert log_joint(result, point) == pytest.approx(expected, rel=1e-11)
 
@@ -59,16 +60,16 @@ def test_what_is_constant_is_left_out() -> None:
     base = Builder().rv("m", "Normal").rv("t", "HalfNormal")
     base.rv("x", "Normal", mu=1.5, sigma="t", shape=3).rv("z", "Normal", mu="m", sigma=2.0, shape=3)
     source = base.build()
-    result = split(source, "x", Weights(WEIGHTS, 0.7))
+    result = split(source, "x", Weights(WEIGHTS, 0.7, CENTRE))
     assert expression_text(result["x"].expression) == "1.5 + t * (x_partial / exp(x_weight * log(t / x_typical)))"
-    result = split(source, "z", Weights(WEIGHTS, 0.7))
-    assert expression_text(result["z"].expression) == "m + 2.0 * (z_partial - z_weight * (m / z_typical))"
+    result = split(source, "z", Weights(WEIGHTS, 0.7, CENTRE))
+    assert expression_text(result["z"].expression) == "m + 2.0 * (z_partial - z_weight * ((m - z_centre) / z_typical))"
     assert result["z_partial"].call.arguments["sigma"] == Constant(1.0)
 
 
 def test_names_that_are_taken() -> None:
     source = schools().rv("theta_partial", "Normal").data("theta_weight", 1.0).build()
-    result = split(source, "theta", Weights(np.full(8, 0.5), 2.0))
+    result = split(source, "theta", Weights(np.full(8, 0.5), 2.0, np.zeros(8)))
     check(result)
     assert {"theta_partial_", "theta_weight_", "theta_typical"} <= {n.name for n in result} | set(result.data)
 
@@ -77,7 +78,9 @@ def test_other_weights_need_no_other_machine_code_and_positions_keep_their_layou
     source = schools(3.0).build()
     kernels, layouts = [], []
     for weight in (0.2, 0.9):
-        model, _ = default_transforms(split(source, "theta", Weights(np.full(8, weight), 4.0 * weight)))
+        model, _ = default_transforms(
+            split(source, "theta", Weights(np.full(8, weight), 4.0 * weight, np.full(8, 5.0 * weight)))
+        )
         function = log_density_function(model)
         kernels.append(compile_density(function, 10))
         layouts.append(layout_digest(model))
