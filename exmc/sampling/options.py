@@ -33,8 +33,8 @@ class SamplerOptions:
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str
         ``"diagonal"``, ``"dense"``, ``"low_rank"`` (a diagonal and as many directions as it leaves too long or too
-        short), or ``"auto"``: of low rank where the draws of warm-up, from which that is learnt, are small enough to
-        keep.
+        short), or ``"auto"``: of low rank where these directions do not bend, and where the draws of warm-up, from
+        which they are learnt, are small enough to keep.
     adaptation : str
         ``"fisher"``, which learns from gradients too, or ``"stan"``.
     init : str or mapping
@@ -58,12 +58,12 @@ class SamplerOptions:
 
     seed: int
     draws: int = 1000
-    warmup: int = 1000
+    warmup: int = 400
     chains: int = 4
     target_accept: float = 0.8
     max_treedepth: int = 10
-    metric: str = "diagonal"
-    adaptation: str = "stan"
+    metric: str = AUTO
+    adaptation: str = "fisher"
     init: str | Mapping[str, Any] = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100
