@@ -26,7 +26,6 @@ from pipelines.stages import Diagnosed
 from pipelines.task_errors import GivenUpError
 from pipelines.tasks import CONNECTION_LOST, Tasks
 from pipelines.telling import Telling
-from pipelines.topic import pushing
 from pipelines.worker import draw_segment
 
 # A remote scheduler would keep tasks for ever if no worker came.
@@ -60,7 +59,7 @@ def follow(
     ExmcError
         Whatever a stage raised, and if fewer than ``plan.min_chains`` chains finished.
     """
-    told = Telling(pushing(client, plan, on_event), started, plan.options.warmup, locate)
+    told = Telling(on_event, started, plan.options.warmup, locate)
     tasks = Tasks(client, plan, control or Control())
     run = _Following(plan, tasks, told, journal or Journal.open(plan.path))
     try:

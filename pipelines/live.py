@@ -150,7 +150,7 @@ class Live:
         first = self.posterior.chains[chain].draws
         if first < end:
             draws = _patiently_read(journal, "posterior", tuple(self.posterior.variables), chain, first, end)
-            names = tuple(v.name for v in journal.schema.groups["sample_stats"] if v.name in _SHOWN)
+            names = tuple(v.name for v in journal.schema.groups["sample_stats"] if v.name in SHOWN)
             statistics = _patiently_read(journal, "sample_stats", names, chain, first, end)
             # Methods other than NUTS have draws of no energy but the potential one, and no divergences.
             energy = statistics.get("energy", -statistics["lp"])
@@ -158,7 +158,7 @@ class Live:
             self.posterior.add(chain, first, draws, {"energy": energy, "diverging": diverging})
 
 
-_SHOWN = ("lp", "energy", "diverging")
+SHOWN = ("lp", "energy", "diverging")
 """The statistics that a live posterior sums up."""
 
 

@@ -82,7 +82,10 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
         f"pipelines.{name}"
-        for name in ("cluster", "graph", "tasks", "workers", "fanout", "entrust", "worker", "task_errors", "topic")
+        for name in (
+            *("cluster", "graph", "tasks", "workers", "fanout", "entrust", "worker", "task_errors"),
+            *("topic", "attachment"),
+        )
     ),
     "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),

@@ -1,13 +1,15 @@
 """The pass that chooses between the centred and the non-centred parameterisation of hierarchical variables.
 
-``theta ~ F(mu, tau)`` becomes ``theta_raw ~ F(0, 1)`` with ``theta = mu + tau * theta_raw``. `exmc.rewrite.evidence`
-holds the rule for ``centering: auto``; multivariate normals, of `exmc.rewrite.correlated`, are non-centred unless that
-is ruled out.
+``theta ~ F(mu, tau)`` becomes ``theta_raw ~ F(0, 1)`` with ``theta = mu + tau * theta_raw``, or something in between
+(`exmc.rewrite.partial`). `exmc.rewrite.evidence` holds the rule for ``centering: auto``; multivariate normals, of
+`exmc.rewrite.correlated`, are non-centred unless that is ruled out.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+
+import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError
@@ -23,6 +25,7 @@ from exmc.rewrite.algebra import ONE, ZERO, plus, times
 from exmc.rewrite.changes import Change, unused_name
 from exmc.rewrite.correlated import FACTORS, factors_of, split_by_factor
 from exmc.rewrite.evidence import Verdict, weigh
+from exmc.rewrite.partial import Weights, split_partially
 
 
 def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
@@ -48,6 +51,7 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
     if not verdicts:
         return model, ()
     nodes: list[Node] = []
+    data = dict(model.data)
     changes: list[Change] = []
     for node in model.nodes:
         verdict = verdicts.get(node.name)
@@ -58,6 +62,11 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
         if verdict.centred:
             nodes.append(replace(node, centering="centered"))
             what = "stays centred"
+        elif verdict.weights is not None:
+            parts = split_partially(node, verdict.weights, model, types[node.name])
+            nodes.extend((parts.variable, parts.computed))
+            data |= {d.name: d for d in parts.data}
+            what = f"centred in part, by weights {_range(verdict.weights)}"
         else:
             raw, found = unused_name(f"{node.name}_raw", model), types[node.name]
             factor = factors.get(node.name)
@@ -65,7 +74,12 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
             nodes.extend(pair)
             what = f"non-centred: {node.name} = {expression_text(pair[1].expression)}"
         changes.append(Change(node.name, what, verdict.why))
-    return model.with_nodes(tuple(nodes)), tuple(changes)
+    return replace(model, nodes=tuple(nodes), data=data), tuple(changes)
+
+
+def _range(weights: Weights) -> str:
+    low, middle, high = np.quantile(weights.values, (0.0, 0.5, 1.0))
+    return f"from {low:.2g} to {high:.2g} (median {middle:.2g})" if low < high else f"of {low:.2g}"
 
 
 def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:

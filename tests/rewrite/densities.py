@@ -192,8 +192,8 @@ def rows_of(node: Observation, value: Any) -> tuple[int, ...]:
 def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
     """The free variables of `result` at the point `free` of `source`, and log|d source / d result| there.
 
-    A variable ``x`` of `source` that `result` computes from a new auxiliary ``x_raw`` is solved for it, the matrix of
-    the affine map found by applying it to unit vectors.
+    A variable ``x`` of `source` that `result` computes from a new auxiliary ``x_raw`` or ``x_partial`` is solved for
+    it, the matrix of the affine map found by applying it to unit vectors.
     """
     # Missing values are free before there is a variable of them.
     point: dict[str, Any] = {name: value for name, value in free.items() if name not in result}
@@ -207,7 +207,7 @@ def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[
             point[node.name] = free[node.name]
         if node.name in free or not node.auxiliary:
             continue
-        original = node.name.removesuffix("_raw")
+        original = node.name.removesuffix("_raw").removesuffix("_partial")
         rest = {v.name: np.zeros(types[v.name].shape) for v in result.free} | point
         shape = types[node.name].shape
         units = np.eye(int(np.prod(shape))).reshape(-1, *shape)
