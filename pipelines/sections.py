@@ -18,7 +18,7 @@ Centering: TypeAlias = Literal["auto", "centered", "noncentered"]
 class Section(BaseModel):
     """A mapping with a fixed set of keys; nothing is converted but whole numbers to floats."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class ValuesEntry(Section):
@@ -55,7 +55,7 @@ class WholeFileEntry(Section):
 class RandomEntry(BaseModel):
     """A random variable; every other key is a parameter of its distribution."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, defer_build=True)
 
     dist: str
     dims: Dims | None = None
@@ -185,13 +185,13 @@ class SamplerSection(Section):
 
     method: Literal["nuts"] = "nuts"
     draws: PositiveInt = 1000
-    warmup: Count = 400
+    warmup: Count = 1000
     chains: Annotated[int, Field(ge=1, le=100_000)] = 4
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     target_accept: Annotated[float, Field(gt=0, lt=1)] = 0.8
     max_treedepth: Annotated[int, Field(ge=1, le=30)] = 10
-    metric: Literal["auto", "diagonal", "dense", "low_rank"] = "auto"
-    adaptation: Literal["fisher", "stan"] = "fisher"
+    metric: Literal["auto", "diagonal", "dense", "low_rank"] = "diagonal"
+    adaptation: Literal["fisher", "stan"] = "stan"
     engine: Literal["native", "autograd"] = "native"
     centering: Centering = "auto"
     init: Literal["uniform", "prior", "pathfinder"] | dict[str, Any] = "uniform"

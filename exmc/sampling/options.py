@@ -58,12 +58,12 @@ class SamplerOptions:
 
     seed: int
     draws: int = 1000
-    warmup: int = 400
+    warmup: int = 1000
     chains: int = 4
     target_accept: float = 0.8
     max_treedepth: int = 10
-    metric: str = AUTO
-    adaptation: str = "fisher"
+    metric: str = "diagonal"
+    adaptation: str = "stan"
     init: str | Mapping[str, Any] = "uniform"
     initial_radius: float = 2.0
     initial_attempts: int = 100

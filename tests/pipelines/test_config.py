@@ -40,7 +40,7 @@ def test_defaults(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, SMALL))
     assert config.name == "small"
     assert config.out == Path("runs/small")
-    assert (config.sampler.draws, config.sampler.warmup, config.sampler.chains) == (1000, 400, 4)
+    assert (config.sampler.draws, config.sampler.warmup, config.sampler.chains) == (1000, 1000, 4)
     assert config.cluster == LocalCluster()
     assert config.min_chains == 2
     assert config.seed != load_config(write(tmp_path, SMALL)).seed

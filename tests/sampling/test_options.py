@@ -13,9 +13,9 @@ from exmc.sampling.options import AUTO, METRIC_NAMES, SamplerOptions
 
 def test_the_defaults() -> None:
     options = SamplerOptions(seed=1)
-    assert (options.draws, options.warmup, options.chains) == (1000, 400, 4)
+    assert (options.draws, options.warmup, options.chains) == (1000, 1000, 4)
     assert (options.target_accept, options.max_treedepth) == (0.8, 10)
-    assert (options.metric, options.adaptation) == ("auto", "fisher")
+    assert (options.metric, options.adaptation) == ("diagonal", "stan")
 
 
 def test_every_metric_can_be_chosen() -> None:
