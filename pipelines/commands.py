@@ -188,14 +188,16 @@ def check(config: ConfigFile, set_: Set = None, code: Code = None, debug: Debug 
     def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
         from exmc.ir.notes import model_notes
+        from exmc.methods import NUTS
 
         checked = checked_config(config, None, set_ or [], code)
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
-        options = checked.options
+        options, method = checked.options, checked.config.sampler.method
+        length = f"{options.warmup} + {options.draws} draws" if method == NUTS else f"{options.draws} draws by {method}"
         say(
             f"{config}: valid. {layout_of(model).dimension} free parameters in {len(source.free)} variables; observed: "
-            f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
+            f"{observed}. {options.chains} chains of {length}, to {checked.config.out}"
         )
         for note in model_notes(source):
             say(str(checked.config.places.locate(note, "model")))

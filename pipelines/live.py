@@ -7,10 +7,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.diagnostics.live.chain import Detail
@@ -24,6 +23,9 @@ from pipelines.checkpoint import read_checkpoint
 from pipelines.events import Event
 from pipelines.tally import Tally
 from pipelines.watching import EventLog
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # Between the two renames that put a finished store in place, its chunks are not there.
 _SECONDS_OF_A_RENAME = 0.05

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-
-import xarray as xr
+from typing import TYPE_CHECKING
 
 from exmc.errors import ClusterError, StoreError
 from exmc.methods import NUTS, method_of
@@ -37,6 +36,9 @@ from pipelines.sections import Cluster, RemoteCluster
 from pipelines.sizes import amount, unlabelled
 from pipelines.stages import Diagnosed
 from pipelines.topic import announced
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.ir.constants import constant_value, is_constant
@@ -47,6 +46,7 @@ from exmc.ir.nodes import RandomVariable
 from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.text import expression_text
 from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
+from exmc.rewrite.chi_squared import chi_squared_quantile
 from exmc.rewrite.partial import Weights
 from exmc.rewrite.shared_rows import information_left
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
@@ -272,7 +272,7 @@ def _moments(residuals: FloatArray, columns: FloatArray, weights: FloatArray) ->
     scaled = scaled - kept @ (kept.T @ scaled)
     excess = float(np.sum(scaled**2))
     divisor = float(np.sum(weights * (1.0 - np.sum(kept**2, axis=1))))
-    least = excess * freedom / float(chdtri(freedom, 1.0 - CONFIDENCE))
+    least = excess * freedom / chi_squared_quantile(freedom, 1.0 - CONFIDENCE)
     return max(0.0, (excess - freedom) / divisor), max(0.0, (least - freedom) / divisor)
 
 

@@ -83,9 +83,15 @@ def assert_same_store(one: Location, other: Location) -> None:
     assert [name for name in left if left[name] != right[name]] == []
 
 
-def begin(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
-    """`exmc` in a process of its own."""
-    return subprocess.Popen([*EXMC, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+@contextlib.contextmanager
+def begin(arguments: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """`exmc` in a process of its own, which does not outlive the context, whatever a test found amiss."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*EXMC, *arguments], text=True, **pipes, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def await_records(directory: Path, count: int, process: subprocess.Popen[str]) -> None:

@@ -168,19 +168,19 @@ def test_what_buttons_ask_for_is_passed_on(tmp_path: Path, monkeypatch: pytest.M
 def test_the_page_of_a_finished_run_stays_until_ctrl_c(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     run_config(write_config(tmp_path), out=directory)
-    process = begin(["watch", str(directory), "--live", "--plain"])
-    assert process.stderr is not None
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line)
-        # The address comes when the page is served, before or after the last event.
-        if any("live page" in seen for seen in said) and "exmc: the page stays until Ctrl-C.\n" in said:
-            break
-    url = next(line.split()[2] for line in said if line.startswith("live page"))
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        assert answer.status == 200
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    with begin(["watch", str(directory), "--live", "--plain"]) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            # The address comes when the page is served, before or after the last event.
+            if any("live page" in seen for seen in said) and "exmc: the page stays until Ctrl-C.\n" in said:
+                break
+        url = next(line.split()[2] for line in said if line.startswith("live page"))
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode in (0, 3)
     assert "r_hat" in out
 
