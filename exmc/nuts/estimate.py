@@ -81,12 +81,16 @@ def fisher_covariance(window: Window, variances: FloatArray) -> FloatArray:
     return np.asarray(correlations * np.outer(scales, scales))
 
 
-def low_rank(window: Window, variances: FloatArray, cutoff: float) -> FloatArray:
+def low_rank(window: Window, variances: FloatArray, cutoff: float, most_bent: float = math.inf) -> FloatArray:
     """A metric of low rank (`exmc.nuts.metric`): variances, and directions that these leave too long or too short.
 
     On the scale of `variances`, most eigenvalues of the geometric mean are within a factor of `cutoff` of some number.
     The variances are multiplied by it, and the eigenvectors of the others are the directions. With few draws, it is
     computed in the space that draws and gradients span: across that it is taken to be like most of what is inside.
+
+    There are none if along one of them the variance of draws by that of gradients is more than `most_bent`. The product
+    is 1 for a normal density and more for any other (Cramér & Rao's bound): a ridge that bends is longer and steeper
+    along a straight line than along itself, and steps that its middle allows are too long for its ends.
     """
     dimension = variances.size
     if len(window.positions) < _FEWEST_DRAWS:
@@ -101,12 +105,19 @@ def low_rank(window: Window, variances: FloatArray, cutoff: float) -> FloatArray
     except np.linalg.LinAlgError:
         return np.stack([variances, np.zeros(dimension)])
     usual, chosen = _unusual(values, cutoff)
-    if values[-1] < values[0] * _spread_of_noise(len(positions), dimension):
+    noise = values[-1] < values[0] * _spread_of_noise(len(positions), dimension)
+    if noise or np.any(_bending(positions, gradients, vectors[:, chosen]) > most_bent):
         usual, chosen = 1.0, chosen[:0]
     columns = vectors[:, chosen] if basis is None else basis @ vectors[:, chosen]
     eigenvalues = np.zeros(dimension)
     eigenvalues[: len(chosen)] = values[chosen] / usual
     return np.concatenate([usual * variances[np.newaxis], eigenvalues[np.newaxis], columns.T])
+
+
+def _bending(positions: FloatArray, gradients: FloatArray, directions: FloatArray) -> FloatArray:
+    """The variance of standardised positions by that of gradients, along each column of `directions`."""
+    bending: FloatArray = np.var(positions @ directions, axis=0) * np.var(gradients @ directions, axis=0)
+    return bending
 
 
 def _spread_of_noise(draws: int, dimension: int) -> float:

@@ -39,7 +39,7 @@ def iterate(
         step = search_step_size(physics, stream, memory, log_density, step)
     for i in range(task.iterations):
         start_stream(stream, key, task.first + i, TRANSITION)
-        info, symmetric = transition(physics, stream, memory, log_density, step, task.max_treedepth)
+        info, symmetric = transition(physics, stream, memory, log_density, step, task.max_treedepth, task.spread)
         log_density = info.lp
         copy(memory.sample[0], output.positions[i])
         record(info, output.statistics[i])
@@ -56,7 +56,7 @@ def iterate(
 def entry(
     density: int, pointers: int, scratch: int, metric: int, factor: int, factor_rows: int, dimension: int, stream: int,
     key: int, first: int, iterations: int, search: int, adapt_step_size: int, symmetric: int, adapt_metric: int,
-    target_accept: float, max_treedepth: int, progress: int, moments: int, memory: int, positions: int,
+    target_accept: float, max_treedepth: int, spread: float, progress: int, moments: int, memory: int, positions: int,
     statistics: int, gradients: int,
 ) -> None:  # fmt: skip
     """`iterate` on what lies at the addresses of `exmc.nuts.kernel.Arguments`."""
@@ -66,7 +66,7 @@ def entry(
     )  # fmt: skip
     task = Task(
         first, iterations, search != 0, adapt_step_size != 0, symmetric != 0, adapt_metric != 0, target_accept,
-        max_treedepth,
+        max_treedepth, spread,
     )  # fmt: skip
     numbers = vector(progress, 7)
     averaging = DualAveraging(numbers[2], numbers[3], numbers[4], numbers[5])

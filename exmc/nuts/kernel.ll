@@ -5,412 +5,413 @@
 @2 = internal unnamed_addr constant [2048 x i8] c"\00\00\00\00\00\00\F0?\87\F0y\C9jD\EF?\15\A9l[T\B7\EE?w\F0'\E0\11?\EE?\95\DE\04\A7o\D3\ED?\F2\BCW\06\92p\ED?\DC\19\A1xI\14\ED?\EB-\A7\A83\BD\EC?\7Fx\A9\CE^j\EC?\EA\BA\EE\D9\1C\1B\EC?\82\DC\E1N\EB\CE\EB?R\F5\8F:e\85\EB?\10\DD4\82:>\EB?\A2\E8l?*\F9\EA?\04%z\F1\FE\B5\EA?\E1\C9P\D5\8Bt\EA?\0F\AF\F5\FD\AA4\EA?\D8\1Fe\EE;\F6\E9?\81\06$\8D\22\B9\E9?\C1zaWF}\E9?Gz\1B\C2\91B\E9?Oq1\BD\F1\08\E9?\A8\0A\E6OU\D0\E8?\02\DF\BAH\AD\98\E8?\AC\BC7\FC\EBa\E8?n\CFV\0F\05,\E8?\CB\E2 K\ED\F6\E7?Xh\9Cw\9A\C2\E7?\D5\B0\A0<\03\8F\E7?V\D8p\07\1F\\\E7?\12m?\F4\E5)\E7?\EEz\EA\BAP\F8\E6?\89Zc\9EX\C7\E6?*;Q^\F7\96\E6?#\E3\92*'g\E6?\18\0CU\98\E27\E6?e&\80\98$\09\E6?j\FFJo\E8\DA\E5?\89\\\C8\AC)\AD\E5?\8F\8DL&\E4\7F\E5?F\9E\8D\F0\13S\E5?\D5leZ\B5&\E5?g\B6 \E8\C4\FA\E4?\C0NIO?\CF\E4?xR\DCr!\A4\E4?\12P\DF_hy\E4?y6IJ\11O\E4?\E3_5\8A\19%\E4?\82[X\99~\FB\E3?\A31\AF\10>\D2\E3?\0E\CDb\A6U\A9\E3?\D5\00\DA+\C3\80\E3?\E9P\F5\8B\84X\E3?5:p\C9\970\E3?\EF8d\FD\FA\08\E3?\EE;\EAU\AC\E1\E2?J\95\D7\14\AA\BA\E2?\15\CD\93\8E\F2\93\E2?\ED\04\05)\84m\E2?\84\DB\90Z]G\E2?\F2\F7/\A9|!\E2? \96\92\A9\E0\FB\E1?i\99T\FE\87\D6\E1?\11\D1?Wq\B1\E1?P<\9Bp\9B\8C\E1?\DA9\86\12\05h\E1?\9C\A9^\10\ADC\E1?8\1F1H\92\1F\E1?\13Y2\A2\B3\FB\E0?\A0BA\10\10\D8\E0?\AE\D9p\8D\A6\B4\E0?\81]\99\1Dv\91\E0?6<\F0\CC}n\E0?.?\A6\AF\BCK\E0?*\82\8B\E11)\E0?\C4\CA\B8\85\DC\06\E0?\A1\BD{\8Cw\C9\DF?\CA\00\A9\A7\9D\85\DF?\F3z/\CB)B\DF?\95\8F~q\1A\FF\DE?T\1F\BD n\BC\DE?\C5\C3Nj#z\DE?\85\9B_\EA88\DE?\09:vG\AD\F6\DD?\B1V\0B2\7F\B5\DD?3\DE&d\ADt\DD?\80\10\02\A164\DD?m[\AE\B4\19\F4\DC?H\A8\C0sU\B4\DC?\C7\D7\00\BB\E8t\DC?\B8,\1Do\D25\DC?\17ja|\11\F7\DB?\91mq\D6\A4\B8\DB?\1B\13\07x\8Bz\DB?\CA1\B3b\C4<\DB?R\85\A1\9EN\FF\DA?\9EZ_:)\C2\DA?\80\D8\A4JS\85\DA?M\C0 \EA\CBH\DA?>\84F9\92\0C\DA?\DF\93\1E^\A5\D0\D9?\C6\C0\18\84\04\95\D9?\93\9F\E0\DB\AEY\D9?\17\CB3\9B\A3\1E\D9?\15\F1\B9\FC\E1\E3\D8?\88\91\DE?i\A9\D8?\B6Z\AC\A88o\D8?\D9\0D\AA\7FO5\D8?\11\D9\B8\11\AD\FB\D7?\B0\14\F4\AFP\C2\D7?\EBR\92\AF9\89\D7?\ED\B1\C7igP\D7?La\A9;\D9\17\D7?\AAL\12\86\8E\DF\D6?!\DE\88\AD\86\A7\D6?\E2\CB%\1A\C1o\D6?\15\E5{7=8\D6?\C8\D2\80t\FA\00\D6?D\C2vC\F8\C9\D5?\BE\EE\D6\196\93\D5?\00\01=p\B3\\\D5?\ED;S\C2o&\D5?\92m\BF\8Ej\F0\D4?\A2\9C\10W\A3\BA\D4?\D4j\AD\9F\19\85\D4?\FE$\C3\EF\CCO\D4?\19z5\D1\BC\1A\D4?\DB\D2\8E\D0\E8\E5\D3?\AEC\F1|P\B1\D3?y\13\08h\F3|\D3?\9E\D1\F9%\D1H\D3?/\F6ZM\E9\14\D3?f\07!w;\E1\D2?\DD?\96>\C7\AD\D2?\1E\B1MA\8Cz\D2?\89\DE\17\1F\8AG\D2?\9E\CC\F7y\C0\14\D2?\16\81\18\F6.\E2\D1?P\F0\C29\D5\AF\D1?\E8TT\ED\B2}\D1?g\EE4\BB\C7K\D1?#$\CFO\13\1A\D1?\C4\09\87Y\95\E8\D0?\DAB\B2\88M\B7\D0?6C\90\8F;\86\D0?\D9\E9B\22_U\D0?~t\C7\F6\B7$\D0?\C5\93\DF\89\8B\E8\CF?52\B8\8C\10\88\CF?\D2\98\E9l\FE'\CF?D\9C\C9\A4T\C8\CE?\DD<(\B2\12i\CE?\84qE\168\0A\CE?\0A\90\C7U\C4\AB\CD?OQ\B2\F8\B6M\CD?\CCo^\8A\0F\F0\CC?S\DFq\99\CD\92\CC?G\9D\D8\B7\F05\CC?\A1\18\BEzx\D9\CB?\AA1\87zd}\CB?:\D1\CCR\B4!\CB?\07\18W\A2g\C6\CA?~&\19\0B~k\CA?=~-2\F7\10\CA?Z\FE\D2\BF\D2\B6\C9?'|j_\10]\C9?i\FAt\BF\AF\03\C9?[\81\92\91\B0\AA\C8?8\9A\81\8A\12R\C8?uq\1Fb\D5\F9\C7?#\A3h\D3\F8\A1\C7?\A6\B5z\9C|J\C7?\16G\96~`\F3\C6?\\\F2!>\A4\9C\C6?\9C\F1\AD\A2GF\C6?\F9\83\F8vJ\F0\C5?l\1D\F3\88\AC\9A\C5?5h\C8\A9mE\C5?\C1\1F\E3\AD\8D\F0\C4?-\CE\F5l\0C\9C\C4?\D5u\03\C2\E9G\C4?\AE1i\8B%\F4\C3?\EE\D7\E8\AA\BF\A0\C3?\88\AB\B4\05\B8M\C3?e*|\84\0E\FB\C2?\1A\07z\13\C3\A8\C2?\B7^\83\A2\D5V\C2?4<\18%F\05\C2?B}u\92\14\B4\C1?c-\A8\E5@c\C1?\B9n\A2\1D\CB\12\C1?\BA\09R=\B3\C2\C0?\85\BF\B8K\F9r\C0?*}\06T\9D#\C0?,\22k\CB>\A9\BF?\1C\0ER)\FF\0B\BF?K\A5\9A\F2{o\BE?\8F\E8va\B5\D3\BD?\E5\91\BD\B9\AB8\BD?\0At;I_\9E\BC?\15\10\0Bh\D0\04\BC?3\E2\F2x\FFk\BB?3\F6\CA\E9\EC\D3\BA?\86b\EA3\99<\BA?\19[\9D\DC\04\A6\B9?\AB\A0\A4u0\10\B9?R(\BF\9D\1C{\B8?\D6\EF>\01\CA\E6\B7?v\11\AAZ9S\B7?LJisk\C0\B6?\18M\85$a.\B6?\A4ftW\1B\9D\B5?\AE+\FA\06\9B\0C\B5?\13\22\1B@\E1|\B4?\86\9A&#\EF\ED\B3?p>\D9\E4\C5_\B3?\111\9B\CFf\D2\B2?\91\0D\DDD\D3E\B2?}\89\97\BE\0C\BA\B1?\9D\17\F2\D0\14/\B1?%\96\15,\ED\A4\B0?\97\E40\9E\97\1B\B0?5nl+,&\AF?\81Q\B2G\D5\16\AE?b\F1\AD\FE.\09\AD?,*(\0F>\FD\AB?p_8\90\07\F3\AA?cU)\F9\90\EA\A9?\AB\B5h*\E0\E3\A8?\1E'\AFw\FB\DE\A7?d\D0\98\B3\E9\DB\A6?\D4\AD\F2<\B2\DA\A5?]'\11\0E]\DB\A4?\CB\EE\98\CE\F2\DD\A3?\97\F4=\E8|\E2\A2?\BCj\1F\9F\05\E9\A1?\11\80\96.\98\F1\A0?\C4\A5\18\D7\81\F8\9F?u\8C\82\DB\1A\12\9E?\1A\09\CD\83\190\9C?\F8\EB\22N\9FR\9A?\0A\C1\00\B6\D1y\98?\82\BF\0B\F4\DA\A5\96?d\B0\FB\F2\EA\D6\94?\13^\AB\8D8\0D\93?\120`4\03I\91?I\DDrO*\15\8F?\AC\8FO'\8D\A4\8B?x\A4\8D\0D\04A\88?\E0\CF\1AB\96\EB\84?\92/\95)\92\A5\81?7h\EC\F8`\E1|?]\B8\0C\D9\A8\9Ev?\FD\B1\B0\03\1F\8Ap?g\B0\C1C\9F_e?\0F\F7\B9\B6\05\A6T?", align 8
 
 ; Function Attrs: nofree norecurse nosync nounwind memory(argmem: readwrite)
-define internal fastcc void @3(ptr noalias nonnull writeonly %0, i64 %1, ptr readonly %2, i64 %3, i64 %4, ptr %5, ptr writeonly %6, i64 %7, ptr %8, i64 %9, ptr %10, i64 %11, ptr readonly %12, i64 %13) unnamed_addr #0 {
-  %15 = alloca ptr, align 8
-  store ptr null, ptr %15, align 8
-  %16 = icmp sgt i64 %9, 0
-  br i1 %16, label %17, label %27
+define internal fastcc void @3(ptr noalias nonnull writeonly %0, i64 %1, ptr readonly %2, i64 %3, i64 %4, ptr %5, ptr writeonly %6, i64 %7, ptr %8, i64 %9, ptr %10, i64 %11, ptr readonly %12, i64 %13, double %14) unnamed_addr #0 {
+  %16 = alloca ptr, align 8
+  store ptr null, ptr %16, align 8
+  %17 = icmp sgt i64 %9, 0
+  br i1 %17, label %18, label %28
 
-17:                                               ; preds = %14
-  %18 = getelementptr i8, ptr %5, i64 40
-  %19 = getelementptr i8, ptr %5, i64 16
-  %20 = getelementptr i8, ptr %5, i64 8
-  %21 = getelementptr i8, ptr %5, i64 24
-  %22 = getelementptr i8, ptr %5, i64 32
-  %23 = getelementptr i8, ptr %5, i64 48
-  %24 = getelementptr i8, ptr %5, i64 56
-  %25 = getelementptr i8, ptr %5, i64 64
-  %26 = getelementptr i8, ptr %5, i64 72
-  br label %79
+18:                                               ; preds = %15
+  %19 = getelementptr i8, ptr %5, i64 40
+  %20 = getelementptr i8, ptr %5, i64 16
+  %21 = getelementptr i8, ptr %5, i64 8
+  %22 = getelementptr i8, ptr %5, i64 24
+  %23 = getelementptr i8, ptr %5, i64 32
+  %24 = getelementptr i8, ptr %5, i64 48
+  %25 = getelementptr i8, ptr %5, i64 56
+  %26 = getelementptr i8, ptr %5, i64 64
+  %27 = getelementptr i8, ptr %5, i64 72
+  br label %80
 
-27:                                               ; preds = %304, %14
-  %28 = getelementptr double, ptr %12, i64 %13
-  store ptr null, ptr %15, align 8
-  call fastcc void @5(ptr %15, i64 %1, ptr %2, i64 %3, i64 %4, i64 %13, ptr %28, ptr %10, i64 %11)
-  %29 = icmp slt i64 %7, 1
-  br i1 %29, label %46, label %30
+28:                                               ; preds = %305, %15
+  %29 = getelementptr double, ptr %12, i64 %13
+  store ptr null, ptr %16, align 8
+  call fastcc void @5(ptr %16, i64 %1, ptr %2, i64 %3, i64 %4, i64 %13, ptr %29, ptr %10, i64 %11)
+  %30 = icmp slt i64 %7, 1
+  br i1 %30, label %47, label %31
 
-30:                                               ; preds = %27, %30
-  %31 = phi i64 [ %32, %30 ], [ 0, %27 ]
-  %32 = add nuw nsw i64 %31, 1
-  %33 = getelementptr double, ptr %12, i64 %31
-  %34 = load double, ptr %33, align 8
-  %35 = getelementptr double, ptr %6, i64 %31
-  store double %34, ptr %35, align 8
-  %36 = icmp eq i64 %7, %32
-  br i1 %36, label %37, label %30
+31:                                               ; preds = %28, %31
+  %32 = phi i64 [ %33, %31 ], [ 0, %28 ]
+  %33 = add nuw nsw i64 %32, 1
+  %34 = getelementptr double, ptr %12, i64 %32
+  %35 = load double, ptr %34, align 8
+  %36 = getelementptr double, ptr %6, i64 %32
+  store double %35, ptr %36, align 8
+  %37 = icmp eq i64 %7, %33
+  br i1 %37, label %38, label %31
 
-37:                                               ; preds = %30
-  %38 = getelementptr double, ptr %6, i64 %7
-  br label %39
+38:                                               ; preds = %31
+  %39 = getelementptr double, ptr %6, i64 %7
+  br label %40
 
-39:                                               ; preds = %37, %39
-  %40 = phi i64 [ %41, %39 ], [ 0, %37 ]
-  %41 = add nuw nsw i64 %40, 1
-  %42 = getelementptr double, ptr %12, i64 %40
-  %43 = load double, ptr %42, align 8
-  %44 = getelementptr double, ptr %38, i64 %40
-  store double %43, ptr %44, align 8
-  %45 = icmp eq i64 %7, %41
-  br i1 %45, label %46, label %39
+40:                                               ; preds = %38, %40
+  %41 = phi i64 [ %42, %40 ], [ 0, %38 ]
+  %42 = add nuw nsw i64 %41, 1
+  %43 = getelementptr double, ptr %12, i64 %41
+  %44 = load double, ptr %43, align 8
+  %45 = getelementptr double, ptr %39, i64 %41
+  store double %44, ptr %45, align 8
+  %46 = icmp eq i64 %7, %42
+  br i1 %46, label %47, label %40
 
-46:                                               ; preds = %39, %27
-  %47 = getelementptr double, ptr %8, i64 %9
-  br i1 %16, label %48, label %55
+47:                                               ; preds = %40, %28
+  %48 = getelementptr double, ptr %8, i64 %9
+  br i1 %17, label %49, label %56
 
-48:                                               ; preds = %46, %48
-  %49 = phi i64 [ %50, %48 ], [ 0, %46 ]
-  %50 = add nuw nsw i64 %49, 1
-  %51 = getelementptr double, ptr %8, i64 %49
-  %52 = load double, ptr %51, align 8
-  %53 = getelementptr double, ptr %47, i64 %49
-  store double %52, ptr %53, align 8
-  %54 = icmp eq i64 %9, %50
-  br i1 %54, label %55, label %48
+49:                                               ; preds = %47, %49
+  %50 = phi i64 [ %51, %49 ], [ 0, %47 ]
+  %51 = add nuw nsw i64 %50, 1
+  %52 = getelementptr double, ptr %8, i64 %50
+  %53 = load double, ptr %52, align 8
+  %54 = getelementptr double, ptr %48, i64 %50
+  store double %53, ptr %54, align 8
+  %55 = icmp eq i64 %9, %51
+  br i1 %55, label %56, label %49
 
-55:                                               ; preds = %48, %46
-  %56 = getelementptr double, ptr %10, i64 %11
-  %57 = icmp slt i64 %11, 1
-  br i1 %57, label %65, label %58
+56:                                               ; preds = %49, %47
+  %57 = getelementptr double, ptr %10, i64 %11
+  %58 = icmp slt i64 %11, 1
+  br i1 %58, label %66, label %59
 
-58:                                               ; preds = %55, %58
-  %59 = phi i64 [ %60, %58 ], [ 0, %55 ]
-  %60 = add nuw nsw i64 %59, 1
-  %61 = getelementptr double, ptr %10, i64 %59
-  %62 = load double, ptr %61, align 8
-  %63 = getelementptr double, ptr %56, i64 %59
-  store double %62, ptr %63, align 8
-  %64 = icmp eq i64 %11, %60
-  br i1 %64, label %65, label %58
+59:                                               ; preds = %56, %59
+  %60 = phi i64 [ %61, %59 ], [ 0, %56 ]
+  %61 = add nuw nsw i64 %60, 1
+  %62 = getelementptr double, ptr %10, i64 %60
+  %63 = load double, ptr %62, align 8
+  %64 = getelementptr double, ptr %57, i64 %60
+  store double %63, ptr %64, align 8
+  %65 = icmp eq i64 %11, %61
+  br i1 %65, label %66, label %59
 
-65:                                               ; preds = %58, %55
-  br i1 %16, label %68, label %77
+66:                                               ; preds = %59, %56
+  br i1 %17, label %69, label %78
 
-66:                                               ; preds = %68
-  %67 = fmul double %75, 5.000000e-01
-  br label %77
+67:                                               ; preds = %69
+  %68 = fmul double %76, 5.000000e-01
+  br label %78
 
-68:                                               ; preds = %65, %68
-  %69 = phi double [ %75, %68 ], [ 0.000000e+00, %65 ]
-  %70 = phi i64 [ %71, %68 ], [ 0, %65 ]
-  %71 = add nuw nsw i64 %70, 1
-  %72 = getelementptr double, ptr %8, i64 %70
-  %73 = load double, ptr %72, align 8
-  %74 = fmul double %73, %73
-  %75 = fadd double %69, %74
-  %76 = icmp eq i64 %9, %71
-  br i1 %76, label %66, label %68
+69:                                               ; preds = %66, %69
+  %70 = phi double [ %76, %69 ], [ 0.000000e+00, %66 ]
+  %71 = phi i64 [ %72, %69 ], [ 0, %66 ]
+  %72 = add nuw nsw i64 %71, 1
+  %73 = getelementptr double, ptr %8, i64 %71
+  %74 = load double, ptr %73, align 8
+  %75 = fmul double %74, %74
+  %76 = fadd double %70, %75
+  %77 = icmp eq i64 %9, %72
+  br i1 %77, label %67, label %69
 
-77:                                               ; preds = %65, %66
-  %78 = phi double [ 0.000000e+00, %65 ], [ %67, %66 ]
-  store double %78, ptr %0, align 8
+78:                                               ; preds = %66, %67
+  %79 = phi double [ 0.000000e+00, %66 ], [ %68, %67 ]
+  store double %79, ptr %0, align 8
   ret void
 
-79:                                               ; preds = %17, %304
-  %80 = phi i64 [ 0, %17 ], [ %81, %304 ]
-  %81 = add nuw nsw i64 %80, 1
-  %82 = load i64, ptr %18, align 8
-  br label %83
+80:                                               ; preds = %18, %305
+  %81 = phi i64 [ 0, %18 ], [ %82, %305 ]
+  %82 = add nuw nsw i64 %81, 1
+  %83 = load i64, ptr %19, align 8
+  br label %84
 
-83:                                               ; preds = %286, %79
-  %84 = phi i64 [ %288, %286 ], [ %82, %79 ]
-  %85 = icmp eq i64 %84, 4
-  br i1 %85, label %86, label %120
+84:                                               ; preds = %287, %80
+  %85 = phi i64 [ %289, %287 ], [ %83, %80 ]
+  %86 = icmp eq i64 %85, 4
+  br i1 %86, label %87, label %121
 
-86:                                               ; preds = %83
-  %87 = load i64, ptr %19, align 8
-  %88 = add i64 %87, 1
-  store i64 %88, ptr %19, align 8
-  %89 = load i64, ptr %5, align 8
-  %90 = load i64, ptr %20, align 8
+87:                                               ; preds = %84
+  %88 = load i64, ptr %20, align 8
+  %89 = add i64 %88, 1
+  store i64 %89, ptr %20, align 8
+  %90 = load i64, ptr %5, align 8
   %91 = load i64, ptr %21, align 8
   %92 = load i64, ptr %22, align 8
-  br label %93
+  %93 = load i64, ptr %23, align 8
+  br label %94
 
-93:                                               ; preds = %93, %86
-  %94 = phi i64 [ 0, %86 ], [ %106, %93 ]
-  %95 = phi i64 [ %92, %86 ], [ %115, %93 ]
-  %96 = phi i64 [ %91, %86 ], [ %111, %93 ]
-  %97 = phi i64 [ %88, %86 ], [ %113, %93 ]
-  %98 = phi i64 [ %90, %86 ], [ %117, %93 ]
-  %99 = phi i64 [ %89, %86 ], [ %116, %93 ]
-  %100 = phi i64 [ 10, %86 ], [ %101, %93 ]
-  %101 = add nsw i64 %100, -1
-  %102 = zext i64 %97 to i128
-  %103 = mul nuw i128 %102, 15197193596820024467
-  %104 = lshr i128 %103, 64
-  %105 = trunc nuw i128 %104 to i64
-  %106 = mul i64 %97, -3249550476889527149
-  %107 = zext i64 %95 to i128
-  %108 = mul nuw i128 %107, 14581110107779764567
-  %109 = lshr i128 %108, 64
-  %110 = trunc nuw i128 %109 to i64
-  %111 = mul i64 %95, -3865633965929787049
-  %112 = xor i64 %96, %110
-  %113 = xor i64 %112, %99
-  %114 = xor i64 %94, %105
-  %115 = xor i64 %114, %98
-  %116 = add i64 %99, -7046029254386353131
-  %117 = add i64 %98, -4942790177534073029
-  %118 = icmp samesign ugt i64 %100, 1
-  br i1 %118, label %93, label %119
+94:                                               ; preds = %94, %87
+  %95 = phi i64 [ 0, %87 ], [ %107, %94 ]
+  %96 = phi i64 [ %93, %87 ], [ %116, %94 ]
+  %97 = phi i64 [ %92, %87 ], [ %112, %94 ]
+  %98 = phi i64 [ %89, %87 ], [ %114, %94 ]
+  %99 = phi i64 [ %91, %87 ], [ %118, %94 ]
+  %100 = phi i64 [ %90, %87 ], [ %117, %94 ]
+  %101 = phi i64 [ 10, %87 ], [ %102, %94 ]
+  %102 = add nsw i64 %101, -1
+  %103 = zext i64 %98 to i128
+  %104 = mul nuw i128 %103, 15197193596820024467
+  %105 = lshr i128 %104, 64
+  %106 = trunc nuw i128 %105 to i64
+  %107 = mul i64 %98, -3249550476889527149
+  %108 = zext i64 %96 to i128
+  %109 = mul nuw i128 %108, 14581110107779764567
+  %110 = lshr i128 %109, 64
+  %111 = trunc nuw i128 %110 to i64
+  %112 = mul i64 %96, -3865633965929787049
+  %113 = xor i64 %97, %111
+  %114 = xor i64 %113, %100
+  %115 = xor i64 %95, %106
+  %116 = xor i64 %115, %99
+  %117 = add i64 %100, -7046029254386353131
+  %118 = add i64 %99, -4942790177534073029
+  %119 = icmp samesign ugt i64 %101, 1
+  br i1 %119, label %94, label %120
 
-119:                                              ; preds = %93
-  store i64 %113, ptr %23, align 8
-  store i64 %111, ptr %24, align 8
-  store i64 %115, ptr %25, align 8
-  store i64 %106, ptr %26, align 8
-  store i64 0, ptr %18, align 8
-  br label %120
+120:                                              ; preds = %94
+  store i64 %114, ptr %24, align 8
+  store i64 %112, ptr %25, align 8
+  store i64 %116, ptr %26, align 8
+  store i64 %107, ptr %27, align 8
+  store i64 0, ptr %19, align 8
+  br label %121
 
-120:                                              ; preds = %119, %83
-  %121 = phi i64 [ %84, %83 ], [ 0, %119 ]
-  %122 = add i64 %121, 1
-  store i64 %122, ptr %18, align 8
-  %123 = getelementptr i64, ptr %5, i64 %121
-  %124 = getelementptr i8, ptr %123, i64 48
-  %125 = load i64, ptr %124, align 8
-  %126 = and i64 %125, 255
-  %127 = lshr i64 %125, 9
-  %128 = and i64 %127, 4503599627370495
-  %129 = getelementptr double, ptr @0, i64 %126
-  %130 = load double, ptr %129, align 8
-  %131 = uitofp nneg i64 %128 to double
-  %132 = fmul double %130, %131
-  %133 = and i64 %125, 256
-  %134 = icmp eq i64 %133, 0
-  %135 = fneg double %132
-  %136 = select i1 %134, double %132, double %135
-  %137 = getelementptr i64, ptr @1, i64 %126
-  %138 = load i64, ptr %137, align 8
-  %139 = icmp ult i64 %128, %138
-  br i1 %139, label %304, label %140
+121:                                              ; preds = %120, %84
+  %122 = phi i64 [ %85, %84 ], [ 0, %120 ]
+  %123 = add i64 %122, 1
+  store i64 %123, ptr %19, align 8
+  %124 = getelementptr i64, ptr %5, i64 %122
+  %125 = getelementptr i8, ptr %124, i64 48
+  %126 = load i64, ptr %125, align 8
+  %127 = and i64 %126, 255
+  %128 = lshr i64 %126, 9
+  %129 = and i64 %128, 4503599627370495
+  %130 = getelementptr double, ptr @0, i64 %127
+  %131 = load double, ptr %130, align 8
+  %132 = uitofp nneg i64 %129 to double
+  %133 = fmul double %131, %132
+  %134 = and i64 %126, 256
+  %135 = icmp eq i64 %134, 0
+  %136 = fneg double %133
+  %137 = select i1 %135, double %133, double %136
+  %138 = getelementptr i64, ptr @1, i64 %127
+  %139 = load i64, ptr %138, align 8
+  %140 = icmp ult i64 %129, %139
+  br i1 %140, label %305, label %141
 
-140:                                              ; preds = %120
-  %141 = icmp eq i64 %126, 0
-  br i1 %141, label %142, label %245
+141:                                              ; preds = %121
+  %142 = icmp eq i64 %127, 0
+  br i1 %142, label %143, label %246
 
-142:                                              ; preds = %140, %225
-  %143 = phi i64 [ %227, %225 ], [ %122, %140 ]
-  %144 = icmp eq i64 %143, 4
-  br i1 %144, label %145, label %179
+143:                                              ; preds = %141, %226
+  %144 = phi i64 [ %228, %226 ], [ %123, %141 ]
+  %145 = icmp eq i64 %144, 4
+  br i1 %145, label %146, label %180
 
-145:                                              ; preds = %142
-  %146 = load i64, ptr %19, align 8
-  %147 = add i64 %146, 1
-  store i64 %147, ptr %19, align 8
-  %148 = load i64, ptr %5, align 8
-  %149 = load i64, ptr %20, align 8
+146:                                              ; preds = %143
+  %147 = load i64, ptr %20, align 8
+  %148 = add i64 %147, 1
+  store i64 %148, ptr %20, align 8
+  %149 = load i64, ptr %5, align 8
   %150 = load i64, ptr %21, align 8
   %151 = load i64, ptr %22, align 8
-  br label %152
+  %152 = load i64, ptr %23, align 8
+  br label %153
 
-152:                                              ; preds = %152, %145
-  %153 = phi i64 [ 0, %145 ], [ %165, %152 ]
-  %154 = phi i64 [ %151, %145 ], [ %174, %152 ]
-  %155 = phi i64 [ %150, %145 ], [ %170, %152 ]
-  %156 = phi i64 [ %147, %145 ], [ %172, %152 ]
-  %157 = phi i64 [ %149, %145 ], [ %176, %152 ]
-  %158 = phi i64 [ %148, %145 ], [ %175, %152 ]
-  %159 = phi i64 [ 10, %145 ], [ %160, %152 ]
-  %160 = add nsw i64 %159, -1
-  %161 = zext i64 %156 to i128
-  %162 = mul nuw i128 %161, 15197193596820024467
-  %163 = lshr i128 %162, 64
-  %164 = trunc nuw i128 %163 to i64
-  %165 = mul i64 %156, -3249550476889527149
-  %166 = zext i64 %154 to i128
-  %167 = mul nuw i128 %166, 14581110107779764567
-  %168 = lshr i128 %167, 64
-  %169 = trunc nuw i128 %168 to i64
-  %170 = mul i64 %154, -3865633965929787049
-  %171 = xor i64 %155, %169
-  %172 = xor i64 %171, %158
-  %173 = xor i64 %153, %164
-  %174 = xor i64 %173, %157
-  %175 = add i64 %158, -7046029254386353131
-  %176 = add i64 %157, -4942790177534073029
-  %177 = icmp samesign ugt i64 %159, 1
-  br i1 %177, label %152, label %178
+153:                                              ; preds = %153, %146
+  %154 = phi i64 [ 0, %146 ], [ %166, %153 ]
+  %155 = phi i64 [ %152, %146 ], [ %175, %153 ]
+  %156 = phi i64 [ %151, %146 ], [ %171, %153 ]
+  %157 = phi i64 [ %148, %146 ], [ %173, %153 ]
+  %158 = phi i64 [ %150, %146 ], [ %177, %153 ]
+  %159 = phi i64 [ %149, %146 ], [ %176, %153 ]
+  %160 = phi i64 [ 10, %146 ], [ %161, %153 ]
+  %161 = add nsw i64 %160, -1
+  %162 = zext i64 %157 to i128
+  %163 = mul nuw i128 %162, 15197193596820024467
+  %164 = lshr i128 %163, 64
+  %165 = trunc nuw i128 %164 to i64
+  %166 = mul i64 %157, -3249550476889527149
+  %167 = zext i64 %155 to i128
+  %168 = mul nuw i128 %167, 14581110107779764567
+  %169 = lshr i128 %168, 64
+  %170 = trunc nuw i128 %169 to i64
+  %171 = mul i64 %155, -3865633965929787049
+  %172 = xor i64 %156, %170
+  %173 = xor i64 %172, %159
+  %174 = xor i64 %154, %165
+  %175 = xor i64 %174, %158
+  %176 = add i64 %159, -7046029254386353131
+  %177 = add i64 %158, -4942790177534073029
+  %178 = icmp samesign ugt i64 %160, 1
+  br i1 %178, label %153, label %179
 
-178:                                              ; preds = %152
-  store i64 %172, ptr %23, align 8
-  store i64 %170, ptr %24, align 8
-  store i64 %174, ptr %25, align 8
-  store i64 %165, ptr %26, align 8
-  store i64 0, ptr %18, align 8
-  br label %179
+179:                                              ; preds = %153
+  store i64 %173, ptr %24, align 8
+  store i64 %171, ptr %25, align 8
+  store i64 %175, ptr %26, align 8
+  store i64 %166, ptr %27, align 8
+  store i64 0, ptr %19, align 8
+  br label %180
 
-179:                                              ; preds = %178, %142
-  %180 = phi i64 [ %143, %142 ], [ 0, %178 ]
-  %181 = add i64 %180, 1
-  store i64 %181, ptr %18, align 8
-  %182 = getelementptr i64, ptr %5, i64 %180
-  %183 = getelementptr i8, ptr %182, i64 48
-  %184 = load i64, ptr %183, align 8
-  %185 = lshr i64 %184, 11
-  %186 = uitofp nneg i64 %185 to double
-  %187 = fmul double %186, 0xBCA0000000000000
-  %188 = tail call double @log1p(double %187)
-  %189 = fmul double %188, 0xBFD183AA6C20E8C1
-  %190 = icmp eq i64 %181, 4
-  br i1 %190, label %191, label %225
+180:                                              ; preds = %179, %143
+  %181 = phi i64 [ %144, %143 ], [ 0, %179 ]
+  %182 = add i64 %181, 1
+  store i64 %182, ptr %19, align 8
+  %183 = getelementptr i64, ptr %5, i64 %181
+  %184 = getelementptr i8, ptr %183, i64 48
+  %185 = load i64, ptr %184, align 8
+  %186 = lshr i64 %185, 11
+  %187 = uitofp nneg i64 %186 to double
+  %188 = fmul double %187, 0xBCA0000000000000
+  %189 = tail call double @log1p(double %188)
+  %190 = fmul double %189, 0xBFD183AA6C20E8C1
+  %191 = icmp eq i64 %182, 4
+  br i1 %191, label %192, label %226
 
-191:                                              ; preds = %179
-  %192 = load i64, ptr %19, align 8
-  %193 = add i64 %192, 1
-  store i64 %193, ptr %19, align 8
-  %194 = load i64, ptr %5, align 8
-  %195 = load i64, ptr %20, align 8
+192:                                              ; preds = %180
+  %193 = load i64, ptr %20, align 8
+  %194 = add i64 %193, 1
+  store i64 %194, ptr %20, align 8
+  %195 = load i64, ptr %5, align 8
   %196 = load i64, ptr %21, align 8
   %197 = load i64, ptr %22, align 8
-  br label %198
+  %198 = load i64, ptr %23, align 8
+  br label %199
 
-198:                                              ; preds = %198, %191
-  %199 = phi i64 [ 0, %191 ], [ %211, %198 ]
-  %200 = phi i64 [ %197, %191 ], [ %220, %198 ]
-  %201 = phi i64 [ %196, %191 ], [ %216, %198 ]
-  %202 = phi i64 [ %193, %191 ], [ %218, %198 ]
-  %203 = phi i64 [ %195, %191 ], [ %222, %198 ]
-  %204 = phi i64 [ %194, %191 ], [ %221, %198 ]
-  %205 = phi i64 [ 10, %191 ], [ %206, %198 ]
-  %206 = add nsw i64 %205, -1
-  %207 = zext i64 %202 to i128
-  %208 = mul nuw i128 %207, 15197193596820024467
-  %209 = lshr i128 %208, 64
-  %210 = trunc nuw i128 %209 to i64
-  %211 = mul i64 %202, -3249550476889527149
-  %212 = zext i64 %200 to i128
-  %213 = mul nuw i128 %212, 14581110107779764567
-  %214 = lshr i128 %213, 64
-  %215 = trunc nuw i128 %214 to i64
-  %216 = mul i64 %200, -3865633965929787049
-  %217 = xor i64 %201, %215
-  %218 = xor i64 %217, %204
-  %219 = xor i64 %199, %210
-  %220 = xor i64 %219, %203
-  %221 = add i64 %204, -7046029254386353131
-  %222 = add i64 %203, -4942790177534073029
-  %223 = icmp samesign ugt i64 %205, 1
-  br i1 %223, label %198, label %224
+199:                                              ; preds = %199, %192
+  %200 = phi i64 [ 0, %192 ], [ %212, %199 ]
+  %201 = phi i64 [ %198, %192 ], [ %221, %199 ]
+  %202 = phi i64 [ %197, %192 ], [ %217, %199 ]
+  %203 = phi i64 [ %194, %192 ], [ %219, %199 ]
+  %204 = phi i64 [ %196, %192 ], [ %223, %199 ]
+  %205 = phi i64 [ %195, %192 ], [ %222, %199 ]
+  %206 = phi i64 [ 10, %192 ], [ %207, %199 ]
+  %207 = add nsw i64 %206, -1
+  %208 = zext i64 %203 to i128
+  %209 = mul nuw i128 %208, 15197193596820024467
+  %210 = lshr i128 %209, 64
+  %211 = trunc nuw i128 %210 to i64
+  %212 = mul i64 %203, -3249550476889527149
+  %213 = zext i64 %201 to i128
+  %214 = mul nuw i128 %213, 14581110107779764567
+  %215 = lshr i128 %214, 64
+  %216 = trunc nuw i128 %215 to i64
+  %217 = mul i64 %201, -3865633965929787049
+  %218 = xor i64 %202, %216
+  %219 = xor i64 %218, %205
+  %220 = xor i64 %200, %211
+  %221 = xor i64 %220, %204
+  %222 = add i64 %205, -7046029254386353131
+  %223 = add i64 %204, -4942790177534073029
+  %224 = icmp samesign ugt i64 %206, 1
+  br i1 %224, label %199, label %225
 
-224:                                              ; preds = %198
-  store i64 %218, ptr %23, align 8
-  store i64 %216, ptr %24, align 8
-  store i64 %220, ptr %25, align 8
-  store i64 %211, ptr %26, align 8
-  store i64 0, ptr %18, align 8
-  br label %225
+225:                                              ; preds = %199
+  store i64 %219, ptr %24, align 8
+  store i64 %217, ptr %25, align 8
+  store i64 %221, ptr %26, align 8
+  store i64 %212, ptr %27, align 8
+  store i64 0, ptr %19, align 8
+  br label %226
 
-225:                                              ; preds = %224, %179
-  %226 = phi i64 [ %181, %179 ], [ 0, %224 ]
-  %227 = add i64 %226, 1
-  store i64 %227, ptr %18, align 8
-  %228 = getelementptr i64, ptr %5, i64 %226
-  %229 = getelementptr i8, ptr %228, i64 48
-  %230 = load i64, ptr %229, align 8
-  %231 = lshr i64 %230, 11
-  %232 = uitofp nneg i64 %231 to double
-  %233 = fmul double %232, 0xBCA0000000000000
-  %234 = tail call double @log1p(double %233)
-  %235 = fneg double %234
-  %236 = fsub double %235, %234
-  %237 = fmul double %189, %189
-  %238 = fcmp ogt double %236, %237
-  br i1 %238, label %239, label %142
+226:                                              ; preds = %225, %180
+  %227 = phi i64 [ %182, %180 ], [ 0, %225 ]
+  %228 = add i64 %227, 1
+  store i64 %228, ptr %19, align 8
+  %229 = getelementptr i64, ptr %5, i64 %227
+  %230 = getelementptr i8, ptr %229, i64 48
+  %231 = load i64, ptr %230, align 8
+  %232 = lshr i64 %231, 11
+  %233 = uitofp nneg i64 %232 to double
+  %234 = fmul double %233, 0xBCA0000000000000
+  %235 = tail call double @log1p(double %234)
+  %236 = fneg double %235
+  %237 = fsub double %236, %235
+  %238 = fmul double %190, %190
+  %239 = fcmp ogt double %237, %238
+  br i1 %239, label %240, label %143
 
-239:                                              ; preds = %225
-  %240 = and i64 %125, 131072
-  %241 = icmp eq i64 %240, 0
-  %242 = fadd double %189, 0x400D3BB48209AD33
-  br i1 %241, label %304, label %243
+240:                                              ; preds = %226
+  %241 = and i64 %126, 131072
+  %242 = icmp eq i64 %241, 0
+  %243 = fadd double %190, 0x400D3BB48209AD33
+  br i1 %242, label %305, label %244
 
-243:                                              ; preds = %239
-  %244 = fneg double %242
-  br label %304
+244:                                              ; preds = %240
+  %245 = fneg double %243
+  br label %305
 
-245:                                              ; preds = %140
-  %246 = getelementptr double, ptr @2, i64 %126
-  %247 = getelementptr i8, ptr %246, i64 -8
-  %248 = load double, ptr %247, align 8
-  %249 = getelementptr double, ptr @2, i64 %126
-  %250 = load double, ptr %249, align 8
-  %251 = icmp eq i64 %122, 4
-  br i1 %251, label %252, label %286
+246:                                              ; preds = %141
+  %247 = getelementptr double, ptr @2, i64 %127
+  %248 = getelementptr i8, ptr %247, i64 -8
+  %249 = load double, ptr %248, align 8
+  %250 = getelementptr double, ptr @2, i64 %127
+  %251 = load double, ptr %250, align 8
+  %252 = icmp eq i64 %123, 4
+  br i1 %252, label %253, label %287
 
-252:                                              ; preds = %245
-  %253 = load i64, ptr %19, align 8
-  %254 = add i64 %253, 1
-  store i64 %254, ptr %19, align 8
-  %255 = load i64, ptr %5, align 8
-  %256 = load i64, ptr %20, align 8
+253:                                              ; preds = %246
+  %254 = load i64, ptr %20, align 8
+  %255 = add i64 %254, 1
+  store i64 %255, ptr %20, align 8
+  %256 = load i64, ptr %5, align 8
   %257 = load i64, ptr %21, align 8
   %258 = load i64, ptr %22, align 8
-  br label %259
+  %259 = load i64, ptr %23, align 8
+  br label %260
 
-259:                                              ; preds = %259, %252
-  %260 = phi i64 [ 0, %252 ], [ %272, %259 ]
-  %261 = phi i64 [ %258, %252 ], [ %281, %259 ]
-  %262 = phi i64 [ %257, %252 ], [ %277, %259 ]
-  %263 = phi i64 [ %254, %252 ], [ %279, %259 ]
-  %264 = phi i64 [ %256, %252 ], [ %283, %259 ]
-  %265 = phi i64 [ %255, %252 ], [ %282, %259 ]
-  %266 = phi i64 [ 10, %252 ], [ %267, %259 ]
-  %267 = add nsw i64 %266, -1
-  %268 = zext i64 %263 to i128
-  %269 = mul nuw i128 %268, 15197193596820024467
-  %270 = lshr i128 %269, 64
-  %271 = trunc nuw i128 %270 to i64
-  %272 = mul i64 %263, -3249550476889527149
-  %273 = zext i64 %261 to i128
-  %274 = mul nuw i128 %273, 14581110107779764567
-  %275 = lshr i128 %274, 64
-  %276 = trunc nuw i128 %275 to i64
-  %277 = mul i64 %261, -3865633965929787049
-  %278 = xor i64 %262, %276
-  %279 = xor i64 %278, %265
-  %280 = xor i64 %260, %271
-  %281 = xor i64 %280, %264
-  %282 = add i64 %265, -7046029254386353131
-  %283 = add i64 %264, -4942790177534073029
-  %284 = icmp samesign ugt i64 %266, 1
-  br i1 %284, label %259, label %285
+260:                                              ; preds = %260, %253
+  %261 = phi i64 [ 0, %253 ], [ %273, %260 ]
+  %262 = phi i64 [ %259, %253 ], [ %282, %260 ]
+  %263 = phi i64 [ %258, %253 ], [ %278, %260 ]
+  %264 = phi i64 [ %255, %253 ], [ %280, %260 ]
+  %265 = phi i64 [ %257, %253 ], [ %284, %260 ]
+  %266 = phi i64 [ %256, %253 ], [ %283, %260 ]
+  %267 = phi i64 [ 10, %253 ], [ %268, %260 ]
+  %268 = add nsw i64 %267, -1
+  %269 = zext i64 %264 to i128
+  %270 = mul nuw i128 %269, 15197193596820024467
+  %271 = lshr i128 %270, 64
+  %272 = trunc nuw i128 %271 to i64
+  %273 = mul i64 %264, -3249550476889527149
+  %274 = zext i64 %262 to i128
+  %275 = mul nuw i128 %274, 14581110107779764567
+  %276 = lshr i128 %275, 64
+  %277 = trunc nuw i128 %276 to i64
+  %278 = mul i64 %262, -3865633965929787049
+  %279 = xor i64 %263, %277
+  %280 = xor i64 %279, %266
+  %281 = xor i64 %261, %272
+  %282 = xor i64 %281, %265
+  %283 = add i64 %266, -7046029254386353131
+  %284 = add i64 %265, -4942790177534073029
+  %285 = icmp samesign ugt i64 %267, 1
+  br i1 %285, label %260, label %286
 
-285:                                              ; preds = %259
-  store i64 %279, ptr %23, align 8
-  store i64 %277, ptr %24, align 8
-  store i64 %281, ptr %25, align 8
-  store i64 %272, ptr %26, align 8
-  store i64 0, ptr %18, align 8
-  br label %286
+286:                                              ; preds = %260
+  store i64 %280, ptr %24, align 8
+  store i64 %278, ptr %25, align 8
+  store i64 %282, ptr %26, align 8
+  store i64 %273, ptr %27, align 8
+  store i64 0, ptr %19, align 8
+  br label %287
 
-286:                                              ; preds = %285, %245
-  %287 = phi i64 [ %122, %245 ], [ 0, %285 ]
-  %288 = add i64 %287, 1
-  store i64 %288, ptr %18, align 8
-  %289 = getelementptr i64, ptr %5, i64 %287
-  %290 = getelementptr i8, ptr %289, i64 48
-  %291 = load i64, ptr %290, align 8
-  %292 = lshr i64 %291, 11
-  %293 = uitofp nneg i64 %292 to double
-  %294 = fmul double %293, 0x3CA0000000000000
-  %295 = fsub double %248, %250
-  %296 = fmul double %295, %294
-  %297 = getelementptr double, ptr @2, i64 %126
-  %298 = load double, ptr %297, align 8
-  %299 = fadd double %298, %296
-  %300 = fmul double %136, -5.000000e-01
-  %301 = fmul double %136, %300
-  %302 = tail call double @llvm.exp.f64(double %301)
-  %303 = fcmp olt double %299, %302
-  br i1 %303, label %304, label %83
+287:                                              ; preds = %286, %246
+  %288 = phi i64 [ %123, %246 ], [ 0, %286 ]
+  %289 = add i64 %288, 1
+  store i64 %289, ptr %19, align 8
+  %290 = getelementptr i64, ptr %5, i64 %288
+  %291 = getelementptr i8, ptr %290, i64 48
+  %292 = load i64, ptr %291, align 8
+  %293 = lshr i64 %292, 11
+  %294 = uitofp nneg i64 %293 to double
+  %295 = fmul double %294, 0x3CA0000000000000
+  %296 = fsub double %249, %251
+  %297 = fmul double %296, %295
+  %298 = getelementptr double, ptr @2, i64 %127
+  %299 = load double, ptr %298, align 8
+  %300 = fadd double %299, %297
+  %301 = fmul double %137, -5.000000e-01
+  %302 = fmul double %137, %301
+  %303 = tail call double @llvm.exp.f64(double %302)
+  %304 = fcmp olt double %300, %303
+  br i1 %304, label %305, label %84
 
-304:                                              ; preds = %286, %120, %239, %243
-  %305 = phi double [ %244, %243 ], [ %242, %239 ], [ %136, %120 ], [ %136, %286 ]
-  %306 = getelementptr double, ptr %8, i64 %80
-  store double %305, ptr %306, align 8
-  %307 = icmp eq i64 %81, %9
-  br i1 %307, label %27, label %79
+305:                                              ; preds = %287, %121, %240, %244
+  %306 = phi double [ %245, %244 ], [ %243, %240 ], [ %137, %121 ], [ %137, %287 ]
+  %307 = fmul double %14, %306
+  %308 = getelementptr double, ptr %8, i64 %81
+  store double %307, ptr %308, align 8
+  %309 = icmp eq i64 %82, %9
+  br i1 %309, label %28, label %80
 }
 
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind speculatable willreturn memory(none)
@@ -976,7 +977,7 @@ define internal fastcc void @6(ptr noalias nonnull writeonly %0, i64 %1, ptr %2,
   %24 = getelementptr inbounds nuw i8, ptr %23, i64 8
   call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %23, i8 0, i64 16, i1 false)
   store double 0.000000e+00, ptr %22, align 8
-  call fastcc void @3(ptr %22, i64 %4, ptr %5, i64 %6, i64 %7, ptr %8, ptr %9, i64 %10, ptr %11, i64 %12, ptr %13, i64 %14, ptr %17, i64 %18)
+  call fastcc void @3(ptr %22, i64 %4, ptr %5, i64 %6, i64 %7, ptr %8, ptr %9, i64 %10, ptr %11, i64 %12, ptr %13, i64 %14, ptr %17, i64 %18, double 1.000000e+00)
   %25 = load double, ptr %22, align 8
   call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %23, i8 0, i64 16, i1 false)
   call fastcc void @4(ptr %23, i64 %1, ptr %2, ptr %3, i64 %4, ptr %5, i64 %6, i64 %7, ptr %9, i64 %10, ptr %11, i64 %12, ptr %13, i64 %14, i64 %15, ptr %16, i64 1, double %20)
@@ -995,1082 +996,1082 @@ declare double @sqrt(double) local_unnamed_addr #2
 ; Function Attrs: mustprogress nocallback nofree nosync nounwind speculatable willreturn memory(none)
 declare double @llvm.pow.f64(double, double) #1
 
-define noundef i32 @exmc_transitions(i64 %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5, i64 %6, i64 %7, i64 %8, i64 %9, i64 %10, i64 %11, i64 %12, i64 %13, i64 %14, double %15, i64 %16, i64 %17, i64 %18, i64 %19, i64 %20, i64 %21, i64 %22) local_unnamed_addr {
-  %24 = alloca [2 x double], align 8
-  %25 = alloca double, align 8
+define noundef i32 @exmc_transitions(i64 %0, i64 %1, i64 %2, i64 %3, i64 %4, i64 %5, i64 %6, i64 %7, i64 %8, i64 %9, i64 %10, i64 %11, i64 %12, i64 %13, i64 %14, double %15, i64 %16, double %17, i64 %18, i64 %19, i64 %20, i64 %21, i64 %22, i64 %23) local_unnamed_addr {
+  %25 = alloca [2 x double], align 8
   %26 = alloca double, align 8
   %27 = alloca double, align 8
-  %28 = inttoptr i64 %1 to ptr
-  %29 = inttoptr i64 %2 to ptr
-  %30 = inttoptr i64 %4 to ptr
-  %31 = icmp eq i64 %11, 0
-  %32 = icmp eq i64 %12, 0
-  %33 = icmp eq i64 %13, 0
-  %34 = icmp eq i64 %14, 0
-  %35 = inttoptr i64 %17 to ptr
-  %36 = getelementptr i8, ptr %35, i64 16
-  %37 = load double, ptr %36, align 8
-  %38 = getelementptr i8, ptr %35, i64 24
-  %39 = load double, ptr %38, align 8
-  %40 = getelementptr i8, ptr %35, i64 32
-  %41 = load double, ptr %40, align 8
-  %42 = getelementptr i8, ptr %35, i64 40
-  %43 = load double, ptr %42, align 8
-  %44 = load double, ptr %35, align 8
-  %45 = getelementptr i8, ptr %35, i64 8
-  %46 = load double, ptr %45, align 8
-  %47 = getelementptr i8, ptr %35, i64 48
-  %48 = load double, ptr %47, align 8
-  %49 = fptosi double %48 to i64
-  %50 = inttoptr i64 %7 to ptr
-  %51 = inttoptr i64 %8 to ptr
-  %52 = inttoptr i64 %18 to ptr
+  %28 = alloca double, align 8
+  %29 = inttoptr i64 %1 to ptr
+  %30 = inttoptr i64 %2 to ptr
+  %31 = inttoptr i64 %4 to ptr
+  %32 = icmp eq i64 %11, 0
+  %33 = icmp eq i64 %12, 0
+  %34 = icmp eq i64 %13, 0
+  %35 = icmp eq i64 %14, 0
+  %36 = inttoptr i64 %18 to ptr
+  %37 = getelementptr i8, ptr %36, i64 16
+  %38 = load double, ptr %37, align 8
+  %39 = getelementptr i8, ptr %36, i64 24
+  %40 = load double, ptr %39, align 8
+  %41 = getelementptr i8, ptr %36, i64 32
+  %42 = load double, ptr %41, align 8
+  %43 = getelementptr i8, ptr %36, i64 40
+  %44 = load double, ptr %43, align 8
+  %45 = load double, ptr %36, align 8
+  %46 = getelementptr i8, ptr %36, i64 8
+  %47 = load double, ptr %46, align 8
+  %48 = getelementptr i8, ptr %36, i64 48
+  %49 = load double, ptr %48, align 8
+  %50 = fptosi double %49 to i64
+  %51 = inttoptr i64 %7 to ptr
+  %52 = inttoptr i64 %8 to ptr
   %53 = inttoptr i64 %19 to ptr
-  %54 = mul i64 %6, 88
-  %55 = getelementptr i8, ptr %53, i64 %54
-  %56 = mul i64 %6, 120
-  %57 = getelementptr i8, ptr %53, i64 %56
-  %58 = mul i64 %6, 80
-  %59 = getelementptr i8, ptr %53, i64 %58
-  %60 = mul i64 %6, 72
-  %61 = getelementptr i8, ptr %53, i64 %60
-  %62 = shl i64 %6, 6
-  %63 = getelementptr i8, ptr %53, i64 %62
-  %64 = mul i64 %6, 56
-  %65 = getelementptr i8, ptr %53, i64 %64
-  %66 = mul i64 %6, 48
-  %67 = getelementptr i8, ptr %53, i64 %66
-  %68 = shl i64 %6, 5
-  %69 = getelementptr i8, ptr %53, i64 %68
-  %70 = shl i64 %6, 4
-  %71 = getelementptr i8, ptr %53, i64 %70
-  %72 = mul i64 %6, 104
-  %73 = getelementptr i8, ptr %53, i64 %72
-  %74 = inttoptr i64 %20 to ptr
+  %54 = inttoptr i64 %20 to ptr
+  %55 = mul i64 %6, 88
+  %56 = getelementptr i8, ptr %54, i64 %55
+  %57 = mul i64 %6, 120
+  %58 = getelementptr i8, ptr %54, i64 %57
+  %59 = mul i64 %6, 80
+  %60 = getelementptr i8, ptr %54, i64 %59
+  %61 = mul i64 %6, 72
+  %62 = getelementptr i8, ptr %54, i64 %61
+  %63 = shl i64 %6, 6
+  %64 = getelementptr i8, ptr %54, i64 %63
+  %65 = mul i64 %6, 56
+  %66 = getelementptr i8, ptr %54, i64 %65
+  %67 = mul i64 %6, 48
+  %68 = getelementptr i8, ptr %54, i64 %67
+  %69 = shl i64 %6, 5
+  %70 = getelementptr i8, ptr %54, i64 %69
+  %71 = shl i64 %6, 4
+  %72 = getelementptr i8, ptr %54, i64 %71
+  %73 = mul i64 %6, 104
+  %74 = getelementptr i8, ptr %54, i64 %73
   %75 = inttoptr i64 %21 to ptr
   %76 = inttoptr i64 %22 to ptr
-  br i1 %31, label %105, label %77
+  %77 = inttoptr i64 %23 to ptr
+  br i1 %32, label %106, label %78
 
-77:                                               ; preds = %23
-  %78 = load i64, ptr %51, align 8
-  %79 = getelementptr i8, ptr %51, i64 8
-  %80 = load i64, ptr %79, align 8
-  store i64 %78, ptr %50, align 8
-  %81 = getelementptr i8, ptr %50, i64 8
-  store i64 %80, ptr %81, align 8
-  %82 = getelementptr i8, ptr %50, i64 16
-  store i64 0, ptr %82, align 8
-  %83 = getelementptr i8, ptr %50, i64 24
-  store i64 %9, ptr %83, align 8
-  %84 = getelementptr i8, ptr %50, i64 32
-  store i64 1, ptr %84, align 8
-  %85 = getelementptr i8, ptr %50, i64 40
-  store i64 4, ptr %85, align 8
-  call void @llvm.lifetime.start.p0(ptr nonnull %26)
+78:                                               ; preds = %24
+  %79 = load i64, ptr %52, align 8
+  %80 = getelementptr i8, ptr %52, i64 8
+  %81 = load i64, ptr %80, align 8
+  store i64 %79, ptr %51, align 8
+  %82 = getelementptr i8, ptr %51, i64 8
+  store i64 %81, ptr %82, align 8
+  %83 = getelementptr i8, ptr %51, i64 16
+  store i64 0, ptr %83, align 8
+  %84 = getelementptr i8, ptr %51, i64 24
+  store i64 %9, ptr %84, align 8
+  %85 = getelementptr i8, ptr %51, i64 32
+  store i64 1, ptr %85, align 8
+  %86 = getelementptr i8, ptr %51, i64 40
+  store i64 4, ptr %86, align 8
   call void @llvm.lifetime.start.p0(ptr nonnull %27)
-  store double 0.000000e+00, ptr %26, align 8
+  call void @llvm.lifetime.start.p0(ptr nonnull %28)
   store double 0.000000e+00, ptr %27, align 8
-  store double 0.000000e+00, ptr %26, align 8
-  call fastcc void @6(ptr %26, i64 %0, ptr %28, ptr %29, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr %50, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, i64 %6, ptr %67, ptr readonly %73, i64 %6, double %44, double %46)
-  %86 = load double, ptr %26, align 8
-  %87 = fcmp ogt double %86, 0xBFCC8FF7C79A9A20
-  %88 = fcmp ugt double %46, 1.000000e+07
-  %89 = fcmp ult double %46, 1.000000e-50
-  %90 = or i1 %88, %89
-  br i1 %90, label %103, label %91
-
-91:                                               ; preds = %77
-  %92 = select i1 %87, double 2.000000e+00, double 5.000000e-01
-  br label %93
-
-93:                                               ; preds = %98, %91
-  %94 = phi double [ %99, %98 ], [ %46, %91 ]
+  store double 0.000000e+00, ptr %28, align 8
   store double 0.000000e+00, ptr %27, align 8
-  call fastcc void @6(ptr %27, i64 %0, ptr %28, ptr %29, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr %50, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, i64 %6, ptr %67, ptr readonly %73, i64 %6, double %44, double %94)
-  %95 = load double, ptr %27, align 8
-  %96 = fcmp ogt double %95, 0xBFCC8FF7C79A9A20
-  %97 = xor i1 %87, %96
-  br i1 %97, label %103, label %98
+  call fastcc void @6(ptr %27, i64 %0, ptr %29, ptr %30, i64 %3, ptr readonly %31, i64 %5, i64 %6, ptr %51, ptr %54, i64 %6, ptr %72, i64 %6, ptr %70, i64 %6, i64 %6, ptr %68, ptr readonly %74, i64 %6, double %45, double %47)
+  %87 = load double, ptr %27, align 8
+  %88 = fcmp ogt double %87, 0xBFCC8FF7C79A9A20
+  %89 = fcmp ugt double %47, 1.000000e+07
+  %90 = fcmp ult double %47, 1.000000e-50
+  %91 = or i1 %89, %90
+  br i1 %91, label %104, label %92
 
-98:                                               ; preds = %93
-  %99 = fmul double %92, %94
-  %100 = fcmp ugt double %99, 1.000000e+07
-  %101 = fcmp ult double %99, 1.000000e-50
-  %102 = or i1 %100, %101
-  br i1 %102, label %103, label %93
+92:                                               ; preds = %78
+  %93 = select i1 %88, double 2.000000e+00, double 5.000000e-01
+  br label %94
 
-103:                                              ; preds = %98, %93, %77
-  %104 = phi double [ %46, %77 ], [ %94, %93 ], [ %99, %98 ]
-  call void @llvm.lifetime.end.p0(ptr nonnull %26)
+94:                                               ; preds = %99, %92
+  %95 = phi double [ %100, %99 ], [ %47, %92 ]
+  store double 0.000000e+00, ptr %28, align 8
+  call fastcc void @6(ptr %28, i64 %0, ptr %29, ptr %30, i64 %3, ptr readonly %31, i64 %5, i64 %6, ptr %51, ptr %54, i64 %6, ptr %72, i64 %6, ptr %70, i64 %6, i64 %6, ptr %68, ptr readonly %74, i64 %6, double %45, double %95)
+  %96 = load double, ptr %28, align 8
+  %97 = fcmp ogt double %96, 0xBFCC8FF7C79A9A20
+  %98 = xor i1 %88, %97
+  br i1 %98, label %104, label %99
+
+99:                                               ; preds = %94
+  %100 = fmul double %93, %95
+  %101 = fcmp ugt double %100, 1.000000e+07
+  %102 = fcmp ult double %100, 1.000000e-50
+  %103 = or i1 %101, %102
+  br i1 %103, label %104, label %94
+
+104:                                              ; preds = %99, %94, %78
+  %105 = phi double [ %47, %78 ], [ %95, %94 ], [ %100, %99 ]
   call void @llvm.lifetime.end.p0(ptr nonnull %27)
-  br label %105
+  call void @llvm.lifetime.end.p0(ptr nonnull %28)
+  br label %106
 
-105:                                              ; preds = %103, %23
-  %106 = phi double [ %104, %103 ], [ %46, %23 ]
-  %107 = icmp slt i64 %10, 1
-  br i1 %107, label %803, label %108
+106:                                              ; preds = %104, %24
+  %107 = phi double [ %105, %104 ], [ %47, %24 ]
+  %108 = icmp slt i64 %10, 1
+  br i1 %108, label %804, label %109
 
-108:                                              ; preds = %105
-  %109 = getelementptr i8, ptr %51, i64 8
-  %110 = getelementptr i8, ptr %50, i64 8
-  %111 = getelementptr i8, ptr %50, i64 16
-  %112 = getelementptr i8, ptr %50, i64 24
-  %113 = getelementptr i8, ptr %50, i64 32
-  %114 = getelementptr i8, ptr %50, i64 40
-  %115 = getelementptr i8, ptr %50, i64 48
-  %116 = getelementptr i8, ptr %50, i64 56
-  %117 = getelementptr i8, ptr %50, i64 64
-  %118 = getelementptr i8, ptr %50, i64 72
-  %119 = icmp slt i64 %6, 1
-  %120 = icmp sgt i64 %16, 0
-  %121 = getelementptr inbounds nuw i8, ptr %24, i64 8
-  %122 = getelementptr double, ptr %55, i64 %6
-  %123 = getelementptr double, ptr %73, i64 %6
-  %124 = getelementptr double, ptr %52, i64 %6
-  %125 = getelementptr i8, ptr %52, i64 %70
-  %126 = mul i64 %6, 24
-  %127 = getelementptr i8, ptr %52, i64 %126
-  br label %199
+109:                                              ; preds = %106
+  %110 = getelementptr i8, ptr %52, i64 8
+  %111 = getelementptr i8, ptr %51, i64 8
+  %112 = getelementptr i8, ptr %51, i64 16
+  %113 = getelementptr i8, ptr %51, i64 24
+  %114 = getelementptr i8, ptr %51, i64 32
+  %115 = getelementptr i8, ptr %51, i64 40
+  %116 = getelementptr i8, ptr %51, i64 48
+  %117 = getelementptr i8, ptr %51, i64 56
+  %118 = getelementptr i8, ptr %51, i64 64
+  %119 = getelementptr i8, ptr %51, i64 72
+  %120 = icmp slt i64 %6, 1
+  %121 = icmp sgt i64 %16, 0
+  %122 = getelementptr inbounds nuw i8, ptr %25, i64 8
+  %123 = getelementptr double, ptr %56, i64 %6
+  %124 = getelementptr double, ptr %74, i64 %6
+  %125 = getelementptr double, ptr %53, i64 %6
+  %126 = getelementptr i8, ptr %53, i64 %71
+  %127 = mul i64 %6, 24
+  %128 = getelementptr i8, ptr %53, i64 %127
+  br label %200
 
-128:                                              ; preds = %791
-  %129 = select i1 %33, double %775, double %781
-  %130 = fadd double %201, 1.000000e+00
-  %131 = fadd double %130, 1.000000e+01
-  %132 = fdiv double 1.000000e+00, %131
-  %133 = fsub double 1.000000e+00, %132
-  %134 = fmul double %202, %133
-  %135 = fsub double %15, %129
-  %136 = fmul double %132, %135
-  %137 = fadd double %134, %136
-  %138 = tail call double @sqrt(double %130)
-  %139 = fmul double %137, %138
-  %140 = fdiv double %139, 5.000000e-02
-  %141 = fsub double %43, %140
-  %142 = tail call double @llvm.pow.f64(double %130, double -7.500000e-01)
-  %143 = fsub double 1.000000e+00, %142
-  %144 = fmul double %203, %143
-  %145 = fmul double %142, %141
-  %146 = fadd double %144, %145
-  %147 = tail call double @llvm.exp.f64(double %141)
-  br label %148
+129:                                              ; preds = %792
+  %130 = select i1 %34, double %776, double %782
+  %131 = fadd double %202, 1.000000e+00
+  %132 = fadd double %131, 1.000000e+01
+  %133 = fdiv double 1.000000e+00, %132
+  %134 = fsub double 1.000000e+00, %133
+  %135 = fmul double %203, %134
+  %136 = fsub double %15, %130
+  %137 = fmul double %133, %136
+  %138 = fadd double %135, %137
+  %139 = tail call double @sqrt(double %131)
+  %140 = fmul double %138, %139
+  %141 = fdiv double %140, 5.000000e-02
+  %142 = fsub double %44, %141
+  %143 = tail call double @llvm.pow.f64(double %131, double -7.500000e-01)
+  %144 = fsub double 1.000000e+00, %143
+  %145 = fmul double %204, %144
+  %146 = fmul double %143, %142
+  %147 = fadd double %145, %146
+  %148 = tail call double @llvm.exp.f64(double %142)
+  br label %149
 
-148:                                              ; preds = %791, %128
-  %149 = phi double [ %147, %128 ], [ %204, %791 ]
-  %150 = phi double [ %146, %128 ], [ %203, %791 ]
-  %151 = phi double [ %137, %128 ], [ %202, %791 ]
-  %152 = phi double [ %130, %128 ], [ %201, %791 ]
-  br i1 %34, label %196, label %153
+149:                                              ; preds = %792, %129
+  %150 = phi double [ %148, %129 ], [ %205, %792 ]
+  %151 = phi double [ %147, %129 ], [ %204, %792 ]
+  %152 = phi double [ %138, %129 ], [ %203, %792 ]
+  %153 = phi double [ %131, %129 ], [ %202, %792 ]
+  br i1 %35, label %197, label %154
 
-153:                                              ; preds = %148
-  %154 = add nsw i64 %200, 1
-  br i1 %119, label %196, label %155
+154:                                              ; preds = %149
+  %155 = add nsw i64 %201, 1
+  br i1 %120, label %197, label %156
 
-155:                                              ; preds = %153
-  %156 = sitofp i64 %154 to double
-  br label %157
+156:                                              ; preds = %154
+  %157 = sitofp i64 %155 to double
+  br label %158
 
-157:                                              ; preds = %157, %155
-  %158 = phi i64 [ 0, %155 ], [ %159, %157 ]
-  %159 = add nuw nsw i64 %158, 1
-  %160 = getelementptr double, ptr %73, i64 %158
-  %161 = load double, ptr %160, align 8
-  %162 = getelementptr double, ptr %52, i64 %158
-  %163 = load double, ptr %162, align 8
-  %164 = fsub double %161, %163
-  %165 = fdiv double %164, %156
-  %166 = fadd double %163, %165
-  store double %166, ptr %162, align 8
-  %167 = getelementptr double, ptr %124, i64 %158
-  %168 = load double, ptr %167, align 8
-  %169 = load double, ptr %160, align 8
-  %170 = fsub double %169, %166
-  %171 = fmul double %164, %170
-  %172 = fadd double %168, %171
-  store double %172, ptr %167, align 8
-  %173 = getelementptr double, ptr %123, i64 %158
-  %174 = load double, ptr %173, align 8
-  %175 = getelementptr double, ptr %125, i64 %158
-  %176 = load double, ptr %175, align 8
-  %177 = fsub double %174, %176
-  %178 = fdiv double %177, %156
-  %179 = fadd double %176, %178
-  store double %179, ptr %175, align 8
-  %180 = getelementptr double, ptr %127, i64 %158
-  %181 = load double, ptr %180, align 8
-  %182 = load double, ptr %173, align 8
-  %183 = fsub double %182, %179
-  %184 = fmul double %177, %183
-  %185 = fadd double %181, %184
-  store double %185, ptr %180, align 8
-  %186 = icmp eq i64 %159, %6
-  br i1 %186, label %187, label %157
+158:                                              ; preds = %158, %156
+  %159 = phi i64 [ 0, %156 ], [ %160, %158 ]
+  %160 = add nuw nsw i64 %159, 1
+  %161 = getelementptr double, ptr %74, i64 %159
+  %162 = load double, ptr %161, align 8
+  %163 = getelementptr double, ptr %53, i64 %159
+  %164 = load double, ptr %163, align 8
+  %165 = fsub double %162, %164
+  %166 = fdiv double %165, %157
+  %167 = fadd double %164, %166
+  store double %167, ptr %163, align 8
+  %168 = getelementptr double, ptr %125, i64 %159
+  %169 = load double, ptr %168, align 8
+  %170 = load double, ptr %161, align 8
+  %171 = fsub double %170, %167
+  %172 = fmul double %165, %171
+  %173 = fadd double %169, %172
+  store double %173, ptr %168, align 8
+  %174 = getelementptr double, ptr %124, i64 %159
+  %175 = load double, ptr %174, align 8
+  %176 = getelementptr double, ptr %126, i64 %159
+  %177 = load double, ptr %176, align 8
+  %178 = fsub double %175, %177
+  %179 = fdiv double %178, %157
+  %180 = fadd double %177, %179
+  store double %180, ptr %176, align 8
+  %181 = getelementptr double, ptr %128, i64 %159
+  %182 = load double, ptr %181, align 8
+  %183 = load double, ptr %174, align 8
+  %184 = fsub double %183, %180
+  %185 = fmul double %178, %184
+  %186 = fadd double %182, %185
+  store double %186, ptr %181, align 8
+  %187 = icmp eq i64 %160, %6
+  br i1 %187, label %188, label %158
 
-187:                                              ; preds = %157
-  %188 = getelementptr double, ptr %76, i64 %782
-  br label %189
+188:                                              ; preds = %158
+  %189 = getelementptr double, ptr %77, i64 %783
+  br label %190
 
-189:                                              ; preds = %189, %187
-  %190 = phi i64 [ %191, %189 ], [ 0, %187 ]
-  %191 = add nuw nsw i64 %190, 1
-  %192 = getelementptr double, ptr %123, i64 %190
-  %193 = load double, ptr %192, align 8
-  %194 = getelementptr double, ptr %188, i64 %190
-  store double %193, ptr %194, align 8
-  %195 = icmp eq i64 %6, %191
-  br i1 %195, label %196, label %189
+190:                                              ; preds = %190, %188
+  %191 = phi i64 [ %192, %190 ], [ 0, %188 ]
+  %192 = add nuw nsw i64 %191, 1
+  %193 = getelementptr double, ptr %124, i64 %191
+  %194 = load double, ptr %193, align 8
+  %195 = getelementptr double, ptr %189, i64 %191
+  store double %194, ptr %195, align 8
+  %196 = icmp eq i64 %6, %192
+  br i1 %196, label %197, label %190
 
-196:                                              ; preds = %189, %153, %148
-  %197 = phi i64 [ %200, %148 ], [ %154, %153 ], [ %154, %189 ]
-  %198 = icmp eq i64 %237, %10
-  br i1 %198, label %803, label %199
+197:                                              ; preds = %190, %154, %149
+  %198 = phi i64 [ %201, %149 ], [ %155, %154 ], [ %155, %190 ]
+  %199 = icmp eq i64 %238, %10
+  br i1 %199, label %804, label %200
 
-199:                                              ; preds = %196, %108
-  %200 = phi i64 [ %49, %108 ], [ %197, %196 ]
-  %201 = phi double [ %37, %108 ], [ %152, %196 ]
-  %202 = phi double [ %39, %108 ], [ %151, %196 ]
-  %203 = phi double [ %41, %108 ], [ %150, %196 ]
-  %204 = phi double [ %106, %108 ], [ %149, %196 ]
-  %205 = phi double [ %44, %108 ], [ %767, %196 ]
-  %206 = phi i64 [ 0, %108 ], [ %237, %196 ]
-  %207 = add nsw i64 %206, %9
-  %208 = load i64, ptr %51, align 8
-  %209 = load i64, ptr %109, align 8
-  store i64 %208, ptr %50, align 8
-  store i64 %209, ptr %110, align 8
-  store i64 0, ptr %111, align 8
-  store i64 %207, ptr %112, align 8
-  store i64 0, ptr %113, align 8
-  store i64 4, ptr %114, align 8
+200:                                              ; preds = %197, %109
+  %201 = phi i64 [ %50, %109 ], [ %198, %197 ]
+  %202 = phi double [ %38, %109 ], [ %153, %197 ]
+  %203 = phi double [ %40, %109 ], [ %152, %197 ]
+  %204 = phi double [ %42, %109 ], [ %151, %197 ]
+  %205 = phi double [ %107, %109 ], [ %150, %197 ]
+  %206 = phi double [ %45, %109 ], [ %768, %197 ]
+  %207 = phi i64 [ 0, %109 ], [ %238, %197 ]
+  %208 = add nsw i64 %207, %9
+  %209 = load i64, ptr %52, align 8
+  %210 = load i64, ptr %110, align 8
+  store i64 %209, ptr %51, align 8
+  store i64 %210, ptr %111, align 8
+  store i64 0, ptr %112, align 8
+  store i64 %208, ptr %113, align 8
+  store i64 0, ptr %114, align 8
+  store i64 4, ptr %115, align 8
+  call void @llvm.lifetime.start.p0(ptr nonnull %26)
+  store double 0.000000e+00, ptr %26, align 8
+  store i64 1, ptr %112, align 8
+  br label %211
+
+211:                                              ; preds = %211, %200
+  %212 = phi i64 [ 0, %200 ], [ %224, %211 ]
+  %213 = phi i64 [ 0, %200 ], [ %233, %211 ]
+  %214 = phi i64 [ %208, %200 ], [ %229, %211 ]
+  %215 = phi i64 [ 1, %200 ], [ %231, %211 ]
+  %216 = phi i64 [ %210, %200 ], [ %235, %211 ]
+  %217 = phi i64 [ %209, %200 ], [ %234, %211 ]
+  %218 = phi i64 [ 10, %200 ], [ %219, %211 ]
+  %219 = add nsw i64 %218, -1
+  %220 = zext i64 %215 to i128
+  %221 = mul nuw i128 %220, 15197193596820024467
+  %222 = lshr i128 %221, 64
+  %223 = trunc nuw i128 %222 to i64
+  %224 = mul i64 %215, -3249550476889527149
+  %225 = zext i64 %213 to i128
+  %226 = mul nuw i128 %225, 14581110107779764567
+  %227 = lshr i128 %226, 64
+  %228 = trunc nuw i128 %227 to i64
+  %229 = mul i64 %213, -3865633965929787049
+  %230 = xor i64 %214, %228
+  %231 = xor i64 %230, %217
+  %232 = xor i64 %212, %223
+  %233 = xor i64 %232, %216
+  %234 = add i64 %217, -7046029254386353131
+  %235 = add i64 %216, -4942790177534073029
+  %236 = icmp samesign ugt i64 %218, 1
+  br i1 %236, label %211, label %237
+
+237:                                              ; preds = %211
+  %238 = add nuw nsw i64 %207, 1
+  store i64 %231, ptr %116, align 8
+  store i64 %229, ptr %117, align 8
+  store i64 %233, ptr %118, align 8
+  store i64 %224, ptr %119, align 8
+  store i64 1, ptr %115, align 8
+  store double 0.000000e+00, ptr %26, align 8
+  call fastcc void @3(ptr %26, i64 %3, ptr readonly %31, i64 %5, i64 %6, ptr nonnull %51, ptr %54, i64 %6, ptr %72, i64 %6, ptr %70, i64 %6, ptr %74, i64 %6, double %17)
+  %239 = load double, ptr %26, align 8
+  %240 = lshr i64 %231, 1
+  %241 = fsub double %239, %206
+  br i1 %120, label %249, label %242
+
+242:                                              ; preds = %237, %242
+  %243 = phi i64 [ %244, %242 ], [ 0, %237 ]
+  %244 = add nuw nsw i64 %243, 1
+  %245 = getelementptr double, ptr %72, i64 %243
+  %246 = load double, ptr %245, align 8
+  %247 = getelementptr double, ptr %64, i64 %243
+  store double %246, ptr %247, align 8
+  %248 = icmp eq i64 %6, %244
+  br i1 %248, label %249, label %242
+
+249:                                              ; preds = %242, %237
+  br i1 %121, label %250, label %767
+
+250:                                              ; preds = %249
+  %251 = fneg double %205
+  br label %252
+
+252:                                              ; preds = %745, %250
+  %253 = phi double [ %746, %745 ], [ %206, %250 ]
+  %254 = phi double [ %747, %745 ], [ %241, %250 ]
+  %255 = phi double [ %748, %745 ], [ 0.000000e+00, %250 ]
+  %256 = phi double [ %749, %745 ], [ 1.000000e+00, %250 ]
+  %257 = phi i64 [ %600, %745 ], [ 0, %250 ]
+  %258 = phi double [ %601, %745 ], [ 0.000000e+00, %250 ]
+  %259 = phi double [ %602, %745 ], [ 0.000000e+00, %250 ]
+  %260 = phi double [ %610, %745 ], [ 0.000000e+00, %250 ]
+  %261 = phi i64 [ %750, %745 ], [ 0, %250 ]
+  %262 = lshr i64 %240, %261
+  %263 = and i64 %262, 1
+  %264 = icmp eq i64 %263, 0
+  %265 = select i1 %264, double %251, double %205
+  %266 = mul nuw nsw i64 %263, %6
+  %267 = getelementptr double, ptr %72, i64 %266
+  br i1 %120, label %275, label %268
+
+268:                                              ; preds = %252, %268
+  %269 = phi i64 [ %270, %268 ], [ 0, %252 ]
+  %270 = add nuw nsw i64 %269, 1
+  %271 = getelementptr double, ptr %267, i64 %269
+  %272 = load double, ptr %271, align 8
+  %273 = getelementptr double, ptr %66, i64 %269
+  store double %272, ptr %273, align 8
+  %274 = icmp eq i64 %6, %270
+  br i1 %274, label %275, label %268
+
+275:                                              ; preds = %268, %252
+  %276 = shl nuw i64 1, %261
   call void @llvm.lifetime.start.p0(ptr nonnull %25)
-  store double 0.000000e+00, ptr %25, align 8
-  store i64 1, ptr %111, align 8
-  br label %210
+  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %25, i8 0, i64 16, i1 false)
+  %277 = icmp eq i64 %261, 63
+  br i1 %277, label %589, label %278
 
-210:                                              ; preds = %210, %199
-  %211 = phi i64 [ 0, %199 ], [ %223, %210 ]
-  %212 = phi i64 [ 0, %199 ], [ %232, %210 ]
-  %213 = phi i64 [ %207, %199 ], [ %228, %210 ]
-  %214 = phi i64 [ 1, %199 ], [ %230, %210 ]
-  %215 = phi i64 [ %209, %199 ], [ %234, %210 ]
-  %216 = phi i64 [ %208, %199 ], [ %233, %210 ]
-  %217 = phi i64 [ 10, %199 ], [ %218, %210 ]
-  %218 = add nsw i64 %217, -1
-  %219 = zext i64 %214 to i128
-  %220 = mul nuw i128 %219, 15197193596820024467
-  %221 = lshr i128 %220, 64
-  %222 = trunc nuw i128 %221 to i64
-  %223 = mul i64 %214, -3249550476889527149
-  %224 = zext i64 %212 to i128
-  %225 = mul nuw i128 %224, 14581110107779764567
-  %226 = lshr i128 %225, 64
-  %227 = trunc nuw i128 %226 to i64
-  %228 = mul i64 %212, -3865633965929787049
-  %229 = xor i64 %213, %227
-  %230 = xor i64 %229, %216
-  %231 = xor i64 %211, %222
-  %232 = xor i64 %231, %215
-  %233 = add i64 %216, -7046029254386353131
-  %234 = add i64 %215, -4942790177534073029
-  %235 = icmp samesign ugt i64 %217, 1
-  br i1 %235, label %210, label %236
+278:                                              ; preds = %275
+  %279 = getelementptr double, ptr %54, i64 %266
+  %280 = icmp eq i64 %261, 0
+  br label %564
 
-236:                                              ; preds = %210
-  %237 = add nuw nsw i64 %206, 1
-  store i64 %230, ptr %115, align 8
-  store i64 %228, ptr %116, align 8
-  store i64 %232, ptr %117, align 8
-  store i64 %223, ptr %118, align 8
-  store i64 1, ptr %114, align 8
-  store double 0.000000e+00, ptr %25, align 8
-  call fastcc void @3(ptr %25, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr nonnull %50, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, ptr %73, i64 %6)
-  %238 = load double, ptr %25, align 8
-  %239 = lshr i64 %230, 1
-  %240 = fsub double %238, %205
-  br i1 %119, label %248, label %241
+281:                                              ; preds = %584
+  %282 = fsub double %576, %571
+  %283 = fcmp ogt double %282, 3.000000e+02
+  br i1 %283, label %284, label %288
 
-241:                                              ; preds = %236, %241
-  %242 = phi i64 [ %243, %241 ], [ 0, %236 ]
-  %243 = add nuw nsw i64 %242, 1
-  %244 = getelementptr double, ptr %71, i64 %242
-  %245 = load double, ptr %244, align 8
-  %246 = getelementptr double, ptr %63, i64 %242
-  store double %245, ptr %246, align 8
-  %247 = icmp eq i64 %6, %243
-  br i1 %247, label %248, label %241
+284:                                              ; preds = %281
+  %285 = fsub double %571, %576
+  %286 = tail call double @llvm.exp.f64(double %285)
+  %287 = fmul double %570, %286
+  br label %288
 
-248:                                              ; preds = %241, %236
-  br i1 %120, label %249, label %766
+288:                                              ; preds = %284, %281
+  %289 = phi double [ %576, %284 ], [ %571, %281 ]
+  %290 = phi double [ %287, %284 ], [ %570, %281 ]
+  %291 = fsub double %576, %289
+  %292 = tail call double @llvm.exp.f64(double %291)
+  %293 = fcmp oeq double %289, 0.000000e+00
+  br i1 %293, label %298, label %294
 
-249:                                              ; preds = %248
-  %250 = fneg double %204
-  br label %251
+294:                                              ; preds = %288
+  %295 = fcmp ogt double %576, 0.000000e+00
+  %296 = select i1 %295, double 0.000000e+00, double %576
+  %297 = tail call double @llvm.exp.f64(double %296)
+  br label %298
 
-251:                                              ; preds = %744, %249
-  %252 = phi double [ %745, %744 ], [ %205, %249 ]
-  %253 = phi double [ %746, %744 ], [ %240, %249 ]
-  %254 = phi double [ %747, %744 ], [ 0.000000e+00, %249 ]
-  %255 = phi double [ %748, %744 ], [ 1.000000e+00, %249 ]
-  %256 = phi i64 [ %599, %744 ], [ 0, %249 ]
-  %257 = phi double [ %600, %744 ], [ 0.000000e+00, %249 ]
-  %258 = phi double [ %601, %744 ], [ 0.000000e+00, %249 ]
-  %259 = phi double [ %609, %744 ], [ 0.000000e+00, %249 ]
-  %260 = phi i64 [ %749, %744 ], [ 0, %249 ]
-  %261 = lshr i64 %239, %260
-  %262 = and i64 %261, 1
-  %263 = icmp eq i64 %262, 0
-  %264 = select i1 %263, double %250, double %204
-  %265 = mul nuw nsw i64 %262, %6
-  %266 = getelementptr double, ptr %71, i64 %265
-  br i1 %119, label %274, label %267
+298:                                              ; preds = %294, %288
+  %299 = phi double [ %297, %294 ], [ %292, %288 ]
+  %300 = fcmp ogt double %299, 1.000000e+00
+  %301 = select i1 %300, double 1.000000e+00, double %299
+  %302 = fadd double %569, %301
+  %303 = fcmp olt double %576, 0.000000e+00
+  br i1 %303, label %309, label %304
 
-267:                                              ; preds = %251, %267
-  %268 = phi i64 [ %269, %267 ], [ 0, %251 ]
-  %269 = add nuw nsw i64 %268, 1
-  %270 = getelementptr double, ptr %266, i64 %268
-  %271 = load double, ptr %270, align 8
-  %272 = getelementptr double, ptr %65, i64 %268
-  store double %271, ptr %272, align 8
-  %273 = icmp eq i64 %6, %269
-  br i1 %273, label %274, label %267
+304:                                              ; preds = %298
+  br i1 %293, label %305, label %307
 
-274:                                              ; preds = %267, %251
-  %275 = shl nuw i64 1, %260
-  call void @llvm.lifetime.start.p0(ptr nonnull %24)
-  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %24, i8 0, i64 16, i1 false)
-  %276 = icmp eq i64 %260, 63
-  br i1 %276, label %588, label %277
+305:                                              ; preds = %304
+  %306 = fdiv double 1.000000e+00, %299
+  br label %309
 
-277:                                              ; preds = %274
-  %278 = getelementptr double, ptr %53, i64 %265
-  %279 = icmp eq i64 %260, 0
-  br label %563
+307:                                              ; preds = %304
+  %308 = tail call double @llvm.exp.f64(double %577)
+  br label %309
 
-280:                                              ; preds = %583
-  %281 = fsub double %575, %570
-  %282 = fcmp ogt double %281, 3.000000e+02
-  br i1 %282, label %283, label %287
+309:                                              ; preds = %307, %305, %298
+  %310 = phi double [ %308, %307 ], [ %306, %305 ], [ %299, %298 ]
+  %311 = fmul double %310, 2.000000e+00
+  %312 = fadd double %310, 1.000000e+00
+  %313 = fdiv double %311, %312
+  %314 = fadd double %568, %313
+  %315 = fadd double %290, %292
+  %316 = icmp eq i64 %572, 0
+  br i1 %316, label %368, label %317
 
-283:                                              ; preds = %280
-  %284 = fsub double %570, %575
-  %285 = tail call double @llvm.exp.f64(double %284)
-  %286 = fmul double %569, %285
-  br label %287
+317:                                              ; preds = %309
+  %318 = load i64, ptr %115, align 8
+  %319 = icmp eq i64 %318, 4
+  br i1 %319, label %320, label %354
 
-287:                                              ; preds = %283, %280
-  %288 = phi double [ %575, %283 ], [ %570, %280 ]
-  %289 = phi double [ %286, %283 ], [ %569, %280 ]
-  %290 = fsub double %575, %288
-  %291 = tail call double @llvm.exp.f64(double %290)
-  %292 = fcmp oeq double %288, 0.000000e+00
-  br i1 %292, label %297, label %293
-
-293:                                              ; preds = %287
-  %294 = fcmp ogt double %575, 0.000000e+00
-  %295 = select i1 %294, double 0.000000e+00, double %575
-  %296 = tail call double @llvm.exp.f64(double %295)
-  br label %297
-
-297:                                              ; preds = %293, %287
-  %298 = phi double [ %296, %293 ], [ %291, %287 ]
-  %299 = fcmp ogt double %298, 1.000000e+00
-  %300 = select i1 %299, double 1.000000e+00, double %298
-  %301 = fadd double %568, %300
-  %302 = fcmp olt double %575, 0.000000e+00
-  br i1 %302, label %308, label %303
-
-303:                                              ; preds = %297
-  br i1 %292, label %304, label %306
-
-304:                                              ; preds = %303
-  %305 = fdiv double 1.000000e+00, %298
-  br label %308
-
-306:                                              ; preds = %303
-  %307 = tail call double @llvm.exp.f64(double %576)
-  br label %308
-
-308:                                              ; preds = %306, %304, %297
-  %309 = phi double [ %307, %306 ], [ %305, %304 ], [ %298, %297 ]
-  %310 = fmul double %309, 2.000000e+00
-  %311 = fadd double %309, 1.000000e+00
-  %312 = fdiv double %310, %311
-  %313 = fadd double %567, %312
-  %314 = fadd double %289, %291
-  %315 = icmp eq i64 %571, 0
-  br i1 %315, label %367, label %316
-
-316:                                              ; preds = %308
-  %317 = load i64, ptr %114, align 8
-  %318 = icmp eq i64 %317, 4
-  br i1 %318, label %319, label %353
-
-319:                                              ; preds = %316
-  %320 = load i64, ptr %111, align 8
-  %321 = add i64 %320, 1
-  store i64 %321, ptr %111, align 8
-  %322 = load i64, ptr %50, align 8
-  %323 = load i64, ptr %110, align 8
-  %324 = load i64, ptr %112, align 8
+320:                                              ; preds = %317
+  %321 = load i64, ptr %112, align 8
+  %322 = add i64 %321, 1
+  store i64 %322, ptr %112, align 8
+  %323 = load i64, ptr %51, align 8
+  %324 = load i64, ptr %111, align 8
   %325 = load i64, ptr %113, align 8
-  br label %326
+  %326 = load i64, ptr %114, align 8
+  br label %327
 
-326:                                              ; preds = %326, %319
-  %327 = phi i64 [ 0, %319 ], [ %339, %326 ]
-  %328 = phi i64 [ %325, %319 ], [ %348, %326 ]
-  %329 = phi i64 [ %324, %319 ], [ %344, %326 ]
-  %330 = phi i64 [ %321, %319 ], [ %346, %326 ]
-  %331 = phi i64 [ %323, %319 ], [ %350, %326 ]
-  %332 = phi i64 [ %322, %319 ], [ %349, %326 ]
-  %333 = phi i64 [ 10, %319 ], [ %334, %326 ]
-  %334 = add nsw i64 %333, -1
-  %335 = zext i64 %330 to i128
-  %336 = mul nuw i128 %335, 15197193596820024467
-  %337 = lshr i128 %336, 64
-  %338 = trunc nuw i128 %337 to i64
-  %339 = mul i64 %330, -3249550476889527149
-  %340 = zext i64 %328 to i128
-  %341 = mul nuw i128 %340, 14581110107779764567
-  %342 = lshr i128 %341, 64
-  %343 = trunc nuw i128 %342 to i64
-  %344 = mul i64 %328, -3865633965929787049
-  %345 = xor i64 %329, %343
-  %346 = xor i64 %345, %332
-  %347 = xor i64 %327, %338
-  %348 = xor i64 %347, %331
-  %349 = add i64 %332, -7046029254386353131
-  %350 = add i64 %331, -4942790177534073029
-  %351 = icmp samesign ugt i64 %333, 1
-  br i1 %351, label %326, label %352
+327:                                              ; preds = %327, %320
+  %328 = phi i64 [ 0, %320 ], [ %340, %327 ]
+  %329 = phi i64 [ %326, %320 ], [ %349, %327 ]
+  %330 = phi i64 [ %325, %320 ], [ %345, %327 ]
+  %331 = phi i64 [ %322, %320 ], [ %347, %327 ]
+  %332 = phi i64 [ %324, %320 ], [ %351, %327 ]
+  %333 = phi i64 [ %323, %320 ], [ %350, %327 ]
+  %334 = phi i64 [ 10, %320 ], [ %335, %327 ]
+  %335 = add nsw i64 %334, -1
+  %336 = zext i64 %331 to i128
+  %337 = mul nuw i128 %336, 15197193596820024467
+  %338 = lshr i128 %337, 64
+  %339 = trunc nuw i128 %338 to i64
+  %340 = mul i64 %331, -3249550476889527149
+  %341 = zext i64 %329 to i128
+  %342 = mul nuw i128 %341, 14581110107779764567
+  %343 = lshr i128 %342, 64
+  %344 = trunc nuw i128 %343 to i64
+  %345 = mul i64 %329, -3865633965929787049
+  %346 = xor i64 %330, %344
+  %347 = xor i64 %346, %333
+  %348 = xor i64 %328, %339
+  %349 = xor i64 %348, %332
+  %350 = add i64 %333, -7046029254386353131
+  %351 = add i64 %332, -4942790177534073029
+  %352 = icmp samesign ugt i64 %334, 1
+  br i1 %352, label %327, label %353
 
-352:                                              ; preds = %326
-  store i64 %346, ptr %115, align 8
-  store i64 %344, ptr %116, align 8
-  store i64 %348, ptr %117, align 8
-  store i64 %339, ptr %118, align 8
-  store i64 0, ptr %114, align 8
-  br label %353
+353:                                              ; preds = %327
+  store i64 %347, ptr %116, align 8
+  store i64 %345, ptr %117, align 8
+  store i64 %349, ptr %118, align 8
+  store i64 %340, ptr %119, align 8
+  store i64 0, ptr %115, align 8
+  br label %354
 
-353:                                              ; preds = %352, %316
-  %354 = load i64, ptr %114, align 8
-  %355 = add i64 %354, 1
-  store i64 %355, ptr %114, align 8
-  %356 = getelementptr i64, ptr %50, i64 %354
-  %357 = getelementptr i8, ptr %356, i64 48
-  %358 = load i64, ptr %357, align 8
-  %359 = lshr i64 %358, 11
-  %360 = uitofp nneg i64 %359 to double
-  %361 = fmul double %360, 0x3CA0000000000000
-  %362 = fmul double %314, %361
-  %363 = fcmp uge double %362, %291
-  %364 = select i1 %363, i1 true, i1 %119
-  %365 = select i1 %363, double %565, double %573
-  %366 = select i1 %363, double %564, double %574
-  br i1 %364, label %383, label %368
+354:                                              ; preds = %353, %317
+  %355 = load i64, ptr %115, align 8
+  %356 = add i64 %355, 1
+  store i64 %356, ptr %115, align 8
+  %357 = getelementptr i64, ptr %51, i64 %355
+  %358 = getelementptr i8, ptr %357, i64 48
+  %359 = load i64, ptr %358, align 8
+  %360 = lshr i64 %359, 11
+  %361 = uitofp nneg i64 %360 to double
+  %362 = fmul double %361, 0x3CA0000000000000
+  %363 = fmul double %315, %362
+  %364 = fcmp uge double %363, %292
+  %365 = select i1 %364, i1 true, i1 %120
+  %366 = select i1 %364, double %566, double %574
+  %367 = select i1 %364, double %565, double %575
+  br i1 %365, label %384, label %369
 
-367:                                              ; preds = %308
-  br i1 %119, label %383, label %368
+368:                                              ; preds = %309
+  br i1 %120, label %384, label %369
 
-368:                                              ; preds = %367, %353
-  br label %369
+369:                                              ; preds = %368, %354
+  br label %370
 
-369:                                              ; preds = %368, %369
-  %370 = phi i64 [ %371, %369 ], [ 0, %368 ]
-  %371 = add nuw nsw i64 %370, 1
-  %372 = getelementptr double, ptr %278, i64 %370
-  %373 = load double, ptr %372, align 8
-  %374 = getelementptr double, ptr %55, i64 %370
-  store double %373, ptr %374, align 8
-  %375 = icmp eq i64 %6, %371
-  br i1 %375, label %376, label %369
+370:                                              ; preds = %369, %370
+  %371 = phi i64 [ %372, %370 ], [ 0, %369 ]
+  %372 = add nuw nsw i64 %371, 1
+  %373 = getelementptr double, ptr %279, i64 %371
+  %374 = load double, ptr %373, align 8
+  %375 = getelementptr double, ptr %56, i64 %371
+  store double %374, ptr %375, align 8
+  %376 = icmp eq i64 %6, %372
+  br i1 %376, label %377, label %370
 
-376:                                              ; preds = %369, %376
-  %377 = phi i64 [ %378, %376 ], [ 0, %369 ]
-  %378 = add nuw nsw i64 %377, 1
-  %379 = getelementptr double, ptr %67, i64 %377
-  %380 = load double, ptr %379, align 8
-  %381 = getelementptr double, ptr %122, i64 %377
-  store double %380, ptr %381, align 8
-  %382 = icmp eq i64 %6, %378
-  br i1 %382, label %383, label %376
+377:                                              ; preds = %370, %377
+  %378 = phi i64 [ %379, %377 ], [ 0, %370 ]
+  %379 = add nuw nsw i64 %378, 1
+  %380 = getelementptr double, ptr %68, i64 %378
+  %381 = load double, ptr %380, align 8
+  %382 = getelementptr double, ptr %123, i64 %378
+  store double %381, ptr %382, align 8
+  %383 = icmp eq i64 %6, %379
+  br i1 %383, label %384, label %377
 
-383:                                              ; preds = %376, %367, %353
-  %384 = phi double [ %365, %353 ], [ %573, %367 ], [ %573, %376 ]
-  %385 = phi double [ %366, %353 ], [ %574, %367 ], [ %574, %376 ]
-  %386 = and i64 %571, 1
-  %387 = icmp eq i64 %386, 0
-  br i1 %387, label %388, label %412
+384:                                              ; preds = %377, %368, %354
+  %385 = phi double [ %366, %354 ], [ %574, %368 ], [ %574, %377 ]
+  %386 = phi double [ %367, %354 ], [ %575, %368 ], [ %575, %377 ]
+  %387 = and i64 %572, 1
+  %388 = icmp eq i64 %387, 0
+  br i1 %388, label %389, label %413
 
-388:                                              ; preds = %383
-  br i1 %279, label %389, label %404
+389:                                              ; preds = %384
+  br i1 %280, label %390, label %405
 
-389:                                              ; preds = %388
-  br i1 %119, label %561, label %390
+390:                                              ; preds = %389
+  br i1 %120, label %562, label %391
 
-390:                                              ; preds = %389, %390
-  %391 = phi i64 [ %392, %390 ], [ 0, %389 ]
-  %392 = add nuw nsw i64 %391, 1
-  %393 = getelementptr double, ptr %266, i64 %391
-  %394 = load double, ptr %393, align 8
-  %395 = getelementptr double, ptr %61, i64 %391
-  store double %394, ptr %395, align 8
-  %396 = icmp eq i64 %6, %392
-  br i1 %396, label %397, label %390
+391:                                              ; preds = %390, %391
+  %392 = phi i64 [ %393, %391 ], [ 0, %390 ]
+  %393 = add nuw nsw i64 %392, 1
+  %394 = getelementptr double, ptr %267, i64 %392
+  %395 = load double, ptr %394, align 8
+  %396 = getelementptr double, ptr %62, i64 %392
+  store double %395, ptr %396, align 8
+  %397 = icmp eq i64 %6, %393
+  br i1 %397, label %398, label %391
 
-397:                                              ; preds = %390, %397
-  %398 = phi i64 [ %399, %397 ], [ 0, %390 ]
-  %399 = add nuw nsw i64 %398, 1
-  %400 = getelementptr double, ptr %266, i64 %398
-  %401 = load double, ptr %400, align 8
-  %402 = getelementptr double, ptr %59, i64 %398
-  store double %401, ptr %402, align 8
-  %403 = icmp eq i64 %6, %399
-  br i1 %403, label %561, label %397
+398:                                              ; preds = %391, %398
+  %399 = phi i64 [ %400, %398 ], [ 0, %391 ]
+  %400 = add nuw nsw i64 %399, 1
+  %401 = getelementptr double, ptr %267, i64 %399
+  %402 = load double, ptr %401, align 8
+  %403 = getelementptr double, ptr %60, i64 %399
+  store double %402, ptr %403, align 8
+  %404 = icmp eq i64 %6, %400
+  br i1 %404, label %562, label %398
 
-404:                                              ; preds = %388
-  br i1 %119, label %561, label %405
+405:                                              ; preds = %389
+  br i1 %120, label %562, label %406
 
-405:                                              ; preds = %404, %405
-  %406 = phi i64 [ %407, %405 ], [ 0, %404 ]
-  %407 = add nuw nsw i64 %406, 1
-  %408 = getelementptr double, ptr %266, i64 %406
-  %409 = load double, ptr %408, align 8
-  %410 = getelementptr double, ptr %57, i64 %406
-  store double %409, ptr %410, align 8
-  %411 = icmp eq i64 %6, %407
-  br i1 %411, label %561, label %405
+406:                                              ; preds = %405, %406
+  %407 = phi i64 [ %408, %406 ], [ 0, %405 ]
+  %408 = add nuw nsw i64 %407, 1
+  %409 = getelementptr double, ptr %267, i64 %407
+  %410 = load double, ptr %409, align 8
+  %411 = getelementptr double, ptr %58, i64 %407
+  store double %410, ptr %411, align 8
+  %412 = icmp eq i64 %6, %408
+  br i1 %412, label %562, label %406
 
-412:                                              ; preds = %383
-  br i1 %119, label %588, label %417
+413:                                              ; preds = %384
+  br i1 %120, label %589, label %418
 
-413:                                              ; preds = %417
-  %414 = fcmp ogt double %428, 0.000000e+00
-  %415 = fcmp ogt double %430, 0.000000e+00
-  %416 = select i1 %414, i1 %415, i1 false
-  br i1 %416, label %537, label %588
+414:                                              ; preds = %418
+  %415 = fcmp ogt double %429, 0.000000e+00
+  %416 = fcmp ogt double %431, 0.000000e+00
+  %417 = select i1 %415, i1 %416, i1 false
+  br i1 %417, label %538, label %589
 
-417:                                              ; preds = %412, %417
-  %418 = phi double [ %430, %417 ], [ 0.000000e+00, %412 ]
-  %419 = phi double [ %428, %417 ], [ 0.000000e+00, %412 ]
-  %420 = phi i64 [ %421, %417 ], [ 0, %412 ]
-  %421 = add nuw nsw i64 %420, 1
-  %422 = getelementptr double, ptr %57, i64 %420
-  %423 = load double, ptr %422, align 8
-  %424 = getelementptr double, ptr %266, i64 %420
-  %425 = load double, ptr %424, align 8
-  %426 = fadd double %423, %425
-  %427 = fmul double %423, %426
-  %428 = fadd double %419, %427
-  %429 = fmul double %425, %426
-  %430 = fadd double %418, %429
-  %431 = icmp eq i64 %6, %421
-  br i1 %431, label %413, label %417
+418:                                              ; preds = %413, %418
+  %419 = phi double [ %431, %418 ], [ 0.000000e+00, %413 ]
+  %420 = phi double [ %429, %418 ], [ 0.000000e+00, %413 ]
+  %421 = phi i64 [ %422, %418 ], [ 0, %413 ]
+  %422 = add nuw nsw i64 %421, 1
+  %423 = getelementptr double, ptr %58, i64 %421
+  %424 = load double, ptr %423, align 8
+  %425 = getelementptr double, ptr %267, i64 %421
+  %426 = load double, ptr %425, align 8
+  %427 = fadd double %424, %426
+  %428 = fmul double %424, %427
+  %429 = fadd double %420, %428
+  %430 = fmul double %426, %427
+  %431 = fadd double %419, %430
+  %432 = icmp eq i64 %6, %422
+  br i1 %432, label %414, label %418
 
-432:                                              ; preds = %537
-  %433 = and i64 %571, 2
-  %434 = icmp eq i64 %433, 0
-  br i1 %434, label %502, label %435
+433:                                              ; preds = %538
+  %434 = and i64 %572, 2
+  %435 = icmp eq i64 %434, 0
+  br i1 %435, label %503, label %436
 
-435:                                              ; preds = %432, %495
-  %436 = phi i64 [ %496, %495 ], [ 1, %432 ]
-  %437 = mul nuw nsw i64 %436, 3
-  %438 = mul i64 %437, %6
-  %439 = getelementptr double, ptr %57, i64 %438
-  %440 = add nuw nsw i64 %437, 1
-  %441 = mul i64 %440, %6
-  %442 = getelementptr double, ptr %57, i64 %441
-  %443 = add nuw nsw i64 %437, 2
-  %444 = mul i64 %443, %6
-  %445 = getelementptr double, ptr %57, i64 %444
-  br label %458
+436:                                              ; preds = %433, %496
+  %437 = phi i64 [ %497, %496 ], [ 1, %433 ]
+  %438 = mul nuw nsw i64 %437, 3
+  %439 = mul i64 %438, %6
+  %440 = getelementptr double, ptr %58, i64 %439
+  %441 = add nuw nsw i64 %438, 1
+  %442 = mul i64 %441, %6
+  %443 = getelementptr double, ptr %58, i64 %442
+  %444 = add nuw nsw i64 %438, 2
+  %445 = mul i64 %444, %6
+  %446 = getelementptr double, ptr %58, i64 %445
+  br label %459
 
-446:                                              ; preds = %458
-  %447 = fcmp ogt double %481, 0.000000e+00
-  %448 = fcmp ogt double %485, 0.000000e+00
-  %449 = select i1 %447, i1 %448, i1 false
-  %450 = fcmp ogt double %487, 0.000000e+00
-  %451 = select i1 %449, i1 %450, i1 false
-  br i1 %451, label %452, label %588
+447:                                              ; preds = %459
+  %448 = fcmp ogt double %482, 0.000000e+00
+  %449 = fcmp ogt double %486, 0.000000e+00
+  %450 = select i1 %448, i1 %449, i1 false
+  %451 = fcmp ogt double %488, 0.000000e+00
+  %452 = select i1 %450, i1 %451, i1 false
+  br i1 %452, label %453, label %589
 
-452:                                              ; preds = %446
-  %453 = fcmp ogt double %493, 0.000000e+00
-  %454 = fcmp ogt double %489, 0.000000e+00
-  %455 = fcmp ogt double %491, 0.000000e+00
-  %456 = select i1 %454, i1 %455, i1 false
-  %457 = select i1 %456, i1 %453, i1 false
-  br i1 %457, label %549, label %588
+453:                                              ; preds = %447
+  %454 = fcmp ogt double %494, 0.000000e+00
+  %455 = fcmp ogt double %490, 0.000000e+00
+  %456 = fcmp ogt double %492, 0.000000e+00
+  %457 = select i1 %455, i1 %456, i1 false
+  %458 = select i1 %457, i1 %454, i1 false
+  br i1 %458, label %550, label %589
 
-458:                                              ; preds = %458, %435
-  %459 = phi double [ %493, %458 ], [ 0.000000e+00, %435 ]
-  %460 = phi double [ %491, %458 ], [ 0.000000e+00, %435 ]
-  %461 = phi double [ %489, %458 ], [ 0.000000e+00, %435 ]
-  %462 = phi double [ %487, %458 ], [ 0.000000e+00, %435 ]
-  %463 = phi double [ %485, %458 ], [ 0.000000e+00, %435 ]
-  %464 = phi double [ %481, %458 ], [ 0.000000e+00, %435 ]
-  %465 = phi i64 [ %466, %458 ], [ 0, %435 ]
-  %466 = add nuw nsw i64 %465, 1
-  %467 = getelementptr double, ptr %439, i64 %465
-  %468 = load double, ptr %467, align 8
-  %469 = getelementptr double, ptr %61, i64 %465
-  %470 = load double, ptr %469, align 8
-  %471 = fadd double %468, %470
-  %472 = getelementptr double, ptr %59, i64 %465
-  %473 = load double, ptr %472, align 8
-  %474 = fadd double %468, %473
-  %475 = getelementptr double, ptr %445, i64 %465
-  %476 = load double, ptr %475, align 8
-  %477 = fadd double %470, %476
-  %478 = getelementptr double, ptr %442, i64 %465
-  %479 = load double, ptr %478, align 8
-  %480 = fmul double %471, %479
-  %481 = fadd double %464, %480
-  %482 = getelementptr double, ptr %266, i64 %465
-  %483 = load double, ptr %482, align 8
-  %484 = fmul double %471, %483
-  %485 = fadd double %463, %484
-  %486 = fmul double %474, %479
-  %487 = fadd double %462, %486
-  %488 = fmul double %473, %474
-  %489 = fadd double %461, %488
-  %490 = fmul double %476, %477
-  %491 = fadd double %460, %490
-  %492 = fmul double %477, %483
-  %493 = fadd double %459, %492
-  %494 = icmp eq i64 %6, %466
-  br i1 %494, label %446, label %458
+459:                                              ; preds = %459, %436
+  %460 = phi double [ %494, %459 ], [ 0.000000e+00, %436 ]
+  %461 = phi double [ %492, %459 ], [ 0.000000e+00, %436 ]
+  %462 = phi double [ %490, %459 ], [ 0.000000e+00, %436 ]
+  %463 = phi double [ %488, %459 ], [ 0.000000e+00, %436 ]
+  %464 = phi double [ %486, %459 ], [ 0.000000e+00, %436 ]
+  %465 = phi double [ %482, %459 ], [ 0.000000e+00, %436 ]
+  %466 = phi i64 [ %467, %459 ], [ 0, %436 ]
+  %467 = add nuw nsw i64 %466, 1
+  %468 = getelementptr double, ptr %440, i64 %466
+  %469 = load double, ptr %468, align 8
+  %470 = getelementptr double, ptr %62, i64 %466
+  %471 = load double, ptr %470, align 8
+  %472 = fadd double %469, %471
+  %473 = getelementptr double, ptr %60, i64 %466
+  %474 = load double, ptr %473, align 8
+  %475 = fadd double %469, %474
+  %476 = getelementptr double, ptr %446, i64 %466
+  %477 = load double, ptr %476, align 8
+  %478 = fadd double %471, %477
+  %479 = getelementptr double, ptr %443, i64 %466
+  %480 = load double, ptr %479, align 8
+  %481 = fmul double %472, %480
+  %482 = fadd double %465, %481
+  %483 = getelementptr double, ptr %267, i64 %466
+  %484 = load double, ptr %483, align 8
+  %485 = fmul double %472, %484
+  %486 = fadd double %464, %485
+  %487 = fmul double %475, %480
+  %488 = fadd double %463, %487
+  %489 = fmul double %474, %475
+  %490 = fadd double %462, %489
+  %491 = fmul double %477, %478
+  %492 = fadd double %461, %491
+  %493 = fmul double %478, %484
+  %494 = fadd double %460, %493
+  %495 = icmp eq i64 %6, %467
+  br i1 %495, label %447, label %459
 
-495:                                              ; preds = %549
-  %496 = add nuw nsw i64 %436, 1
-  %497 = shl i64 2, %436
-  %498 = and i64 %497, %571
-  %499 = icmp eq i64 %498, 0
-  br i1 %499, label %500, label %435
+496:                                              ; preds = %550
+  %497 = add nuw nsw i64 %437, 1
+  %498 = shl i64 2, %437
+  %499 = and i64 %498, %572
+  %500 = icmp eq i64 %499, 0
+  br i1 %500, label %501, label %436
 
-500:                                              ; preds = %495
-  %501 = mul nuw nsw i64 %496, 3
-  br label %502
+501:                                              ; preds = %496
+  %502 = mul nuw nsw i64 %497, 3
+  br label %503
 
-502:                                              ; preds = %500, %432
-  %503 = phi i64 [ 3, %432 ], [ %501, %500 ]
-  %504 = icmp slt i64 %572, %275
-  br i1 %504, label %505, label %561
+503:                                              ; preds = %501, %433
+  %504 = phi i64 [ 3, %433 ], [ %502, %501 ]
+  %505 = icmp slt i64 %573, %276
+  br i1 %505, label %506, label %562
 
-505:                                              ; preds = %502
-  %506 = mul i64 %503, %6
-  %507 = getelementptr double, ptr %57, i64 %506
-  br label %508
+506:                                              ; preds = %503
+  %507 = mul i64 %504, %6
+  %508 = getelementptr double, ptr %58, i64 %507
+  br label %509
 
-508:                                              ; preds = %508, %505
-  %509 = phi i64 [ %510, %508 ], [ 0, %505 ]
-  %510 = add nuw nsw i64 %509, 1
-  %511 = getelementptr double, ptr %61, i64 %509
-  %512 = load double, ptr %511, align 8
-  %513 = getelementptr double, ptr %507, i64 %509
-  store double %512, ptr %513, align 8
-  %514 = icmp eq i64 %6, %510
-  br i1 %514, label %515, label %508
+509:                                              ; preds = %509, %506
+  %510 = phi i64 [ %511, %509 ], [ 0, %506 ]
+  %511 = add nuw nsw i64 %510, 1
+  %512 = getelementptr double, ptr %62, i64 %510
+  %513 = load double, ptr %512, align 8
+  %514 = getelementptr double, ptr %508, i64 %510
+  store double %513, ptr %514, align 8
+  %515 = icmp eq i64 %6, %511
+  br i1 %515, label %516, label %509
 
-515:                                              ; preds = %508
-  %516 = add nuw nsw i64 %503, 1
-  %517 = mul i64 %516, %6
-  %518 = getelementptr double, ptr %57, i64 %517
-  br label %519
+516:                                              ; preds = %509
+  %517 = add nuw nsw i64 %504, 1
+  %518 = mul i64 %517, %6
+  %519 = getelementptr double, ptr %58, i64 %518
+  br label %520
 
-519:                                              ; preds = %519, %515
-  %520 = phi i64 [ %521, %519 ], [ 0, %515 ]
-  %521 = add nuw nsw i64 %520, 1
-  %522 = getelementptr double, ptr %59, i64 %520
-  %523 = load double, ptr %522, align 8
-  %524 = getelementptr double, ptr %518, i64 %520
-  store double %523, ptr %524, align 8
-  %525 = icmp eq i64 %6, %521
-  br i1 %525, label %526, label %519
+520:                                              ; preds = %520, %516
+  %521 = phi i64 [ %522, %520 ], [ 0, %516 ]
+  %522 = add nuw nsw i64 %521, 1
+  %523 = getelementptr double, ptr %60, i64 %521
+  %524 = load double, ptr %523, align 8
+  %525 = getelementptr double, ptr %519, i64 %521
+  store double %524, ptr %525, align 8
+  %526 = icmp eq i64 %6, %522
+  br i1 %526, label %527, label %520
 
-526:                                              ; preds = %519
-  %527 = add nuw nsw i64 %503, 2
-  %528 = mul i64 %527, %6
-  %529 = getelementptr double, ptr %57, i64 %528
-  br label %530
+527:                                              ; preds = %520
+  %528 = add nuw nsw i64 %504, 2
+  %529 = mul i64 %528, %6
+  %530 = getelementptr double, ptr %58, i64 %529
+  br label %531
 
-530:                                              ; preds = %530, %526
-  %531 = phi i64 [ %532, %530 ], [ 0, %526 ]
-  %532 = add nuw nsw i64 %531, 1
-  %533 = getelementptr double, ptr %266, i64 %531
-  %534 = load double, ptr %533, align 8
-  %535 = getelementptr double, ptr %529, i64 %531
-  store double %534, ptr %535, align 8
-  %536 = icmp eq i64 %6, %532
-  br i1 %536, label %561, label %530
+531:                                              ; preds = %531, %527
+  %532 = phi i64 [ %533, %531 ], [ 0, %527 ]
+  %533 = add nuw nsw i64 %532, 1
+  %534 = getelementptr double, ptr %267, i64 %532
+  %535 = load double, ptr %534, align 8
+  %536 = getelementptr double, ptr %530, i64 %532
+  store double %535, ptr %536, align 8
+  %537 = icmp eq i64 %6, %533
+  br i1 %537, label %562, label %531
 
-537:                                              ; preds = %413, %537
-  %538 = phi i64 [ %539, %537 ], [ 0, %413 ]
-  %539 = add nuw nsw i64 %538, 1
-  %540 = getelementptr double, ptr %57, i64 %538
-  %541 = load double, ptr %540, align 8
-  %542 = getelementptr double, ptr %59, i64 %538
-  store double %541, ptr %542, align 8
-  %543 = load double, ptr %540, align 8
-  %544 = getelementptr double, ptr %266, i64 %538
-  %545 = load double, ptr %544, align 8
-  %546 = fadd double %543, %545
-  %547 = getelementptr double, ptr %61, i64 %538
-  store double %546, ptr %547, align 8
-  %548 = icmp eq i64 %6, %539
-  br i1 %548, label %432, label %537
+538:                                              ; preds = %414, %538
+  %539 = phi i64 [ %540, %538 ], [ 0, %414 ]
+  %540 = add nuw nsw i64 %539, 1
+  %541 = getelementptr double, ptr %58, i64 %539
+  %542 = load double, ptr %541, align 8
+  %543 = getelementptr double, ptr %60, i64 %539
+  store double %542, ptr %543, align 8
+  %544 = load double, ptr %541, align 8
+  %545 = getelementptr double, ptr %267, i64 %539
+  %546 = load double, ptr %545, align 8
+  %547 = fadd double %544, %546
+  %548 = getelementptr double, ptr %62, i64 %539
+  store double %547, ptr %548, align 8
+  %549 = icmp eq i64 %6, %540
+  br i1 %549, label %433, label %538
 
-549:                                              ; preds = %452, %549
-  %550 = phi i64 [ %551, %549 ], [ 0, %452 ]
-  %551 = add nuw nsw i64 %550, 1
-  %552 = getelementptr double, ptr %61, i64 %550
-  %553 = load double, ptr %552, align 8
-  %554 = getelementptr double, ptr %439, i64 %550
-  %555 = load double, ptr %554, align 8
-  %556 = fadd double %553, %555
-  store double %556, ptr %552, align 8
-  %557 = getelementptr double, ptr %442, i64 %550
-  %558 = load double, ptr %557, align 8
-  %559 = getelementptr double, ptr %59, i64 %550
-  store double %558, ptr %559, align 8
-  %560 = icmp eq i64 %6, %551
-  br i1 %560, label %495, label %549
+550:                                              ; preds = %453, %550
+  %551 = phi i64 [ %552, %550 ], [ 0, %453 ]
+  %552 = add nuw nsw i64 %551, 1
+  %553 = getelementptr double, ptr %62, i64 %551
+  %554 = load double, ptr %553, align 8
+  %555 = getelementptr double, ptr %440, i64 %551
+  %556 = load double, ptr %555, align 8
+  %557 = fadd double %554, %556
+  store double %557, ptr %553, align 8
+  %558 = getelementptr double, ptr %443, i64 %551
+  %559 = load double, ptr %558, align 8
+  %560 = getelementptr double, ptr %60, i64 %551
+  store double %559, ptr %560, align 8
+  %561 = icmp eq i64 %6, %552
+  br i1 %561, label %496, label %550
 
-561:                                              ; preds = %530, %405, %397, %502, %404, %389
-  %562 = icmp eq i64 %572, %275
-  br i1 %562, label %588, label %563
+562:                                              ; preds = %531, %406, %398, %503, %405, %390
+  %563 = icmp eq i64 %573, %276
+  br i1 %563, label %589, label %564
 
-563:                                              ; preds = %561, %277
-  %564 = phi double [ 0.000000e+00, %277 ], [ %385, %561 ]
-  %565 = phi double [ 0.000000e+00, %277 ], [ %384, %561 ]
-  %566 = phi double [ 0.000000e+00, %277 ], [ %584, %561 ]
-  %567 = phi double [ 0.000000e+00, %277 ], [ %313, %561 ]
-  %568 = phi double [ 0.000000e+00, %277 ], [ %301, %561 ]
-  %569 = phi double [ 0.000000e+00, %277 ], [ %314, %561 ]
-  %570 = phi double [ %254, %277 ], [ %288, %561 ]
-  %571 = phi i64 [ 0, %277 ], [ %572, %561 ]
-  %572 = add nuw nsw i64 %571, 1
-  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %24, i8 0, i64 16, i1 false)
-  call fastcc void @4(ptr %24, i64 %0, ptr %28, ptr %29, i64 %3, ptr readonly %30, i64 %5, i64 %6, ptr %53, i64 %6, ptr %71, i64 %6, ptr %69, i64 %6, i64 %6, ptr %67, i64 range(i64 0, 2) %262, double %264)
-  %573 = load double, ptr %24, align 8
-  %574 = load double, ptr %121, align 8
-  %575 = fsub double %240, %574
-  %576 = fneg double %575
-  %577 = fcmp ueq double %575, 0xFFF0000000000000
-  br i1 %577, label %583, label %578
+564:                                              ; preds = %562, %278
+  %565 = phi double [ 0.000000e+00, %278 ], [ %386, %562 ]
+  %566 = phi double [ 0.000000e+00, %278 ], [ %385, %562 ]
+  %567 = phi double [ 0.000000e+00, %278 ], [ %585, %562 ]
+  %568 = phi double [ 0.000000e+00, %278 ], [ %314, %562 ]
+  %569 = phi double [ 0.000000e+00, %278 ], [ %302, %562 ]
+  %570 = phi double [ 0.000000e+00, %278 ], [ %315, %562 ]
+  %571 = phi double [ %255, %278 ], [ %289, %562 ]
+  %572 = phi i64 [ 0, %278 ], [ %573, %562 ]
+  %573 = add nuw nsw i64 %572, 1
+  call void @llvm.memset.p0.i64(ptr noundef nonnull align 8 dereferenceable(16) %25, i8 0, i64 16, i1 false)
+  call fastcc void @4(ptr %25, i64 %0, ptr %29, ptr %30, i64 %3, ptr readonly %31, i64 %5, i64 %6, ptr %54, i64 %6, ptr %72, i64 %6, ptr %70, i64 %6, i64 %6, ptr %68, i64 range(i64 0, 2) %263, double %265)
+  %574 = load double, ptr %25, align 8
+  %575 = load double, ptr %122, align 8
+  %576 = fsub double %241, %575
+  %577 = fneg double %576
+  %578 = fcmp ueq double %576, 0xFFF0000000000000
+  br i1 %578, label %584, label %579
 
-578:                                              ; preds = %563
-  %579 = tail call double @llvm.fabs.f64(double %575)
-  %580 = tail call double @llvm.fabs.f64(double %566)
-  %581 = fcmp ogt double %579, %580
-  %582 = select i1 %581, double %576, double %566
-  br label %583
+579:                                              ; preds = %564
+  %580 = tail call double @llvm.fabs.f64(double %576)
+  %581 = tail call double @llvm.fabs.f64(double %567)
+  %582 = fcmp ogt double %580, %581
+  %583 = select i1 %582, double %577, double %567
+  br label %584
 
-583:                                              ; preds = %578, %563
-  %584 = phi double [ %582, %578 ], [ 0x7FF0000000000000, %563 ]
-  %585 = fcmp oge double %575, -1.000000e+03
-  %586 = fcmp olt double %575, 1.000000e+300
-  %587 = and i1 %585, %586
-  br i1 %587, label %280, label %588
+584:                                              ; preds = %579, %564
+  %585 = phi double [ %583, %579 ], [ 0x7FF0000000000000, %564 ]
+  %586 = fcmp oge double %576, -1.000000e+03
+  %587 = fcmp olt double %576, 1.000000e+300
+  %588 = and i1 %586, %587
+  br i1 %588, label %281, label %589
 
-588:                                              ; preds = %583, %561, %413, %412, %452, %446, %274
-  %589 = phi i64 [ %572, %452 ], [ %275, %274 ], [ %572, %446 ], [ %275, %561 ], [ %572, %413 ], [ %572, %412 ], [ %572, %583 ]
-  %590 = phi double [ 0.000000e+00, %452 ], [ 0.000000e+00, %274 ], [ 0.000000e+00, %446 ], [ %385, %561 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %412 ], [ 0.000000e+00, %583 ]
-  %591 = phi double [ %288, %452 ], [ %254, %274 ], [ %288, %446 ], [ %288, %561 ], [ %288, %413 ], [ %288, %412 ], [ %570, %583 ]
-  %592 = phi double [ 0.000000e+00, %452 ], [ 0.000000e+00, %274 ], [ 0.000000e+00, %446 ], [ %314, %561 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %412 ], [ 0.000000e+00, %583 ]
-  %593 = phi i1 [ false, %452 ], [ true, %274 ], [ false, %446 ], [ true, %561 ], [ false, %413 ], [ false, %412 ], [ false, %583 ]
-  %594 = phi i64 [ 1, %452 ], [ 0, %274 ], [ 1, %446 ], [ 0, %561 ], [ 1, %413 ], [ 1, %412 ], [ 2, %583 ]
-  %595 = phi double [ %301, %452 ], [ 0.000000e+00, %274 ], [ %301, %446 ], [ %301, %561 ], [ %301, %413 ], [ %301, %412 ], [ %568, %583 ]
-  %596 = phi double [ %313, %452 ], [ 0.000000e+00, %274 ], [ %313, %446 ], [ %313, %561 ], [ %313, %413 ], [ %313, %412 ], [ %567, %583 ]
-  %597 = phi double [ %584, %452 ], [ 0.000000e+00, %274 ], [ %584, %446 ], [ %584, %412 ], [ %584, %413 ], [ %584, %561 ], [ %584, %583 ]
-  %598 = phi double [ 0.000000e+00, %452 ], [ 0.000000e+00, %274 ], [ 0.000000e+00, %446 ], [ %384, %561 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %412 ], [ 0.000000e+00, %583 ]
-  call void @llvm.lifetime.end.p0(ptr nonnull %24)
-  %599 = add nsw i64 %589, %256
-  %600 = fadd double %257, %595
-  %601 = fadd double %258, %596
-  %602 = fcmp ueq double %597, 0x7FF0000000000000
-  br i1 %602, label %608, label %603
-
-603:                                              ; preds = %588
-  %604 = tail call double @llvm.fabs.f64(double %597)
-  %605 = tail call double @llvm.fabs.f64(double %259)
-  %606 = fcmp ogt double %604, %605
-  %607 = select i1 %606, double %597, double %259
-  br label %608
-
-608:                                              ; preds = %603, %588
-  %609 = phi double [ %607, %603 ], [ 0x7FF0000000000000, %588 ]
-  br i1 %593, label %610, label %744
-
-610:                                              ; preds = %608
-  %611 = add nsw i64 %260, 1
-  %612 = fsub double %254, %591
-  %613 = tail call double @llvm.exp.f64(double %612)
-  %614 = fmul double %255, %613
-  %615 = fcmp ult double %592, %614
-  br i1 %615, label %616, label %667
-
-616:                                              ; preds = %610
-  %617 = load i64, ptr %114, align 8
-  %618 = icmp eq i64 %617, 4
-  br i1 %618, label %619, label %653
-
-619:                                              ; preds = %616
-  %620 = load i64, ptr %111, align 8
-  %621 = add i64 %620, 1
-  store i64 %621, ptr %111, align 8
-  %622 = load i64, ptr %50, align 8
-  %623 = load i64, ptr %110, align 8
-  %624 = load i64, ptr %112, align 8
-  %625 = load i64, ptr %113, align 8
-  br label %626
-
-626:                                              ; preds = %626, %619
-  %627 = phi i64 [ 0, %619 ], [ %639, %626 ]
-  %628 = phi i64 [ %625, %619 ], [ %648, %626 ]
-  %629 = phi i64 [ %624, %619 ], [ %644, %626 ]
-  %630 = phi i64 [ %621, %619 ], [ %646, %626 ]
-  %631 = phi i64 [ %623, %619 ], [ %650, %626 ]
-  %632 = phi i64 [ %622, %619 ], [ %649, %626 ]
-  %633 = phi i64 [ 10, %619 ], [ %634, %626 ]
-  %634 = add nsw i64 %633, -1
-  %635 = zext i64 %630 to i128
-  %636 = mul nuw i128 %635, 15197193596820024467
-  %637 = lshr i128 %636, 64
-  %638 = trunc nuw i128 %637 to i64
-  %639 = mul i64 %630, -3249550476889527149
-  %640 = zext i64 %628 to i128
-  %641 = mul nuw i128 %640, 14581110107779764567
-  %642 = lshr i128 %641, 64
-  %643 = trunc nuw i128 %642 to i64
-  %644 = mul i64 %628, -3865633965929787049
-  %645 = xor i64 %629, %643
-  %646 = xor i64 %645, %632
-  %647 = xor i64 %627, %638
-  %648 = xor i64 %647, %631
-  %649 = add i64 %632, -7046029254386353131
-  %650 = add i64 %631, -4942790177534073029
-  %651 = icmp samesign ugt i64 %633, 1
-  br i1 %651, label %626, label %652
-
-652:                                              ; preds = %626
-  store i64 %646, ptr %115, align 8
-  store i64 %644, ptr %116, align 8
-  store i64 %648, ptr %117, align 8
-  store i64 %639, ptr %118, align 8
-  store i64 0, ptr %114, align 8
-  br label %653
-
-653:                                              ; preds = %652, %616
-  %654 = load i64, ptr %114, align 8
-  %655 = add i64 %654, 1
-  store i64 %655, ptr %114, align 8
-  %656 = getelementptr i64, ptr %50, i64 %654
-  %657 = getelementptr i8, ptr %656, i64 48
-  %658 = load i64, ptr %657, align 8
-  %659 = lshr i64 %658, 11
-  %660 = uitofp nneg i64 %659 to double
-  %661 = fmul double %660, 0x3CA0000000000000
-  %662 = fmul double %614, %661
-  %663 = fcmp uge double %662, %592
-  %664 = select i1 %663, i1 true, i1 %119
-  %665 = select i1 %663, double %252, double %598
-  %666 = select i1 %663, double %253, double %590
-  br i1 %664, label %683, label %668
-
-667:                                              ; preds = %610
-  br i1 %119, label %683, label %668
-
-668:                                              ; preds = %667, %653
-  br label %669
-
-669:                                              ; preds = %668, %669
-  %670 = phi i64 [ %671, %669 ], [ 0, %668 ]
-  %671 = add nuw nsw i64 %670, 1
-  %672 = getelementptr double, ptr %55, i64 %670
-  %673 = load double, ptr %672, align 8
-  %674 = getelementptr double, ptr %73, i64 %670
-  store double %673, ptr %674, align 8
-  %675 = icmp eq i64 %6, %671
-  br i1 %675, label %676, label %669
-
-676:                                              ; preds = %669, %676
-  %677 = phi i64 [ %678, %676 ], [ 0, %669 ]
-  %678 = add nuw nsw i64 %677, 1
-  %679 = getelementptr double, ptr %122, i64 %677
-  %680 = load double, ptr %679, align 8
-  %681 = getelementptr double, ptr %123, i64 %677
-  store double %680, ptr %681, align 8
-  %682 = icmp eq i64 %6, %678
-  br i1 %682, label %683, label %676
-
-683:                                              ; preds = %676, %667, %653
-  %684 = phi double [ %665, %653 ], [ %598, %667 ], [ %598, %676 ]
-  %685 = phi double [ %666, %653 ], [ %590, %667 ], [ %590, %676 ]
-  %686 = xor i64 %262, 1
-  %687 = mul nuw nsw i64 %686, %6
-  %688 = getelementptr double, ptr %71, i64 %687
-  br i1 %119, label %739, label %702
-
-689:                                              ; preds = %702
-  %690 = fcmp ogt double %725, 0.000000e+00
-  %691 = fcmp ogt double %729, 0.000000e+00
-  %692 = select i1 %690, i1 %691, i1 false
-  %693 = fcmp ogt double %731, 0.000000e+00
-  %694 = select i1 %692, i1 %693, i1 false
-  br i1 %694, label %695, label %739
-
-695:                                              ; preds = %689
-  %696 = fcmp ule double %737, 0.000000e+00
-  %697 = fcmp ule double %733, 0.000000e+00
-  %698 = fcmp ule double %735, 0.000000e+00
-  %699 = select i1 %697, i1 true, i1 %698
-  %700 = select i1 %699, i1 true, i1 %696
-  %701 = zext i1 %700 to i64
-  br label %739
-
-702:                                              ; preds = %683, %702
-  %703 = phi double [ %737, %702 ], [ 0.000000e+00, %683 ]
-  %704 = phi double [ %735, %702 ], [ 0.000000e+00, %683 ]
-  %705 = phi double [ %733, %702 ], [ 0.000000e+00, %683 ]
-  %706 = phi double [ %731, %702 ], [ 0.000000e+00, %683 ]
-  %707 = phi double [ %729, %702 ], [ 0.000000e+00, %683 ]
-  %708 = phi double [ %725, %702 ], [ 0.000000e+00, %683 ]
-  %709 = phi i64 [ %710, %702 ], [ 0, %683 ]
-  %710 = add nuw nsw i64 %709, 1
-  %711 = getelementptr double, ptr %63, i64 %709
-  %712 = load double, ptr %711, align 8
-  %713 = getelementptr double, ptr %61, i64 %709
-  %714 = load double, ptr %713, align 8
-  %715 = fadd double %712, %714
-  %716 = getelementptr double, ptr %59, i64 %709
-  %717 = load double, ptr %716, align 8
-  %718 = fadd double %712, %717
-  %719 = getelementptr double, ptr %65, i64 %709
-  %720 = load double, ptr %719, align 8
-  %721 = fadd double %714, %720
-  %722 = getelementptr double, ptr %688, i64 %709
-  %723 = load double, ptr %722, align 8
-  %724 = fmul double %715, %723
-  %725 = fadd double %708, %724
-  %726 = getelementptr double, ptr %266, i64 %709
-  %727 = load double, ptr %726, align 8
-  %728 = fmul double %715, %727
-  %729 = fadd double %707, %728
-  %730 = fmul double %718, %723
-  %731 = fadd double %706, %730
-  %732 = fmul double %717, %718
-  %733 = fadd double %705, %732
-  %734 = fmul double %720, %721
-  %735 = fadd double %704, %734
-  %736 = fmul double %721, %727
-  %737 = fadd double %703, %736
-  %738 = icmp eq i64 %6, %710
-  br i1 %738, label %689, label %702
-
-739:                                              ; preds = %695, %689, %683
-  %740 = phi i64 [ %6, %689 ], [ %6, %695 ], [ 0, %683 ]
-  %741 = phi i64 [ 1, %689 ], [ %701, %695 ], [ 1, %683 ]
-  %742 = fadd double %592, %614
-  %743 = icmp sgt i64 %740, 0
-  br i1 %743, label %754, label %744
-
-744:                                              ; preds = %754, %739, %608
-  %745 = phi double [ %252, %608 ], [ %684, %739 ], [ %684, %754 ]
-  %746 = phi double [ %253, %608 ], [ %685, %739 ], [ %685, %754 ]
-  %747 = phi double [ %254, %608 ], [ %591, %739 ], [ %591, %754 ]
-  %748 = phi double [ %255, %608 ], [ %742, %739 ], [ %742, %754 ]
-  %749 = phi i64 [ %260, %608 ], [ %611, %739 ], [ %611, %754 ]
-  %750 = phi i64 [ %594, %608 ], [ %741, %739 ], [ %741, %754 ]
-  %751 = icmp slt i64 %749, %16
-  %752 = icmp eq i64 %750, 0
-  %753 = select i1 %751, i1 %752, i1 false
-  br i1 %753, label %251, label %763
-
-754:                                              ; preds = %739, %754
-  %755 = phi i64 [ %756, %754 ], [ 0, %739 ]
-  %756 = add nuw nsw i64 %755, 1
-  %757 = getelementptr double, ptr %63, i64 %755
-  %758 = load double, ptr %757, align 8
-  %759 = getelementptr double, ptr %61, i64 %755
-  %760 = load double, ptr %759, align 8
-  %761 = fadd double %758, %760
-  store double %761, ptr %757, align 8
-  %762 = icmp eq i64 %756, %740
-  br i1 %762, label %744, label %754
-
-763:                                              ; preds = %744
-  %764 = sitofp i64 %599 to double
-  %765 = sitofp i64 %749 to double
-  br label %766
-
-766:                                              ; preds = %763, %248
-  %767 = phi double [ %205, %248 ], [ %745, %763 ]
-  %768 = phi double [ %240, %248 ], [ %746, %763 ]
-  %769 = phi double [ 0.000000e+00, %248 ], [ %764, %763 ]
-  %770 = phi double [ 0.000000e+00, %248 ], [ %600, %763 ]
-  %771 = phi double [ 0.000000e+00, %248 ], [ %601, %763 ]
-  %772 = phi double [ 0.000000e+00, %248 ], [ %609, %763 ]
-  %773 = phi double [ 0.000000e+00, %248 ], [ %765, %763 ]
-  %774 = phi i64 [ 0, %248 ], [ %750, %763 ]
-  %775 = fdiv double %770, %769
-  %776 = icmp eq i64 %774, 0
-  %777 = select i1 %776, double 1.000000e+00, double 0.000000e+00
-  %778 = icmp eq i64 %774, 2
-  %779 = select i1 %778, double 1.000000e+00, double 0.000000e+00
-  %780 = fsub double %768, %240
-  %781 = fdiv double %771, %769
+589:                                              ; preds = %584, %562, %414, %413, %453, %447, %275
+  %590 = phi i64 [ %573, %453 ], [ %276, %275 ], [ %573, %447 ], [ %276, %562 ], [ %573, %414 ], [ %573, %413 ], [ %573, %584 ]
+  %591 = phi double [ 0.000000e+00, %453 ], [ 0.000000e+00, %275 ], [ 0.000000e+00, %447 ], [ %386, %562 ], [ 0.000000e+00, %414 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %584 ]
+  %592 = phi double [ %289, %453 ], [ %255, %275 ], [ %289, %447 ], [ %289, %562 ], [ %289, %414 ], [ %289, %413 ], [ %571, %584 ]
+  %593 = phi double [ 0.000000e+00, %453 ], [ 0.000000e+00, %275 ], [ 0.000000e+00, %447 ], [ %315, %562 ], [ 0.000000e+00, %414 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %584 ]
+  %594 = phi i1 [ false, %453 ], [ true, %275 ], [ false, %447 ], [ true, %562 ], [ false, %414 ], [ false, %413 ], [ false, %584 ]
+  %595 = phi i64 [ 1, %453 ], [ 0, %275 ], [ 1, %447 ], [ 0, %562 ], [ 1, %414 ], [ 1, %413 ], [ 2, %584 ]
+  %596 = phi double [ %302, %453 ], [ 0.000000e+00, %275 ], [ %302, %447 ], [ %302, %562 ], [ %302, %414 ], [ %302, %413 ], [ %569, %584 ]
+  %597 = phi double [ %314, %453 ], [ 0.000000e+00, %275 ], [ %314, %447 ], [ %314, %562 ], [ %314, %414 ], [ %314, %413 ], [ %568, %584 ]
+  %598 = phi double [ %585, %453 ], [ 0.000000e+00, %275 ], [ %585, %447 ], [ %585, %413 ], [ %585, %414 ], [ %585, %562 ], [ %585, %584 ]
+  %599 = phi double [ 0.000000e+00, %453 ], [ 0.000000e+00, %275 ], [ 0.000000e+00, %447 ], [ %385, %562 ], [ 0.000000e+00, %414 ], [ 0.000000e+00, %413 ], [ 0.000000e+00, %584 ]
   call void @llvm.lifetime.end.p0(ptr nonnull %25)
-  %782 = mul i64 %206, %6
-  %783 = getelementptr double, ptr %74, i64 %782
-  br i1 %119, label %791, label %784
+  %600 = add nsw i64 %590, %257
+  %601 = fadd double %258, %596
+  %602 = fadd double %259, %597
+  %603 = fcmp ueq double %598, 0x7FF0000000000000
+  br i1 %603, label %609, label %604
 
-784:                                              ; preds = %766, %784
-  %785 = phi i64 [ %786, %784 ], [ 0, %766 ]
-  %786 = add nuw nsw i64 %785, 1
-  %787 = getelementptr double, ptr %73, i64 %785
-  %788 = load double, ptr %787, align 8
-  %789 = getelementptr double, ptr %783, i64 %785
-  store double %788, ptr %789, align 8
-  %790 = icmp eq i64 %6, %786
-  br i1 %790, label %791, label %784
+604:                                              ; preds = %589
+  %605 = tail call double @llvm.fabs.f64(double %598)
+  %606 = tail call double @llvm.fabs.f64(double %260)
+  %607 = fcmp ogt double %605, %606
+  %608 = select i1 %607, double %598, double %260
+  br label %609
 
-791:                                              ; preds = %784, %766
-  %792 = mul i64 %206, 80
-  %793 = getelementptr i8, ptr %75, i64 %792
-  store double %767, ptr %793, align 8
-  %794 = getelementptr i8, ptr %793, i64 8
-  store double %775, ptr %794, align 8
-  %795 = getelementptr i8, ptr %793, i64 16
-  store double %204, ptr %795, align 8
-  %796 = getelementptr i8, ptr %793, i64 24
-  store double %773, ptr %796, align 8
-  %797 = getelementptr i8, ptr %793, i64 32
-  store double %769, ptr %797, align 8
-  %798 = getelementptr i8, ptr %793, i64 40
-  store double %777, ptr %798, align 8
-  %799 = getelementptr i8, ptr %793, i64 48
-  store double %779, ptr %799, align 8
-  %800 = getelementptr i8, ptr %793, i64 56
-  store double %768, ptr %800, align 8
-  %801 = getelementptr i8, ptr %793, i64 64
-  store double %780, ptr %801, align 8
-  %802 = getelementptr i8, ptr %793, i64 72
-  store double %772, ptr %802, align 8
-  br i1 %32, label %148, label %128
+609:                                              ; preds = %604, %589
+  %610 = phi double [ %608, %604 ], [ 0x7FF0000000000000, %589 ]
+  br i1 %594, label %611, label %745
 
-803:                                              ; preds = %196, %105
-  %804 = phi double [ %44, %105 ], [ %767, %196 ]
-  %805 = phi double [ %106, %105 ], [ %149, %196 ]
-  %806 = phi double [ %41, %105 ], [ %150, %196 ]
-  %807 = phi double [ %39, %105 ], [ %151, %196 ]
-  %808 = phi double [ %37, %105 ], [ %152, %196 ]
-  %809 = phi i64 [ %49, %105 ], [ %197, %196 ]
-  %810 = sitofp i64 %809 to double
-  store double %804, ptr %35, align 8
-  store double %805, ptr %45, align 8
-  store double %810, ptr %47, align 8
-  store double %808, ptr %36, align 8
-  store double %807, ptr %38, align 8
-  store double %806, ptr %40, align 8
-  store double %43, ptr %42, align 8
+611:                                              ; preds = %609
+  %612 = add nsw i64 %261, 1
+  %613 = fsub double %255, %592
+  %614 = tail call double @llvm.exp.f64(double %613)
+  %615 = fmul double %256, %614
+  %616 = fcmp ult double %593, %615
+  br i1 %616, label %617, label %668
+
+617:                                              ; preds = %611
+  %618 = load i64, ptr %115, align 8
+  %619 = icmp eq i64 %618, 4
+  br i1 %619, label %620, label %654
+
+620:                                              ; preds = %617
+  %621 = load i64, ptr %112, align 8
+  %622 = add i64 %621, 1
+  store i64 %622, ptr %112, align 8
+  %623 = load i64, ptr %51, align 8
+  %624 = load i64, ptr %111, align 8
+  %625 = load i64, ptr %113, align 8
+  %626 = load i64, ptr %114, align 8
+  br label %627
+
+627:                                              ; preds = %627, %620
+  %628 = phi i64 [ 0, %620 ], [ %640, %627 ]
+  %629 = phi i64 [ %626, %620 ], [ %649, %627 ]
+  %630 = phi i64 [ %625, %620 ], [ %645, %627 ]
+  %631 = phi i64 [ %622, %620 ], [ %647, %627 ]
+  %632 = phi i64 [ %624, %620 ], [ %651, %627 ]
+  %633 = phi i64 [ %623, %620 ], [ %650, %627 ]
+  %634 = phi i64 [ 10, %620 ], [ %635, %627 ]
+  %635 = add nsw i64 %634, -1
+  %636 = zext i64 %631 to i128
+  %637 = mul nuw i128 %636, 15197193596820024467
+  %638 = lshr i128 %637, 64
+  %639 = trunc nuw i128 %638 to i64
+  %640 = mul i64 %631, -3249550476889527149
+  %641 = zext i64 %629 to i128
+  %642 = mul nuw i128 %641, 14581110107779764567
+  %643 = lshr i128 %642, 64
+  %644 = trunc nuw i128 %643 to i64
+  %645 = mul i64 %629, -3865633965929787049
+  %646 = xor i64 %630, %644
+  %647 = xor i64 %646, %633
+  %648 = xor i64 %628, %639
+  %649 = xor i64 %648, %632
+  %650 = add i64 %633, -7046029254386353131
+  %651 = add i64 %632, -4942790177534073029
+  %652 = icmp samesign ugt i64 %634, 1
+  br i1 %652, label %627, label %653
+
+653:                                              ; preds = %627
+  store i64 %647, ptr %116, align 8
+  store i64 %645, ptr %117, align 8
+  store i64 %649, ptr %118, align 8
+  store i64 %640, ptr %119, align 8
+  store i64 0, ptr %115, align 8
+  br label %654
+
+654:                                              ; preds = %653, %617
+  %655 = load i64, ptr %115, align 8
+  %656 = add i64 %655, 1
+  store i64 %656, ptr %115, align 8
+  %657 = getelementptr i64, ptr %51, i64 %655
+  %658 = getelementptr i8, ptr %657, i64 48
+  %659 = load i64, ptr %658, align 8
+  %660 = lshr i64 %659, 11
+  %661 = uitofp nneg i64 %660 to double
+  %662 = fmul double %661, 0x3CA0000000000000
+  %663 = fmul double %615, %662
+  %664 = fcmp uge double %663, %593
+  %665 = select i1 %664, i1 true, i1 %120
+  %666 = select i1 %664, double %253, double %599
+  %667 = select i1 %664, double %254, double %591
+  br i1 %665, label %684, label %669
+
+668:                                              ; preds = %611
+  br i1 %120, label %684, label %669
+
+669:                                              ; preds = %668, %654
+  br label %670
+
+670:                                              ; preds = %669, %670
+  %671 = phi i64 [ %672, %670 ], [ 0, %669 ]
+  %672 = add nuw nsw i64 %671, 1
+  %673 = getelementptr double, ptr %56, i64 %671
+  %674 = load double, ptr %673, align 8
+  %675 = getelementptr double, ptr %74, i64 %671
+  store double %674, ptr %675, align 8
+  %676 = icmp eq i64 %6, %672
+  br i1 %676, label %677, label %670
+
+677:                                              ; preds = %670, %677
+  %678 = phi i64 [ %679, %677 ], [ 0, %670 ]
+  %679 = add nuw nsw i64 %678, 1
+  %680 = getelementptr double, ptr %123, i64 %678
+  %681 = load double, ptr %680, align 8
+  %682 = getelementptr double, ptr %124, i64 %678
+  store double %681, ptr %682, align 8
+  %683 = icmp eq i64 %6, %679
+  br i1 %683, label %684, label %677
+
+684:                                              ; preds = %677, %668, %654
+  %685 = phi double [ %666, %654 ], [ %599, %668 ], [ %599, %677 ]
+  %686 = phi double [ %667, %654 ], [ %591, %668 ], [ %591, %677 ]
+  %687 = xor i64 %263, 1
+  %688 = mul nuw nsw i64 %687, %6
+  %689 = getelementptr double, ptr %72, i64 %688
+  br i1 %120, label %740, label %703
+
+690:                                              ; preds = %703
+  %691 = fcmp ogt double %726, 0.000000e+00
+  %692 = fcmp ogt double %730, 0.000000e+00
+  %693 = select i1 %691, i1 %692, i1 false
+  %694 = fcmp ogt double %732, 0.000000e+00
+  %695 = select i1 %693, i1 %694, i1 false
+  br i1 %695, label %696, label %740
+
+696:                                              ; preds = %690
+  %697 = fcmp ule double %738, 0.000000e+00
+  %698 = fcmp ule double %734, 0.000000e+00
+  %699 = fcmp ule double %736, 0.000000e+00
+  %700 = select i1 %698, i1 true, i1 %699
+  %701 = select i1 %700, i1 true, i1 %697
+  %702 = zext i1 %701 to i64
+  br label %740
+
+703:                                              ; preds = %684, %703
+  %704 = phi double [ %738, %703 ], [ 0.000000e+00, %684 ]
+  %705 = phi double [ %736, %703 ], [ 0.000000e+00, %684 ]
+  %706 = phi double [ %734, %703 ], [ 0.000000e+00, %684 ]
+  %707 = phi double [ %732, %703 ], [ 0.000000e+00, %684 ]
+  %708 = phi double [ %730, %703 ], [ 0.000000e+00, %684 ]
+  %709 = phi double [ %726, %703 ], [ 0.000000e+00, %684 ]
+  %710 = phi i64 [ %711, %703 ], [ 0, %684 ]
+  %711 = add nuw nsw i64 %710, 1
+  %712 = getelementptr double, ptr %64, i64 %710
+  %713 = load double, ptr %712, align 8
+  %714 = getelementptr double, ptr %62, i64 %710
+  %715 = load double, ptr %714, align 8
+  %716 = fadd double %713, %715
+  %717 = getelementptr double, ptr %60, i64 %710
+  %718 = load double, ptr %717, align 8
+  %719 = fadd double %713, %718
+  %720 = getelementptr double, ptr %66, i64 %710
+  %721 = load double, ptr %720, align 8
+  %722 = fadd double %715, %721
+  %723 = getelementptr double, ptr %689, i64 %710
+  %724 = load double, ptr %723, align 8
+  %725 = fmul double %716, %724
+  %726 = fadd double %709, %725
+  %727 = getelementptr double, ptr %267, i64 %710
+  %728 = load double, ptr %727, align 8
+  %729 = fmul double %716, %728
+  %730 = fadd double %708, %729
+  %731 = fmul double %719, %724
+  %732 = fadd double %707, %731
+  %733 = fmul double %718, %719
+  %734 = fadd double %706, %733
+  %735 = fmul double %721, %722
+  %736 = fadd double %705, %735
+  %737 = fmul double %722, %728
+  %738 = fadd double %704, %737
+  %739 = icmp eq i64 %6, %711
+  br i1 %739, label %690, label %703
+
+740:                                              ; preds = %696, %690, %684
+  %741 = phi i64 [ %6, %690 ], [ %6, %696 ], [ 0, %684 ]
+  %742 = phi i64 [ 1, %690 ], [ %702, %696 ], [ 1, %684 ]
+  %743 = fadd double %593, %615
+  %744 = icmp sgt i64 %741, 0
+  br i1 %744, label %755, label %745
+
+745:                                              ; preds = %755, %740, %609
+  %746 = phi double [ %253, %609 ], [ %685, %740 ], [ %685, %755 ]
+  %747 = phi double [ %254, %609 ], [ %686, %740 ], [ %686, %755 ]
+  %748 = phi double [ %255, %609 ], [ %592, %740 ], [ %592, %755 ]
+  %749 = phi double [ %256, %609 ], [ %743, %740 ], [ %743, %755 ]
+  %750 = phi i64 [ %261, %609 ], [ %612, %740 ], [ %612, %755 ]
+  %751 = phi i64 [ %595, %609 ], [ %742, %740 ], [ %742, %755 ]
+  %752 = icmp slt i64 %750, %16
+  %753 = icmp eq i64 %751, 0
+  %754 = select i1 %752, i1 %753, i1 false
+  br i1 %754, label %252, label %764
+
+755:                                              ; preds = %740, %755
+  %756 = phi i64 [ %757, %755 ], [ 0, %740 ]
+  %757 = add nuw nsw i64 %756, 1
+  %758 = getelementptr double, ptr %64, i64 %756
+  %759 = load double, ptr %758, align 8
+  %760 = getelementptr double, ptr %62, i64 %756
+  %761 = load double, ptr %760, align 8
+  %762 = fadd double %759, %761
+  store double %762, ptr %758, align 8
+  %763 = icmp eq i64 %757, %741
+  br i1 %763, label %745, label %755
+
+764:                                              ; preds = %745
+  %765 = sitofp i64 %600 to double
+  %766 = sitofp i64 %750 to double
+  br label %767
+
+767:                                              ; preds = %764, %249
+  %768 = phi double [ %206, %249 ], [ %746, %764 ]
+  %769 = phi double [ %241, %249 ], [ %747, %764 ]
+  %770 = phi double [ 0.000000e+00, %249 ], [ %765, %764 ]
+  %771 = phi double [ 0.000000e+00, %249 ], [ %601, %764 ]
+  %772 = phi double [ 0.000000e+00, %249 ], [ %602, %764 ]
+  %773 = phi double [ 0.000000e+00, %249 ], [ %610, %764 ]
+  %774 = phi double [ 0.000000e+00, %249 ], [ %766, %764 ]
+  %775 = phi i64 [ 0, %249 ], [ %751, %764 ]
+  %776 = fdiv double %771, %770
+  %777 = icmp eq i64 %775, 0
+  %778 = select i1 %777, double 1.000000e+00, double 0.000000e+00
+  %779 = icmp eq i64 %775, 2
+  %780 = select i1 %779, double 1.000000e+00, double 0.000000e+00
+  %781 = fsub double %769, %241
+  %782 = fdiv double %772, %770
+  call void @llvm.lifetime.end.p0(ptr nonnull %26)
+  %783 = mul i64 %207, %6
+  %784 = getelementptr double, ptr %75, i64 %783
+  br i1 %120, label %792, label %785
+
+785:                                              ; preds = %767, %785
+  %786 = phi i64 [ %787, %785 ], [ 0, %767 ]
+  %787 = add nuw nsw i64 %786, 1
+  %788 = getelementptr double, ptr %74, i64 %786
+  %789 = load double, ptr %788, align 8
+  %790 = getelementptr double, ptr %784, i64 %786
+  store double %789, ptr %790, align 8
+  %791 = icmp eq i64 %6, %787
+  br i1 %791, label %792, label %785
+
+792:                                              ; preds = %785, %767
+  %793 = mul i64 %207, 80
+  %794 = getelementptr i8, ptr %76, i64 %793
+  store double %768, ptr %794, align 8
+  %795 = getelementptr i8, ptr %794, i64 8
+  store double %776, ptr %795, align 8
+  %796 = getelementptr i8, ptr %794, i64 16
+  store double %205, ptr %796, align 8
+  %797 = getelementptr i8, ptr %794, i64 24
+  store double %774, ptr %797, align 8
+  %798 = getelementptr i8, ptr %794, i64 32
+  store double %770, ptr %798, align 8
+  %799 = getelementptr i8, ptr %794, i64 40
+  store double %778, ptr %799, align 8
+  %800 = getelementptr i8, ptr %794, i64 48
+  store double %780, ptr %800, align 8
+  %801 = getelementptr i8, ptr %794, i64 56
+  store double %769, ptr %801, align 8
+  %802 = getelementptr i8, ptr %794, i64 64
+  store double %781, ptr %802, align 8
+  %803 = getelementptr i8, ptr %794, i64 72
+  store double %773, ptr %803, align 8
+  br i1 %33, label %149, label %129
+
+804:                                              ; preds = %197, %106
+  %805 = phi double [ %45, %106 ], [ %768, %197 ]
+  %806 = phi double [ %107, %106 ], [ %150, %197 ]
+  %807 = phi double [ %42, %106 ], [ %151, %197 ]
+  %808 = phi double [ %40, %106 ], [ %152, %197 ]
+  %809 = phi double [ %38, %106 ], [ %153, %197 ]
+  %810 = phi i64 [ %50, %106 ], [ %198, %197 ]
+  %811 = sitofp i64 %810 to double
+  store double %805, ptr %36, align 8
+  store double %806, ptr %46, align 8
+  store double %811, ptr %48, align 8
+  store double %809, ptr %37, align 8
+  store double %808, ptr %39, align 8
+  store double %807, ptr %41, align 8
+  store double %44, ptr %43, align 8
   ret i32 0
 }
 

@@ -29,7 +29,8 @@ class Task(NamedTuple):
     """What one call does: so many `iterations` from number `first` on, after a step size search if `search`.
 
     With `adapt_metric` positions and gradients enter the moments, and gradients the output. `symmetric` says which
-    acceptance rate the step size is adapted by (`exmc.nuts.transition.transition`).
+    acceptance rate the step size is adapted by (`exmc.nuts.transition.transition`); `spread` is the standard deviation
+    of whitened momenta.
     """
 
     first: int
@@ -40,6 +41,7 @@ class Task(NamedTuple):
     adapt_metric: bool
     target_accept: float
     max_treedepth: int
+    spread: float = 1.0
 
 
 class Progress(NamedTuple):
@@ -86,6 +88,7 @@ class Arguments(NamedTuple):
     adapt_metric: int
     target_accept: float
     max_treedepth: int
+    spread: float
     progress: int
     moments: int
     memory: int
@@ -94,7 +97,9 @@ class Arguments(NamedTuple):
     gradients: int
 
 
-ARGUMENT_KINDS: tuple[str, ...] = tuple("double" if name == "target_accept" else "i64" for name in Arguments._fields)
+ARGUMENT_KINDS: tuple[str, ...] = tuple(
+    "double" if name in ("target_accept", "spread") else "i64" for name in Arguments._fields
+)
 """Their types, as LLVM calls them."""
 
 _C_KINDS: dict[str, Any] = {"double": ctypes.c_double, "i64": ctypes.c_int64}

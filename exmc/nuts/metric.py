@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ FloatArray = NDArray[np.float64]
 
 # A direction twice as long or short as its neighbours costs half as many steps again; less is noise.
 _CUTOFF = 2.0
+# Of a normal density the product is 1, and of a window's draws it comes to 2 (see DECISIONS: directions that bend).
+_MOST_BENT = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,12 @@ METRICS: dict[str, Metric] = {
         ),
     )
 }
+
+CAUTIOUS = replace(
+    METRICS["low_rank"],
+    estimate=lambda _estimators, window, variances: low_rank(window, variances, _CUTOFF, _MOST_BENT),
+)
+"""The metric of low rank that has no directions where one of them bends."""
 
 
 def code(name: str) -> int:

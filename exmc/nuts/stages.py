@@ -16,6 +16,8 @@ _TOO_SHORT_FOR_A_METRIC = 20
 _SETTLING = 10
 # The schedule of nuts-rs: windows of 10 draws at first, then of 80 and longer, then the step size alone.
 _EARLY_PART, _EARLY_WINDOW, _MAIN_WINDOW, _LAST_PART = 0.3, 10, 80, 0.15
+# The part of warm-up that is done at this temperature: most of the early windows, but not the last of them.
+_HOT_PART, _TEMPERATURE = 0.25, 2.0
 _GROWTH = 1.5
 # Within a window the metric is renewed after so many draws or more: few make a better metric than none.
 _RENEWAL = 20
@@ -48,11 +50,15 @@ class Stage:
     symmetric : bool
         Whether the step size is adapted by the symmetric acceptance rate (`exmc.nuts.transition.transition`), which
         has no use for draws on their way down to the typical set: each of them gains energy.
+    temperature : float
+        Momenta are drawn from exp(-kinetic energy / temperature). As a trajectory keeps its energy, its draws are then
+        from the density to the power of 1 / temperature: valleys between modes are that much less deep.
     """
 
     length: int
     ending: Ending = Ending.NOTHING
     symmetric: bool = False
+    temperature: float = 1.0
 
     @property
     def adapt_metric(self) -> bool:
@@ -88,12 +94,17 @@ def fisher_stages(warmup: int) -> tuple[Stage, ...]:
     windows of 80, 120, 180, ...; 15 %, and 10 iterations at least, for the step size alone. The metric is that of the
     present window and the one before, renewed when those draws are half as many again, other than in nuts-rs, which
     does so at each draw. A window grows to the end if less than half of the next would fit.
+
+    The first 25 % are hot, other than in nuts-rs, so that chains leave lesser modes while there is nothing to lose:
+    the metric found is that of the density all the same, if it is normal, as positions and gradients spread alike.
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:
         return step_size_stage(warmup)
     last = max(round(_LAST_PART * warmup), _SETTLING)
     early = int(_EARLY_PART * warmup) // _EARLY_WINDOW
-    stages = [Stage(_EARLY_WINDOW, Ending.SWITCH)] * early
+    hot = int(_HOT_PART * warmup) // _EARLY_WINDOW
+    stages = [Stage(_EARLY_WINDOW, Ending.SWITCH, temperature=_TEMPERATURE)] * hot
+    stages += [Stage(_EARLY_WINDOW, Ending.SWITCH)] * (early - hot)
     held = _EARLY_WINDOW if early else 0
     for window in _growing_windows(warmup - last - early * _EARLY_WINDOW):
         *renewals, rest = _renewals(window, held)

@@ -18,12 +18,12 @@ sample_trajectory = trajectory_sampler(leapfrog, accept)
 
 
 @compiled
-def begin(physics: Physics, random: Words, memory: Workspace) -> float:
-    """Put both ends at ``memory.sample`` with one fresh momentum, and return its kinetic energy."""
+def begin(physics: Physics, random: Words, memory: Workspace, spread: float) -> float:
+    """Put both ends at ``memory.sample`` with one fresh momentum, `spread` times normal; return its kinetic energy."""
     ends = memory.ends
     momentum, force = ends.momentum[0], ends.force[0]
     for i in range(momentum.size):
-        momentum[i] = normal(random)
+        momentum[i] = spread * normal(random)
     whiten(physics.metric, physics.factor, memory.sample[1], force)
     copy(memory.sample[0], ends.position[0])
     copy(memory.sample[0], ends.position[1])
@@ -34,17 +34,24 @@ def begin(physics: Physics, random: Words, memory: Workspace) -> float:
 
 @compiled
 def transition(
-    physics: Physics, random: Words, memory: Workspace, log_density: float, step_size: float, max_treedepth: int
+    physics: Physics,
+    random: Words,
+    memory: Workspace,
+    log_density: float,
+    step_size: float,
+    max_treedepth: int,
+    spread: float,
 ) -> Any:
     """Replace ``memory.sample`` (position, gradient) by the next state of the Markov chain.
 
-    `log_density` is that of the current state. Returns `Transition` and the symmetric acceptance rate. Both rates are
-    means over all points visited, those of rejected sub-trees included: Stan's of min(1, r), r being exp(initial
-    energy - energy), the symmetric one of 2 min(1, r) / (1 + r), in which the start of a trajectory, which is where
-    the energy is low, has no better place than its other points (nuts-rs: ``mean_tree_accept_sym``).
+    `log_density` is that of the current state, `spread` the standard deviation of momenta. Returns `Transition` and the
+    symmetric acceptance rate. Both rates are means over all points visited, those of rejected sub-trees included:
+    Stan's of min(1, r), r being exp(initial energy - energy), the symmetric one of 2 min(1, r) / (1 + r), in which the
+    start of a trajectory, which is where the energy is low, has no better place than its other points (nuts-rs:
+    ``mean_tree_accept_sym``).
     """
     directions = np.int64(next_word(random) >> np.uint64(1))
-    start = begin(physics, random, memory) - log_density
+    start = begin(physics, random, memory, spread) - log_density
     path = sample_trajectory(physics, random, directions, memory, step_size, max_treedepth, log_density, start)
     info = Transition(
         path.log_density,
@@ -64,7 +71,7 @@ def transition(
 @compiled
 def _one_step(physics: Physics, random: Words, memory: Workspace, log_density: float, step_size: float) -> float:
     """The energy lost in one step from ``memory.sample`` with a fresh momentum; -inf where the density fails."""
-    start = begin(physics, random, memory) - log_density
+    start = begin(physics, random, memory, 1.0) - log_density
     _, energy = leapfrog(physics, memory.ends, 1, step_size)
     gain = start - energy
     return gain if gain < MAX_ENERGY_FALL else -math.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from exmc.nuts import pooling, warmup
 from exmc.nuts import step_size as step_sizes
 from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.kernel import Output, Progress, Task, transitions
-from exmc.nuts.metric import METRICS, Metric, code
+from exmc.nuts.metric import CAUTIOUS, METRICS, Metric, code
 from exmc.nuts.outcome import Transition
 from exmc.nuts.pooling import Pooled
 from exmc.nuts.schemes import SCHEMES
@@ -337,6 +338,7 @@ class _Run:
             adapt_metric=learns,
             target_accept=float(options.target_accept),
             max_treedepth=options.max_treedepth,
+            spread=1.0 if stage is None else math.sqrt(stage.temperature),
         )
         window = tuning.window
         before = Progress(self._log_density, tuning.step_size, tuning.averaging, window.newer.draws)
@@ -351,10 +353,9 @@ class _Run:
 
 def metric_of(options: SamplerOptions, dimension: int) -> Metric:
     """The metric of a density of `dimension` coordinates."""
-    name = options.metric
-    if name == AUTO:
-        name = "low_rank" if dimension <= _MOST_FOR_LOW_RANK else "diagonal"
-    return METRICS[name]
+    if options.metric != AUTO:
+        return METRICS[options.metric]
+    return CAUTIOUS if dimension <= _MOST_FOR_LOW_RANK else METRICS["diagonal"]
 
 
 def _writable(adaptation: warmup.Adaptation) -> warmup.Adaptation:

@@ -33,8 +33,8 @@ class SamplerOptions:
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str
         ``"diagonal"``, ``"dense"``, ``"low_rank"`` (a diagonal and as many directions as it leaves too long or too
-        short), or ``"auto"``: of low rank where the draws of warm-up, from which that is learnt, are small enough to
-        keep.
+        short), or ``"auto"``: of low rank where these directions do not bend, and where the draws of warm-up, from
+        which they are learnt, are small enough to keep.
     adaptation : str
         ``"fisher"``, which learns from gradients too, or ``"stan"``.
     pool_metric : bool

@@ -58,6 +58,7 @@ def run(
     first: int = 0,
     max_treedepth: int = 10,
     search: bool = False,
+    spread: float = 1.0,
 ) -> tuple[FloatArray, list[Transition], float]:
     """Positions, shape (iterations, dimension), statistics, and the step size at the end."""
     memory = np.zeros((trajectory.memory_rows(max_treedepth), density.dimension))
@@ -65,7 +66,7 @@ def run(
     trajectory.workspace(memory).sample[:] = start, gradient
     shape = (iterations, density.dimension)
     output = Output(np.zeros(shape), np.zeros((iterations, len(Transition._fields))), np.zeros((0, density.dimension)))
-    task = Task(first, iterations, search, False, False, False, 0.8, max_treedepth)
+    task = Task(first, iterations, search, False, False, False, 0.8, max_treedepth, spread)
     before = Progress(value, step, step_size.init(step), 0)
     after = transitions(physics, KEY, task, before, variance.init(density.dimension).rows, memory, output)
     density.raise_failure()

@@ -121,6 +121,32 @@ def test_one_long_direction_among_equals_has_rank_one() -> None:
     assert spread(covariance, matrix_of("low_rank", found)) < CUTOFF**2
 
 
+@pytest.mark.parametrize("bends", [True, False])
+def test_directions_that_bend_are_left_to_the_variances(bends: bool) -> None:
+    """A banana: x[0] is normal with mean 2, and x[1] about x[0]^2; or the same about 4 x[0], which is straight."""
+    random = np.random.default_rng(2)
+    along, across = random.normal(size=400), 0.1 * random.normal(size=400)
+    first = 2.0 + along
+    ridge, slope = (first**2, 2.0 * first) if bends else (4.0 * first, 4.0)
+    window = window_of(
+        np.stack([first, ridge + across], axis=1), np.stack([across * slope / 0.01 - along, -across / 0.01], axis=1)
+    )
+    variances = estimate.fisher_variances(window.moments, np.ones(2))
+    every = estimate.low_rank(window, variances, CUTOFF)
+    assert len(every) > 2
+    cautious = estimate.low_rank(window, variances, CUTOFF, most_bent=3.0)
+    assert np.array_equal(cautious, [variances, np.zeros(2)] if bends else every)
+
+
+def test_nothing_bends_of_a_normal_however_its_directions_lie() -> None:
+    covariance = example(20)
+    window = normal_window(covariance, 100)
+    variances = estimate.fisher_variances(window.moments, np.ones(20))
+    every = estimate.low_rank(window, variances, CUTOFF)
+    assert len(every) > 2
+    assert np.array_equal(estimate.low_rank(window, variances, CUTOFF, most_bent=3.0), every)
+
+
 @pytest.mark.parametrize("draws", [60, 100, 130, 260])
 def test_few_draws_make_a_better_metric_than_their_variances(draws: int) -> None:
     covariance = example(130)

@@ -74,6 +74,14 @@ def test_the_other_scheme_learns_from_the_first_draw_on(warmup: int) -> None:
     # Draws on their way to the typical set gain energy, which the symmetric rate takes for a fault.
     assert [stage.symmetric for stage in stages] == [False] * len(early) + [True] * (len(stages) - len(early))
     assert stages[-1].length == round(0.15 * warmup)
+    # Most of the early windows are hot, never what the metric of sampling is learnt from.
+    hot = int(0.25 * warmup) // 10
+    assert hot < len(early)
+    assert [stage.temperature for stage in stages] == [2.0] * hot + [1.0] * (len(stages) - hot)
+
+
+def test_stans_stages_are_never_hot() -> None:
+    assert {stage.temperature for stage in stan_stages(1000)} == {1.0}
 
 
 def test_the_other_schemes_windows_grow_by_half() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from exmc.density import LogDensity, from_function
+from exmc.diagnostics.convergence import mcse_mean
 from exmc.nuts.metric import METRICS
 from exmc.nuts.transition import begin, transition
 from tests.nuts.driving import EXAMPLES, KEY, physics_of, root_of, run
@@ -59,6 +60,19 @@ def test_each_transition_is_that_of_the_recursive_oracle_with_the_same_random_nu
             np.testing.assert_allclose(got[name], value, rtol=1e-7, atol=1e-8, err_msg=f"{name} at {iteration}")
         assert got["step_size"] == step
     assert len({tuple(row) for row in positions}) > iterations // 4
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
+@pytest.mark.parametrize("metric", METRICS)
+def test_momenta_that_spread_more_draw_at_a_temperature(metric: str, temperature: float) -> None:
+    """Of the density to the power of 1 / temperature: here a normal of as many times the covariance."""
+    density = _normal()
+    physics = physics_of(density, metric, EXAMPLES[metric])
+    # Steps so short that energies, whose errors the temperature does not divide, are kept.
+    positions, _, _ = run(physics, density, np.ones(3), iterations=3000, step=0.15, spread=temperature**0.5)
+    energies = np.einsum("ij,jk,ik->i", positions, PRECISION, positions)[np.newaxis, np.newaxis, 100:]
+    z = (energies.mean() - 3.0 * temperature) / float(mcse_mean(energies)[0])
+    assert abs(z) < 4.0
 
 
 def test_the_cases_reach_every_kind_of_end() -> None:
