@@ -10,10 +10,10 @@ where draws are not finite, `ess_mean` is NaN.
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 from numpy.typing import NDArray
-
-from exmc.diagnostics.normal_quantile import normal_quantile
 
 FloatArray = NDArray[np.float64]
 
@@ -89,7 +89,9 @@ def _normal_scores(draws: FloatArray) -> FloatArray:
     doubles = np.empty(flat.shape, dtype=np.int64)
     np.put_along_axis(doubles, order, first + last, axis=1)
     ranks = 1.0 + 0.5 * np.arange(2 * count - 1, dtype=np.float64)
-    scores = normal_quantile((ranks - _OFFSET) / (count - 2.0 * _OFFSET + 1.0))
+    shares = (ranks - _OFFSET) / (count - 2.0 * _OFFSET + 1.0)
+    # The standard library's, one at a time: scipy's take a tenth of a second to be imported.
+    scores = np.fromiter(map(NormalDist().inv_cdf, shares.tolist()), np.float64, shares.size)
     return scores[doubles].reshape(draws.shape)
 
 
