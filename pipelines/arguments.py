@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from exmc.errors import ConfigError
-from pipelines.cli import stopped_at_once
+from pipelines.exits import stopped_at_once
 
 if TYPE_CHECKING:
     from exmc.trace.files import Location

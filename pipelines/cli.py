@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import gc
-import os
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from types import FrameType
+from collections.abc import Sequence
 
-PASSED, FAILED, MISUSED, DOUBTFUL, INTERRUPTED = 0, 1, 2, 3, 130
+from pipelines.exits import FAILED, INTERRUPTED, MISUSED, PASSED, discard_output, stopped_at_once
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,12 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         discard_output()
         print(f"exmc: the output cannot be written: {error.strerror or error}.", file=sys.stderr)
         return FAILED
-
-
-def discard_output() -> None:
-    """Let what is still to be written to stdout vanish: Python would complain once more when it closes it."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _answer(arguments: Sequence[str] | None) -> int:
@@ -58,32 +47,6 @@ def _answer(arguments: Sequence[str] | None) -> int:
         return MISUSED
     except KeyboardInterrupt:
         return _interrupted()
-
-
-@contextlib.contextmanager
-def stopped_at_once() -> Iterator[None]:
-    """Ctrl-C in here ends the process: for imports, which take a second and have nothing to clean up.
-
-    Raised inside an import, KeyboardInterrupt comes out as whatever the module makes of it, such as an ImportError.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, _stop)
-    # What imports make stays: looking for garbage among it takes a tenth of their time.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-        signal.signal(signal.SIGINT, before)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    os.write(2, b"exmc: stopped.\n")
-    os._exit(INTERRUPTED)
 
 
 def _interrupted() -> int:

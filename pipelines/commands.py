@@ -36,7 +36,7 @@ from pipelines.arguments import (
     run_in,
     warm_start_override,
 )
-from pipelines.cli import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
+from pipelines.exits import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
 # The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exmc.errors import ExmcError
-from pipelines.cli import DOUBTFUL, PASSED
+from pipelines.exits import DOUBTFUL, PASSED
 from pipelines.locks import being_run
 
 LOG = "driver.log"

@@ -9,11 +9,11 @@ from exmc.errors import ConfigError, StoreError
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
 from pipelines.checkpoint import read_checkpoint
-from pipelines.cli import PASSED
 from pipelines.code import check_code, moved
 from pipelines.config import parse_cluster
 from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
+from pipelines.exits import PASSED
 from pipelines.guard import say, shown_path
 from pipelines.locks import being_run, owner_of
 from pipelines.places import Places

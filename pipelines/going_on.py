@@ -9,9 +9,9 @@ from exmc.trace.files import Location
 from pipelines.arguments import Shown
 from pipelines.checking import Checked, check_config
 from pipelines.checkpoint import read_checkpoint
-from pipelines.cli import PASSED
 from pipelines.config import parse_cluster, scheduler_override
 from pipelines.elsewhere import hand_over, let_go_on, require_detachable
+from pipelines.exits import PASSED
 from pipelines.guard import Scene, shown_path
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exmc.errors import ClusterError, ConfigError, ExmcError, ModelError
-from pipelines.cli import FAILED, INTERRUPTED, MISUSED, PASSED, discard_output
+from pipelines.exits import FAILED, INTERRUPTED, MISUSED, PASSED, discard_output
 
 if TYPE_CHECKING:
     from exmc.trace.files import Location

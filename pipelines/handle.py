@@ -6,9 +6,9 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Self
 
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import Location, location
@@ -23,42 +23,11 @@ from pipelines.events import Event, Listener
 from pipelines.live import Live
 from pipelines.notebook import Display, status_html
 from pipelines.requests import Wish
+from pipelines.status import ChainStatus, RunStatus, State
 from pipelines.tally import Tally
 
 if TYPE_CHECKING:
     import xarray as xr
-
-State: TypeAlias = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class ChainStatus:
-    """Where one chain stands: draws done and divergences of the warm-up or, after it, of sampling."""
-
-    warmup: bool
-    draws: int
-    divergences: int
-    step_size: float
-    failure: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunStatus:
-    """Where a run stands: its state, its chains, and the draws that each chain shall have."""
-
-    state: State
-    total: int
-    chains: tuple[ChainStatus, ...]
-
-    @property
-    def draws(self) -> int:
-        """Draws of all chains so far, without warm-up."""
-        return sum(chain.draws for chain in self.chains if not chain.warmup)
-
-    @property
-    def divergences(self) -> int:
-        """Divergences among the `draws`."""
-        return sum(chain.divergences for chain in self.chains if not chain.warmup)
 
 
 class RunHandle:

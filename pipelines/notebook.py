@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable
 from html import escape
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from pipelines.handle import RunStatus
+from pipelines.status import RunStatus
 
 _SECONDS_BETWEEN = 0.5
 _COLOURS = {"finished": "#1d7a46", "failed": "#b3261e", "stopped": "#8a5a00", "paused": "#8a5a00"}

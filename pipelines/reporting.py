@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import Location
 from pipelines.arguments import Shown
-from pipelines.cli import DOUBTFUL, PASSED
 from pipelines.events import Event, Listener
+from pipelines.exits import DOUBTFUL, PASSED
 from pipelines.guard import say, shown_path
 from pipelines.page_process import PageProcess
 from pipelines.run import RunResult

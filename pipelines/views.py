@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pipelines.arguments import Code, ConfigFile, Debug, Directory, Quiet, Set, checked_config, run_in
-from pipelines.cli import PASSED, stopped_at_once
+from pipelines.exits import PASSED, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
 

@@ -16,7 +16,7 @@ from exmc.trace.store import RunStore
 from pipelines.arguments import Shown
 from pipelines.attachment import Pause, listening
 from pipelines.checkpoint import read_checkpoint
-from pipelines.cli import FAILED, PASSED
+from pipelines.exits import FAILED, PASSED
 from pipelines.guard import say
 from pipelines.locks import being_run
 from pipelines.mirror import Mirror, mirrored

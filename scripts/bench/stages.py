@@ -29,7 +29,7 @@ STAGES = ["build", "rewrite", "compile", "warmup", "sample", "diagnose"]
 COMMAND = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
 NOTHING = "pass"
 IMPORTS = (
-    "import sys\nfrom pipelines.cli import stopped_at_once\nwith stopped_at_once():\n"
+    "import sys\nfrom pipelines.exits import stopped_at_once\nwith stopped_at_once():\n"
     "    import pipelines.commands, pipelines.checking, pipelines.going_on"
 )
 MODULES = "\nprint(len(sys.modules))"

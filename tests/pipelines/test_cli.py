@@ -16,7 +16,7 @@ import pytest
 
 import exmc
 from exmc.trace import store
-from pipelines import cli, run
+from pipelines import exits, run
 from pipelines.cli import main
 from tests.pipelines.running import EXMC, write_config
 
@@ -255,4 +255,4 @@ def test_help_needs_no_heavy_imports() -> None:
 
 
 def test_statuses_are_those_documented() -> None:
-    assert (cli.PASSED, cli.FAILED, cli.MISUSED, cli.DOUBTFUL, cli.INTERRUPTED) == (0, 1, 2, 3, 130)
+    assert (exits.PASSED, exits.FAILED, exits.MISUSED, exits.DOUBTFUL, exits.INTERRUPTED) == (0, 1, 2, 3, 130)

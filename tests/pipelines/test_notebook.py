@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from pipelines.handle import ChainStatus, RunStatus
 from pipelines.notebook import status_html
+from pipelines.status import ChainStatus, RunStatus
 from tests.pipelines.running import write_config
 
 ROOT = Path(__file__).parents[2]
