@@ -87,6 +87,11 @@ def run_in(directory: str) -> Location:
     """`directory`, if it holds a run."""
     from exmc.trace.files import location
 
+    if is_scheduler(directory):
+        raise ConfigError(
+            f"{directory}: this is a scheduler, and a run directory is wanted.",
+            remedy=f"Name the run's directory, from where it is seen; which one it is: exmc watch {directory} --once",
+        )
     if not (location(directory) / "state").is_dir():
         raise ConfigError(f"{directory}: there is no run here.", remedy="Name a run directory, such as runs/<name>.")
     return location(directory)

@@ -36,7 +36,7 @@ from pipelines.arguments import (
     run_in,
     warm_start_override,
 )
-from pipelines.exits import DOUBTFUL, INTERRUPTED, PASSED, stopped_at_once
+from pipelines.exits import DOUBTFUL, INTERRUPTED, PASSED, sigterm_as_control_c, stopped_at_once
 from pipelines.guard import Scene, guarded, say, shown_path
 
 # The functions below import what they use, here and nowhere else: numba, xarray, arviz-stats and distributed take
@@ -144,7 +144,8 @@ def watch(
             from pipelines.watch import watch as follow
             from pipelines.watch import watch_on
         try:
-            return watch_on(where, run, once, shown) if directory is None else follow(directory, once, shown)
+            with sigterm_as_control_c():
+                return watch_on(where, run, once, shown) if directory is None else follow(directory, once, shown)
         except KeyboardInterrupt:
             how = "" if scheduler else f" To stop the run: exmc abort {where}"
             print(f"exmc: no longer watching.{how}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""How the process of a command ends: its exit statuses, at once on Ctrl-C, with output that nobody reads."""
+"""How the process of a command ends: its exit statuses, by signals, with output that nobody reads."""
 
 from __future__ import annotations
 
@@ -39,6 +39,19 @@ def stopped_at_once() -> Iterator[None]:
         if collecting:
             gc.enable()
         signal.signal(signal.SIGINT, before)
+
+
+@contextlib.contextmanager
+def sigterm_as_control_c() -> Iterator[None]:
+    """SIGTERM in here raises KeyboardInterrupt, so that what was made for the while is removed."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -20,7 +20,7 @@ def unfinished(store: RunStore) -> str:
         found = f"no draws yet, {warm} of {schema.warmup} warm-up iterations in every chain"
     failed = schema.chains - len(kept)
     lost = f" ({failed} of {schema.chains} chains failed and do not count)" if failed else ""
-    way = "It is being run now." if being_run(directory) else f"Go on with: exmc resume {directory}"
+    way = f"It is being run now, in {directory}." if being_run(directory) else f"Go on with: exmc resume {directory}"
     return f"This run is UNFINISHED: {found}{lost}. {way}"
 
 

@@ -383,6 +383,10 @@ COMMANDS: list[tuple[list[str], tuple[str, ...]]] = [
     (["resume", "nowhere"], ("nowhere", "no run")),
     (["summary", "nowhere"], ("nowhere", "no run")),
     (["compare", "nowhere", "."], ("nowhere", "no run")),
+    *[
+        ([command, "tcp://host:8786", *more], ("tcp://host:8786: this is a scheduler", "watch tcp://host:8786 --once"))
+        for command, *more in (["pause"], ["abort"], ["resume"], ["report"], ["plot", "trace"])
+    ],
 ]
 
 

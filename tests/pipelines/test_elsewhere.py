@@ -116,7 +116,7 @@ def test_a_detached_run_is_paused_resumed_and_aborted(
     await_log(out, '"paused"')
     assert main(["watch", str(out), "--once"]) == 0
     shown, err = capfd.readouterr()
-    assert "It is being run now" in shown
+    assert "It is being run now, in " in shown
     assert f"paused; to go on: exmc resume {out}" in err
     assert main(["resume", str(out)]) == 0
     assert "goes on" in capfd.readouterr().err

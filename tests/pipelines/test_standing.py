@@ -82,7 +82,7 @@ def test_a_run_that_goes_on_is_not_to_be_resumed(tmp_path: Path) -> None:
     with begin(["run", str(write_config(tmp_path, SLOW)), "--out", str(out)]) as process:
         await_records(out, 1, process)
         assert being_run(out)
-        assert unfinished(RunStore.open(out)).endswith("It is being run now.")
+        assert unfinished(RunStore.open(out)).endswith(f"It is being run now, in {out}.")
     assert not being_run(out)
 
 

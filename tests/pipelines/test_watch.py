@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,7 +78,36 @@ def test_several_runs_are_named(
     wanted = next(run for run in going_on(client) if run.directory == str(runs[1].directory))
     assert f"--run {name_of(wanted)}" in said or "--run small-" in said
     assert main(["watch", cluster.scheduler_address, "--run", name_of(wanted), "--once"]) == 0
-    assert "It is being run now" in capfd.readouterr().out
+    assert f"It is being run now, in {runs[1].directory}." in capfd.readouterr().out
     for run in runs:
         assert run.cancel(PATIENCE)
     await_that(lambda: not going_on(client))
+
+
+def test_sigterm_ends_a_watcher_that_leaves_nothing(
+    cluster: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nor does it end the run."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(watch, "seen_here", lambda run: None)
+    run = begun_on(cluster, tmp_path, LONG)
+
+    def terminate() -> None:
+        await_that(lambda: [path for path in temporary.glob("exmc-watch-*/events.jsonl") if path.stat().st_size])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    # A watcher that does not heed it would see the run stopped, and end for that.
+    before = signal.signal(signal.SIGTERM, lambda number, frame: run.abort())
+    thread = threading.Thread(target=terminate)
+    thread.start()
+    try:
+        assert main(["watch", cluster.scheduler_address]) == 130
+    finally:
+        thread.join()
+        signal.signal(signal.SIGTERM, before)
+    assert "exmc: no longer watching." in capfd.readouterr().err
+    assert list(temporary.iterdir()) == []
+    assert run.status.state == "running"
+    assert run.cancel(PATIENCE)
