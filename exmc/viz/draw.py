@@ -180,6 +180,8 @@ def draw(found: Content, row: Kind, backend: Backend = "matplotlib") -> Picture:
             raise StoreError(f"arviz-plots cannot draw this: {type(error).__name__}: {error}.") from error
         if row.function == "plot_energy":
             _name_chains(collection, found.tree, backend)
+        if row.curves:
+            _name_curves(collection, row.curves, backend)
         if row.legend is not None and 1 < found.tree["posterior"].sizes[row.legend] <= _MOST_IN_LEGEND:
             collection.add_legend(row.legend)
     return Picture(collection, backend, found.notes)
@@ -191,6 +193,13 @@ def _name_chains(collection: Any, tree: xr.DataTree, backend: Backend) -> None:
     places = range(0, len(names), -(-len(names) // _MOST_IN_LEGEND))
     axes = collection.viz["plot"].sel(column="bfmi").item()
     import_module(f"arviz_plots.backend.{backend}").yticks(list(places), [str(names[n]) for n in places], axes)
+
+
+def _name_curves(collection: Any, curves: Sequence[str], backend: Backend) -> None:
+    """Say which curve is what, where arviz-plots gives them colours of its cycle and no legend."""
+    of_backend = import_module(f"arviz_plots.backend.{backend}")
+    colours = of_backend.get_default_aes("color", len(curves), {})
+    of_backend.legend(collection, [{"color": colour} for colour in colours], list(curves))
 
 
 def _densities(observed: xr.Dataset) -> dict[str, str]:

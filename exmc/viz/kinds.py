@@ -40,6 +40,8 @@ class Kind:
         The fewest draws a chain that it can be made of, and the most that are drawn of each (none: all of them).
     legend
         The dim whose colours need one.
+    curves
+        What the curves of each panel are that arviz-plots does not name, in the order of their colours.
     options
         Passed to the function.
     per_chain
@@ -57,6 +59,7 @@ class Kind:
     fewest: int = 2
     draws: int | None = None
     legend: str | None = None
+    curves: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: _NONE)
     per_chain: Mapping[str, float] = field(default_factory=lambda: _NONE)
 
@@ -145,6 +148,7 @@ PLOTS: Mapping[str, Kind] = MappingProxyType(
             12,
             _PANEL,
             fewest=100,
+            curves=("bulk", "tail"),
             per_chain={"min_ess": _LEAST_ESS},
         ),
         "ppc": Kind(

@@ -6,6 +6,8 @@ import matplotlib.pyplot
 import numpy as np
 import pytest
 import xarray as xr
+from bokeh.models import Legend
+from matplotlib.colors import to_hex
 
 from exmc.diagnostics.selection import SLASH
 from exmc.errors import ConfigError, StoreError
@@ -61,6 +63,26 @@ def test_energies_are_those_of_chains_by_name() -> None:
     assert names([0, 2], [0, 2]) == ["0", "2"]
     assert names([0, 2], [0, 2], "bokeh") == ["0", "2"]
     assert names([0, 1] * 50, list(range(100))) == [str(n) for n in range(0, 100, 9)]
+
+
+@pytest.mark.parametrize("backend", ["matplotlib", "bokeh"])
+def test_sizes_for_the_bulk_and_the_tails_are_told_apart(backend: Backend) -> None:
+    """The colours of the legend are those of the curves."""
+    picture = plot(small(), "ess", ["mu"], backend=backend)
+    curves = [picture.collection.viz[name]["mu"].item() for name in ("ess_bulk_line", "ess_tail_line")]
+    if backend == "matplotlib":
+        legend = picture.figure.legends[0]
+        names = [text.get_text() for text in legend.get_texts()]
+        colours = [to_hex(line.get_color()) for line in legend.get_lines()]
+        drawn = [to_hex(line.get_color()) for line in curves]
+    else:
+        legend = next(iter(picture.figure.select({"type": Legend})))
+        names = [item.label.value for item in legend.items]
+        colours = [item.renderers[0].glyph.line_color for item in legend.items]
+        drawn = [line.glyph.line_color for line in curves]
+    picture.close()
+    assert names == ["bulk", "tail"]
+    assert colours == drawn
 
 
 def test_a_heavy_prior_does_not_hide_the_posterior() -> None:

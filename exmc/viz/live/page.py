@@ -179,13 +179,17 @@ _DIGITS = "<% var digits = sd > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(
 _SIGNIFICANT = f"{_DIGITS}<%= {_UNKNOWN} ? '–' : value.toFixed(digits) %>"
 
 
+# Of a long name the end is shown, which tells it from others; and all of it to who points at it.
+_NAME = '<div class="name" title="<%- value %>"><bdi><%- value %></bdi></div>'
+
+
 def _table(rows: ColumnDataSource, seen: int) -> DataTable:
     columns = [
-        TableColumn(field="label", title="variable", width=130),
-        TableColumn(field="r_hat", title="R-hat", formatter=HTMLTemplateFormatter(template=_R_HAT), width=60),
-        TableColumn(field="ess", title="ESS", formatter=NumberFormatter(format="0,0", nan_format="–"), width=56),
-        TableColumn(field="mean", title="mean", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=64),
-        TableColumn(field="sd", title="sd", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=64),
+        TableColumn(field="label", title="variable", formatter=HTMLTemplateFormatter(template=_NAME), width=120),
+        TableColumn(field="r_hat", title="R-hat", formatter=HTMLTemplateFormatter(template=_R_HAT), width=48),
+        TableColumn(field="ess", title="ESS", formatter=NumberFormatter(format="0,0", nan_format="–"), width=50),
+        TableColumn(field="mean", title="mean", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=48),
+        TableColumn(field="sd", title="sd", formatter=HTMLTemplateFormatter(template=_SIGNIFICANT), width=48),
     ]
     return DataTable(
         source=rows, columns=columns, height=30 + 25 * seen, sizing_mode="stretch_width", index_position=None,

@@ -11,7 +11,18 @@ from numpy.typing import NDArray
 from exmc.diagnostics.live.chain import ENERGY, ENERGY_CHANGE, ChainSummary
 from exmc.diagnostics.live.posterior import LivePosterior
 from exmc.viz.live import curves
-from exmc.viz.live.style import BAD, CHAIN_COLOURS, INK, PALE, count_by_thousands, heading, plain_legend, plot, span_of
+from exmc.viz.live.style import (
+    BAD,
+    CHAIN_COLOURS,
+    HEIGHT,
+    INK,
+    PALE,
+    count_by_thousands,
+    heading,
+    plain_legend,
+    plot,
+    span_of,
+)
 from exmc.viz.live.view import View
 
 FloatArray = NDArray[np.float64]
@@ -99,7 +110,7 @@ class ConvergencePanel:
     def __init__(self, enough: float) -> None:
         self._highest = (span_of(0.995, 1.05), span_of(0.0, 500.0))
         self.r_hat, self.ess = (
-            plot(heading(title), x_axis_label="draws of all chains", y_range=highest)
+            plot(heading(title), HEIGHT + 32, x_axis_label="draws of all chains", y_range=highest)
             for title, highest in zip(("R-hat", "effective sample size"), self._highest, strict=True)
         )
         count_by_thousands(self.r_hat.xaxis, self.ess.xaxis, self.ess.yaxis)
@@ -110,7 +121,7 @@ class ConvergencePanel:
             panel.add_layout(Span(location=bound, dimension="width", line_color=BAD, line_dash="dotted", line_width=1))
             panel.multi_line("xs", "ys", color="colour", line_width=1.6, legend_field="label", source=source)
             panel.scatter("x", "y", color="colour", size=4, source=(ends := ColumnDataSource(_NO_ENDS)))
-            plain_legend(panel, "horizontal")
+            plain_legend(panel, "above")
             self._sources.append((source, ends))
 
     def update(self, view: View, places: list[int], labels: list[str]) -> None:
@@ -156,7 +167,7 @@ class EnergyPanel:
             source = ColumnDataSource({"x": [], "y": []})
             self.figure.varea("x", y1=0, y2="y", color=colour, alpha=0.35, legend_label=name, source=source)
             self._sources.append(source)
-        plain_legend(self.figure, "vertical")
+        plain_legend(self.figure, "within")
 
     def update(self, posterior: LivePosterior) -> None:
         """Show all chains together."""

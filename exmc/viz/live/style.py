@@ -48,12 +48,17 @@ def count_by_thousands(*axes: Any) -> None:
         axis.formatter = NumeralTickFormatter(format="0.[0]a")
 
 
-def plain_legend(found: figure, orientation: Literal["horizontal", "vertical"]) -> None:
-    """Make the legend of `found` as light as its axes."""
-    found.legend.orientation = orientation
-    found.legend.label_text_font_size, found.legend.label_text_color = "10px", INK
-    found.legend.border_line_color, found.legend.background_fill_alpha = None, 0.6
-    found.legend.location, found.legend.glyph_width = "top_right", 14
+def plain_legend(found: figure, place: Literal["within", "above"]) -> None:
+    """Make the legend of `found` as light as its axes; one of curves that go anywhere has its place above them."""
+    legend = found.legend[0]
+    legend.label_text_font_size, legend.label_text_color = "10px", INK
+    legend.border_line_color, legend.background_fill_alpha = None, 0.6
+    legend.location, legend.glyph_width = "top_right", 14
+    if place == "above":
+        found.center.remove(legend)
+        # Four names beside one another are wider than a phone.
+        legend.ncols, legend.padding, legend.margin = 2, 2, 0
+        found.add_layout(legend, "above")
 
 
 def span_of(start: float, end: float) -> Range1d:
