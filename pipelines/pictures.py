@@ -6,6 +6,7 @@ import xarray as xr
 
 from exmc.errors import ConfigError, StoreError, suggest
 from exmc.trace.files import Location, location, write_whole
+from exmc.trace.schema import SAMPLED_GROUPS
 from exmc.trace.store import RunStore
 from exmc.viz.content import content
 from exmc.viz.draw import FORMATS, draw, ending_of, without_display
@@ -53,8 +54,12 @@ def read_groups(store: RunStore, wanted: tuple[str, ...]) -> xr.DataTree:
     found = {"/": xr.Dataset(attrs=dict(tree.attrs) | {"complete": store.complete})}
     if not store.complete:
         found["/"].attrs["failed_chains"] = [{"chain": chain} for chain in store.failures()]
+    # Their chunks are verified; zarr takes a missing one for one of nothing but NaN.
+    drawn = store.draws([name for name in dict.fromkeys(wanted) if name in SAMPLED_GROUPS])
     for name in dict.fromkeys(wanted):
-        if name in tree.children:
+        if name in drawn.children:
+            found[name] = drawn[name].to_dataset()
+        elif name in tree.children:
             try:
                 found[name] = tree[name].to_dataset().load()
             except Exception as error:  # Of damaged chunks zarr makes errors of every kind.

@@ -89,7 +89,13 @@ def test_empty_foreign_damaged_and_older_directories_are_refused(
     whole = chunk.read_bytes()
     chunk.write_bytes(whole[:-9])
     assert main(["plot", str(finished), "trace"]) == 1
-    assert "cannot be read" in capsys.readouterr().err
+    assert f"{chunk.relative_to(finished)}: the chunk" in capsys.readouterr().err
+    chunk.unlink()
+    for command in (["plot", str(finished), "trace"], ["report", str(finished)]):
+        assert main(command) == 1
+        said = capsys.readouterr().err
+        assert "the chunk is missing" in said
+        assert said.count("\n") == 1
     chunk.write_bytes(whole)
     described = finished / "state" / "store.json"
     document = json.loads(described.read_bytes()) | {"format": 1}
