@@ -27,7 +27,7 @@ element when the others are known, an upper bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from scipy.special import chdtri
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.distributions.base import Recurrence
 from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Expression
 from exmc.ir.infer import infer_types
@@ -43,40 +44,36 @@ from exmc.ir.nodes import RandomVariable
 from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.text import expression_text
 from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
+from exmc.rewrite.series import scale_of
+from exmc.rewrite.series_evidence import series_verdict
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import unpooled_fit
+from exmc.rewrite.verdict import NOTHING, Verdict
 
 CONFIDENCE = 0.95
 _COVARIATES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether to leave a variable centred, and why."""
-
-    centred: bool
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class _Population:
-    """Variables that share a scale: its expression, and whether it is constant."""
+    """Variables that share a scale: its expression, and whether it is constant; or one series."""
 
     variables: tuple[RandomVariable, ...]
     scale: Expression
     constant: bool
+    recurrence: Recurrence | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(v.name for v in self.variables)
 
 
-def weigh(model: Model, variables: Sequence[RandomVariable]) -> dict[str, Verdict]:
-    """A verdict on each of `variables`, hierarchical ones of location-scale families."""
+def weigh(model: Model, variables: Sequence[RandomVariable], series: Mapping[str, Recurrence]) -> dict[str, Verdict]:
+    """A verdict on each of `variables`: hierarchical ones of location-scale families, and `series` by name."""
     surface = Surface(model, infer_types(model))
-    populations = _populations(model, variables)
+    populations = _populations(model, variables, series)
     if not surface.rows(surface.origin()).size:
-        return {v.name: _NOTHING for v in variables}
+        return {v.name: NOTHING for v in variables}
     free = unpooled_fit([p.names for p in populations], surface)
     verdicts: dict[str, Verdict] = {}
     for population in reversed(populations):
@@ -89,24 +86,30 @@ def weigh(model: Model, variables: Sequence[RandomVariable]) -> dict[str, Verdic
     return verdicts
 
 
-_NOTHING = Verdict(False, "no data bear on it")
-
-
-def _populations(model: Model, variables: Sequence[RandomVariable]) -> list[_Population]:
+def _populations(
+    model: Model, variables: Sequence[RandomVariable], series: Mapping[str, Recurrence]
+) -> list[_Population]:
     """Populations with every one after those that its locations depend on."""
     names = {v.name for v in variables}
     found: dict[tuple[str, ...], list[RandomVariable]] = {}
     for node in in_order(model):
         if isinstance(node, RandomVariable) and node.name in names:
-            scale = _location_scale(node)[1]
+            scale = _scale(node, series)
             constant = is_constant(scale, model)
-            key = (node.name,) if constant else (node.call.distribution, expression_text(scale))
+            key = (node.name,) if constant or node.name in series else (node.call.distribution, expression_text(scale))
             found.setdefault(key, []).append(node)
     # By the last member: another population may lie between the members of one.
     position = {n.name: i for i, n in enumerate(in_order(model))}
     ordered = sorted(found.values(), key=lambda members: position[members[-1].name])
-    made = [(tuple(members), _location_scale(members[0])[1]) for members in ordered]
-    return [_Population(members, scale, is_constant(scale, model)) for members, scale in made]
+    made = [(tuple(members), _scale(members[0], series), series.get(members[0].name)) for members in ordered]
+    return [_Population(members, scale, is_constant(scale, model), recurrence) for members, scale, recurrence in made]
+
+
+def _scale(variable: RandomVariable, series: Mapping[str, Recurrence]) -> Expression:
+    recurrence = series.get(variable.name)
+    if recurrence is None:
+        return _location_scale(variable)[1]
+    return variable.call.arguments[scale_of(variable, recurrence)]
 
 
 def _location_scale(variable: RandomVariable) -> tuple[Expression, Expression]:
@@ -118,7 +121,10 @@ def _location_scale(variable: RandomVariable) -> tuple[Expression, Expression]:
 def _verdict(population: _Population, block: Block, model: Model, surface: Surface, free: Free) -> Verdict:
     """The verdict on `population`, whose estimates then stand for its data in `surface`."""
     if not block.places.size:
-        return _NOTHING
+        return NOTHING
+    if population.recurrence is not None:
+        variable = population.variables[0]
+        return series_verdict(variable, population.recurrence, population.constant, block, surface, free)
     if not population.constant and infer_type(population.scale, surface.types).size != 1:
         return Verdict(False, "each element has a scale of its own, which one value cannot tell")
     located = _locations(population, surface)

@@ -46,7 +46,7 @@ def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> di
         for _ in range(3 if round_number == 0 else 1):
             for name, place in scalars:
                 objective = _objective(name, blocks, surface)
-                free, steps[name, place] = _climbed(objective, name, place, steps[name, place], free)
+                free, steps[name, place] = climbed(objective, name, place, steps[name, place], free)
         for block in [*others, *blocks]:
             for _ in range(2):
                 free = improved(block, surface, free)
@@ -75,7 +75,7 @@ def _objective(name: str, blocks: Sequence[Block], surface: Surface) -> Callable
     return objective
 
 
-def _climbed(
+def climbed(
     objective: Callable[[Free], float], name: str, place: int, step: float, free: Free
 ) -> tuple[dict[str, FloatArray], float]:
     """`free` with one element moved to a maximum of `objective`, by parabolas and doubled steps; and the last step."""
