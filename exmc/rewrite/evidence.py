@@ -44,7 +44,7 @@ from exmc.ir.nodes import RandomVariable
 from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.text import expression_text
 from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
-from exmc.rewrite.series import scale_of
+from exmc.rewrite.series import recurrence_of, scale_of
 from exmc.rewrite.series_evidence import series_verdict
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import unpooled_fit
@@ -68,15 +68,19 @@ class _Population:
         return tuple(v.name for v in self.variables)
 
 
-def weigh(model: Model, variables: Sequence[RandomVariable], series: Mapping[str, Recurrence]) -> dict[str, Verdict]:
-    """A verdict on each of `variables`: hierarchical ones of location-scale families, and `series` by name."""
-    surface = Surface(model, infer_types(model))
+def weigh(model: Model, variables: Sequence[RandomVariable]) -> dict[str, Verdict]:
+    """A verdict on each of `variables`: hierarchical ones of location-scale families, and series."""
+    types = infer_types(model)
+    surface = Surface(model, types)
+    series = {v.name: r for v in variables if (r := recurrence_of(v, types)) is not None}
     populations = _populations(model, variables, series)
     if not surface.rows(surface.origin()).size:
         return {v.name: NOTHING for v in variables}
     free = unpooled_fit([p.names for p in populations], surface)
     verdicts: dict[str, Verdict] = {}
     for population in reversed(populations):
+        if population.recurrence is not None and population.variables[0].centering != "auto":
+            continue
         block = block_of(population.names, surface, free)
         if block.places.size:
             for _ in range(4):

@@ -48,7 +48,7 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
     undecided = [v for v in hierarchical if v.centering == "auto"]
     verdicts = {v.name: Verdict(False, "it is asked for") for v in hierarchical if v.centering == "noncentered"}
     if undecided:
-        weighed = weigh(model, hierarchical, series)
+        weighed = weigh(model, hierarchical)
         verdicts |= {v.name: weighed[v.name] for v in undecided}
     verdicts |= {name: Verdict(False, "its elements have independent priors then") for name in factors}
     if not verdicts:

@@ -169,9 +169,12 @@ class _Split:
         rho = self.node.call.arguments[self.recurrence.coefficients]
         series = self._rank(rho) - 1
         found = indexed(rho, [*[_ALL] * series, Constant(lag - 1)])
-        if not series:
-            return found
-        return indexed(apply("transpose", found), [*[_ALL] * series, *[None] * (self._time - series)])
+        if series > 1:
+            found = apply("transpose", found)
+        for axis in range(series, self._time if series else 0):
+            found = apply("expand_dims", found, axis=axis)
+        return found
 
     def _turned(self, expression: Expression) -> Expression:
+        """`expression` with its axes in reverse, or the other way around."""
         return apply("transpose", expression) if self._time else expression

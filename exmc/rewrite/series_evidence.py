@@ -40,7 +40,7 @@ from exmc.ir.types import ArrayType
 from exmc.rewrite.block import Block, difference, gathered, improved, likelihood_moments
 from exmc.rewrite.series import scale_of
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
-from exmc.rewrite.unpooled import climbed
+from exmc.rewrite.unpooled import climbed, limit_of
 from exmc.rewrite.verdict import Verdict
 
 _ALL = slice(None)
@@ -165,12 +165,14 @@ def _most_probable(series: _Series, chosen: NDArray[np.bool_], free: Free) -> di
         if moves or np.any(np.isnan(surface.rows(nowhere)) & ~np.isnan(here)):
             free[name] = origin[name]
             steps |= {(name, place): 1.0 for place in range(free[name].size)}
+    limit = limit_of(surface, free)
     for _ in range(_ROUNDS):
         before = free
         for (name, place), size in steps.items():
             objective = partial(series.log_posterior, name, chosen)
             free, steps[name, place] = climbed(objective, name, place, size, free)
-        if all(np.all(np.abs(free[name] - before[name]) < np.sqrt(_NEGLIGIBLE)) for name, _ in steps):
+        calm = all(np.all(np.abs(free[name] - before[name]) < np.sqrt(_NEGLIGIBLE)) for name, _ in steps)
+        if calm or surface.evaluations > limit:
             break
     return free
 

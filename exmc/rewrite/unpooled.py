@@ -25,8 +25,7 @@ def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> di
     part: element by element with their priors, or as a block without, if there are many elements.
     """
     free = surface.origin()
-    rows = surface.rows(free).size
-    limit = surface.evaluations + int(np.clip(_ROW_EVALUATIONS / max(rows, 1), _LEAST, _MOST))
+    limit = limit_of(surface, free)
     hierarchical = {name for names in populations for name in names}
     blocks = [b for names in populations if (b := block_of(names, surface, free)).places.size]
     scalars: list[tuple[str, int]] = []
@@ -53,6 +52,12 @@ def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> di
         if surface.evaluations > limit or _settled(before, free, scalars, blocks):
             break
     return free
+
+
+def limit_of(surface: Surface, free: Free) -> int:
+    """How many evaluations `surface` may have had when a fit from here on ends."""
+    rows = surface.rows(free).size
+    return surface.evaluations + int(np.clip(_ROW_EVALUATIONS / max(rows, 1), _LEAST, _MOST))
 
 
 def _matters(name: str, surface: Surface, free: Free) -> bool:
