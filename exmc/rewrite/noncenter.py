@@ -86,10 +86,13 @@ def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:
         return False
     if names is None or any(n not in arguments for n in names):
         if variable.centering == "noncentered":
-            families = [d.name for d in DISTRIBUTIONS.values() if d.location_scale is not None]
-            able = ", ".join([*families, *(f for f in FACTORS if f != variable.call.distribution)])
+            rows = DISTRIBUTIONS.values()
+            families = [d.name for d in rows if d.location_scale is not None or d.recurrence is not None]
+            able = ", ".join(f for f in (*families, *FACTORS) if f != variable.call.distribution)
+            series = DISTRIBUTIONS[variable.call.distribution].recurrence is not None
+            why = "it is of several walks or matrices" if series else "it has no location and scale"
             raise ModelError(
-                f"{variable.call.distribution} cannot be non-centred: it has no location and scale.",
+                f"{variable.call.distribution} cannot be non-centred: {why}.",
                 where=("variables", variable.name, "centering"),
                 remedy=f"These can: {able}. Leave centering out, or use one of them under a transformation.",
             )

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Recurrence
-from exmc.ir.calls import form_of, is_restricted
+from exmc.ir.calls import form_of
 from exmc.ir.constants import is_constant
 from exmc.ir.expressions import Constant, Expression, Reference, Slice, apply, indexed
 from exmc.ir.loops import make_scan
@@ -36,9 +36,7 @@ def recurrence_of(variable: RandomVariable, types: Mapping[str, ArrayType]) -> R
     A walk of vectors can if it is one walk with one matrix, since a product is of two matrices.
     """
     recurrence = DISTRIBUTIONS[variable.call.distribution].recurrence
-    if recurrence is None or is_restricted(variable):
-        return None
-    if form_of(variable.call).rank > 1:
+    if recurrence is not None and form_of(variable.call).rank > 1:
         matrix = variable.call.arguments[scale_of(variable, recurrence)]
         if len(types[variable.name].shape) > 2 or len(infer_type(matrix, types).shape) > 2:
             return None

@@ -25,9 +25,10 @@ likely: the marginal likelihood, in which the first values have a flat prior.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,17 +37,15 @@ from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 from exmc.distributions.base import Recurrence
 from exmc.ir.calls import form_of, law_at
 from exmc.ir.nodes import RandomVariable
-from exmc.ir.types import ArrayType
-from exmc.rewrite.block import Block, difference, gathered, improved, likelihood_moments
+from exmc.rewrite.block import Block, gathered, improved, likelihood_moments, settled_difference
 from exmc.rewrite.series import scale_of
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
-from exmc.rewrite.unpooled import climbed, limit_of
+from exmc.rewrite.unpooled import NEGLIGIBLE, climbed, limit_of
 from exmc.rewrite.verdict import Verdict
 
 _ALL = slice(None)
 _ROUNDS = 8
 _SCALARS = 8
-_NEGLIGIBLE = 0.01
 _FACTORS = np.exp2(np.linspace(-8.0, 4.0, 49))
 
 
@@ -74,7 +73,8 @@ def series_verdict(
     series = _Series(variable, recurrence, block, surface)
     order = series.steps(surface.values(free)).coefficients.shape[-1]
     # As many unknown first values need more values than that to tell anything of steps.
-    told = np.bincount(block.places // series.length, minlength=block.count // series.length) > order + 1
+    looked_at = np.bincount(block.places, minlength=block.count)
+    told = np.sum(series.by_series(looked_at), axis=-1) > order + 1
     if not told.any():
         return Verdict(False, "the data tell too few of its values")
     free = _most_probable(series, told, free)
@@ -84,6 +84,8 @@ def series_verdict(
     usable = np.isfinite(variance) & (variance > 0.0)
     information = np.where(usable, 1.0 / np.where(usable, variance, 1.0), 0.0)
     seen = Estimates(*(series.by_series(a)[told] for a in (values, information)))
+    if not np.all(np.any(seen.information > 0.0, axis=-1)):
+        return Verdict(False, "the data do not tell its values")
     surface.extra.append(lambda values: log_evidence(seen, series.steps(values, told)))
     return _judged(seen, series.steps(surface.values(free), told), known)
 
@@ -98,38 +100,37 @@ class _Series:
     surface: Surface
 
     @property
-    def found(self) -> ArrayType:
-        return self.surface.types[self.variable.name]
-
-    @property
-    def length(self) -> int:
-        return self.found.shape[self.time]
+    def shape(self) -> tuple[int, ...]:
+        """That of the variable."""
+        return self.surface.types[self.variable.name].shape
 
     @property
     def time(self) -> int:
-        return len(self.found.shape) - form_of(self.variable.call).rank
+        """The axis of time."""
+        return len(self.shape) - form_of(self.variable.call).rank
 
-    def by_series(self, elements: FloatArray) -> FloatArray:
+    def by_series(self, elements: NDArray[Any]) -> NDArray[Any]:
         """`elements` as an array of shape (series, time); of vectors, each component is a series."""
-        return np.moveaxis(elements.reshape(self.found.shape), self.time, -1).reshape(-1, self.length)
+        return np.moveaxis(elements.reshape(self.shape), self.time, -1).reshape(-1, self.shape[self.time])
 
     def steps(self, values: Values, chosen: NDArray[np.bool_] | slice = _ALL) -> Steps:
         """The steps of the `chosen` series; of vectors, those of each component on its own."""
         recurrence, parameters = self.recurrence, law_at(self.variable.call, values).parameters
         key = scale_of(self.variable, recurrence)
-        batch, scale = self.found.shape[: self.time], np.asarray(parameters[key], float)
+        batch, scale = self.shape[: self.time], np.asarray(parameters[key], float)
         if form_of(self.variable.call).rank > 1:
-            batch, scale = self.found.shape[-1:], _deviations(key, scale)
-        drift = np.broadcast_to(np.asarray(parameters[recurrence.drift], float), batch).ravel()
-        scale, rho = np.broadcast_to(scale, batch).ravel(), np.ones(1)
-        if recurrence.coefficients:
-            rho = np.asarray(parameters[recurrence.coefficients], float)
-        rho = np.broadcast_to(rho, (*batch, rho.shape[-1])).reshape(scale.size, -1)
-        return Steps(drift[chosen], scale[chosen], rho[chosen])
+            batch, scale = self.shape[-1:], _deviations(key, scale)
+        rho = np.asarray(parameters[recurrence.coefficients], float) if recurrence.coefficients else np.ones(1)
+        count = math.prod(batch)
+        return Steps(
+            np.broadcast_to(np.asarray(parameters[recurrence.drift], float), batch).reshape(count)[chosen],
+            np.broadcast_to(scale, batch).reshape(count)[chosen],
+            np.broadcast_to(rho, (*batch, rho.shape[-1])).reshape(count, -1)[chosen],
+        )
 
     def log_posterior(self, name: str, chosen: NDArray[np.bool_], free: Free) -> float:
         """The log density of the data and of the variable `name`, the series integrated out by Laplace's method."""
-        slope, information = difference(self.block, self.surface, free)
+        slope, information = settled_difference(self.block, self.surface, free)
         told = information > 0.0
         information = np.where(told, information, 0.0)
         shift = np.where(told, slope / np.where(told, information, 1.0), 0.0)
@@ -144,10 +145,9 @@ class _Series:
 def _deviations(key: str, matrix: FloatArray) -> FloatArray:
     """The standard deviation of each component, by the matrix that MvNormal calls `key`."""
     if key == "chol":
-        return np.sqrt(np.sum(matrix**2, axis=-1))
-    if key == "precision" and np.isfinite(matrix).all():
-        matrix = np.linalg.pinv(matrix)
-    return np.sqrt(np.diagonal(matrix))
+        return np.asarray(np.sqrt(np.sum(matrix**2, axis=-1)))
+    inverted = key == "precision" and bool(np.isfinite(matrix).all())
+    return np.asarray(np.sqrt(np.diagonal(np.linalg.pinv(matrix) if inverted else matrix)))
 
 
 def _most_probable(series: _Series, chosen: NDArray[np.bool_], free: Free) -> dict[str, FloatArray]:
@@ -155,26 +155,28 @@ def _most_probable(series: _Series, chosen: NDArray[np.bool_], free: Free) -> di
 
     They start anew: without pooling, a scale of errors may have gone to 0, where each value explains its row.
     """
-    surface, steps = series.surface, {}
-    free, origin, here = dict(free), surface.origin(), surface.rows(free)
+    surface = series.surface
+    sizes: dict[tuple[str, int], float] = {}
+    found, origin, here = dict(free), surface.origin(), surface.rows(free)
     for name in surface.free:
-        if name == series.variable.name or len(steps) + free[name].size > _SCALARS:
+        if name == series.variable.name or len(sizes) + found[name].size > _SCALARS:
             continue
-        nowhere = free | {name: np.full(free[name].shape, np.nan)}
+        nowhere = found | {name: np.full(found[name].shape, np.nan)}
         moves = any(np.isnan(part).any() for part in series.steps(surface.values(nowhere)))
         if moves or np.any(np.isnan(surface.rows(nowhere)) & ~np.isnan(here)):
-            free[name] = origin[name]
-            steps |= {(name, place): 1.0 for place in range(free[name].size)}
-    limit = limit_of(surface, free)
+            found[name] = origin[name]
+            sizes |= {(name, place): 1.0 for place in range(found[name].size)}
+    limit = limit_of(surface, found)
     for _ in range(_ROUNDS):
-        before = free
-        for (name, place), size in steps.items():
+        before = found
+        found = improved(series.block, surface, found)
+        for (name, place), size in sizes.items():
             objective = partial(series.log_posterior, name, chosen)
-            free, steps[name, place] = climbed(objective, name, place, size, free)
-        calm = all(np.all(np.abs(free[name] - before[name]) < np.sqrt(_NEGLIGIBLE)) for name, _ in steps)
+            found, sizes[name, place] = climbed(objective, name, place, size, found)
+        calm = all(np.all(np.abs(found[name] - before[name]) < np.sqrt(NEGLIGIBLE)) for name, _ in sizes)
         if calm or surface.evaluations > limit:
             break
-    return free
+    return found
 
 
 def _judged(seen: Estimates, steps: Steps, known: bool) -> Verdict:

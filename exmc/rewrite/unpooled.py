@@ -15,7 +15,7 @@ _LEAST, _MOST = 150, 1500
 _ROUNDS = 8
 _SCALARS = 24
 # Differences of less than this in a log likelihood, or of its square root in standard errors, decide nothing.
-_NEGLIGIBLE = 0.01
+NEGLIGIBLE = 0.01
 
 
 def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> dict[str, FloatArray]:
@@ -107,14 +107,14 @@ def climbed(
             continue
         # The step that would lose one half: about a standard error.
         step = step / np.sqrt(curvature) if 0.0 < curvature < np.inf else 0.25 * step
-        if gain < _NEGLIGIBLE:
+        if gain < NEGLIGIBLE:
             break
     return dict(free), float(np.clip(step, 1e-12, 1e12))
 
 
 def _settled(before: Free, after: Free, scalars: Sequence[tuple[str, int]], blocks: Sequence[Block]) -> bool:
     """Whether a round has moved nothing by more than a small part of its error."""
-    tolerance = np.sqrt(_NEGLIGIBLE)
+    tolerance = np.sqrt(NEGLIGIBLE)
     calm = all(abs(after[n].flat[j] - before[n].flat[j]) < tolerance for n, j in scalars)
     return calm and all(
         np.all(np.abs(gathered(b, after) - gathered(b, before)) * np.sqrt(b.information) < tolerance) for b in blocks
