@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.chains import Limits
@@ -24,6 +23,9 @@ from exmc.ir.nodes import Call, Data, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.predictive.simulate import Samples, simulate
 from exmc.sampling.options import SamplerOptions
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 RANKED_DRAWS = 99
 """How many of a replication's draws a true value is ranked among: 100 possible ranks, and room to thin."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from traceback import format_exception
-from typing import Any
+from typing import Any, Generic, NamedTuple, TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from exmc.blame import explained
@@ -20,9 +23,11 @@ from exmc.compile.program import CompiledModel
 from exmc.errors import ExmcError, SamplingError, brief
 from exmc.sampling.chain import Block, advance, begin
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.starts import start_of
 
+T = TypeVar("T")
 WATCHDOG_SECONDS = 600.0
 """How long one gradient may take, unless the user says otherwise."""
 
@@ -48,12 +53,21 @@ class Limits:
         return least
 
 
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """The draws of each chain that finished, by its number, and what each of the others failed of."""
+class Chain(NamedTuple):
+    """A chain of NUTS so far: its draws, the state it goes on from, and its seconds, warm-up included and without."""
 
-    finished: dict[int, Block]
-    failed: dict[int, BaseException] = field(default_factory=dict)
+    block: Block
+    state: ChainState
+    seconds: float
+    sampling: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended(Generic[T]):
+    """What each chain that finished came to, by its number, and what each of the others failed of."""
+
+    finished: Mapping[int, T]
+    failed: Mapping[int, BaseException] = field(default_factory=dict)
 
     def documents(self) -> list[dict[str, Any]]:
         """The failed chains as the attribute ``failed_chains`` of a result has them."""
@@ -69,8 +83,20 @@ def threads(most: int) -> Iterator[Executor]:
         yield pool
 
 
-def run_chains(compiled: CompiledModel, options: SamplerOptions, limits: Limits) -> Drawn:
-    """Warm up and sample every chain by NUTS, with a warning for each that is left out.
+def run_each(
+    work: Callable[[int, Pulse], T],
+    chains: Mapping[int, BaseException | None],
+    limits: Limits,
+    meanwhile: Callable[[], object] | None = None,
+) -> Ended[T]:
+    """What `work` returns for each of `chains`, with a warning for each that fails and is left out.
+
+    Parameters
+    ----------
+    chains
+        By number what a chain failed of before, which it then did: there is nothing to do for it.
+    meanwhile
+        Called by the caller's thread while the others work.
 
     Raises
     ------
@@ -79,25 +105,48 @@ def run_chains(compiled: CompiledModel, options: SamplerOptions, limits: Limits)
     BaseException
         What the first chain raised, if all failed.
     """
-    least = limits.least(options.chains)
-    with threads(options.chains) as pool:
-        ended = list(pool.map(partial(_try_chain, compiled, options, limits.watchdog), range(options.chains)))
-    found = Drawn(
-        {chain: block for chain, block in enumerate(ended) if isinstance(block, Block)},
-        {chain: error for chain, error in enumerate(ended) if isinstance(error, BaseException)},
-    )
-    if len(found.finished) < least:
-        raise _too_few(found, least, options)
-    for chain, error in found.failed.items():
-        warnings.warn(f"chain {chain} failed and is left out: {_said(error)}", RuntimeWarning, stacklevel=4)
-    return found
+    least = limits.least(len(chains))
+    alive = [chain for chain, error in chains.items() if error is None]
+    with threads(len(alive)) as pool:
+        ended = pool.map(partial(_try_chain, work, limits.watchdog), alive)
+        if meanwhile is not None:
+            meanwhile()
+        found = dict(zip(alive, ended, strict=True))
+    finished = {chain: what for chain, what in found.items() if not isinstance(what, _Failure)}
+    failed = {chain: what.error for chain, what in found.items() if isinstance(what, _Failure)}
+    result = Ended(finished, failed | {chain: error for chain, error in chains.items() if error is not None})
+    if len(finished) < least:
+        raise _too_few(result, least, len(chains))
+    for chain, error in failed.items():
+        warnings.warn(f"chain {chain} failed and is left out: {_said(error)}", RuntimeWarning, stacklevel=5)
+    return result
 
 
-def _too_few(drawn: Drawn, least: int, options: SamplerOptions) -> BaseException:
-    chain, error = min(drawn.failed.items())
-    if not drawn.finished:
+def run_chains(
+    compiled: CompiledModel, options: SamplerOptions, limits: Limits, meanwhile: Callable[[], object] | None = None
+) -> Ended[Chain]:
+    """Warm up and sample every chain by NUTS; otherwise as `run_each`."""
+    work = partial(_run_chain, compiled, options)
+    return run_each(work, dict.fromkeys(range(options.chains)), limits, meanwhile)
+
+
+def draw_on(compiled: CompiledModel, options: SamplerOptions, limits: Limits, drawn: Ended[Chain]) -> Ended[Chain]:
+    """The chains of `drawn` with ``options.draws`` draws each, those that they have included; as `run_each`."""
+    chains = {chain: drawn.failed.get(chain) for chain in range(options.chains)}
+    return run_each(lambda chain, pulse: _go_on(compiled, options, drawn.finished[chain], pulse), chains, limits)
+
+
+def stacked(chains: Iterable[Mapping[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
+    """One array per name, chains along its first axis."""
+    parts = list(chains)
+    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+
+
+def _too_few(ended: Ended[Any], least: int, chains: int) -> BaseException:
+    chain, error = min(ended.failed.items())
+    if not ended.finished:
         return error
-    message = f"{len(drawn.failed)} of {options.chains} chains failed, and {least} must finish"
+    message = f"{len(ended.failed)} of {chains} chains failed, and {least} must finish"
     found = SamplingError(f"{message}; chain {chain}: {_said(error)}", where=("min_chains",))
     found.__cause__ = error
     return found
@@ -107,27 +156,44 @@ def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, ExmcError) else f"{type(error).__name__}: {error}"
 
 
-def _try_chain(
-    compiled: CompiledModel, options: SamplerOptions, watchdog: float | None, chain: int
-) -> Block | BaseException:
+class _Failure(NamedTuple):
+    error: BaseException
+
+
+def _try_chain(work: Callable[[int, Pulse], T], watchdog: float | None, chain: int) -> T | _Failure:
     try:
-        return watched(partial(_run_chain, compiled, options, chain), watchdog)
+        return watched(partial(work, chain), watchdog)
     except MemoryError:
         raise
     except StuckError as error:
         give_autograd_up()
-        return error
+        return _Failure(error)
     except (Exception, SystemExit) as error:
-        return error
+        return _Failure(error)
 
 
-def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse) -> Block:
-    density = compiled.density()
+def _run_chain(compiled: CompiledModel, options: SamplerOptions, chain: int, pulse: Pulse) -> Chain:
+    density, began = compiled.density(), time.perf_counter()
     try:
         start = start_of(compiled, options, chain, pulse)
         state = begin(density, options, chain, start.position, pulse, start.variances)
     except SamplingError as error:
         raise explained(error, compiled) from None
     state, _ = advance(density, options, state, options.warmup, lambda: pulse.abandoned, pulse=pulse)
-    _, block = advance(density, options, state, options.draws, lambda: pulse.abandoned, pulse=pulse)
-    return block
+    warm = time.perf_counter()
+    state, block = advance(density, options, state, options.draws, lambda: pulse.abandoned, pulse=pulse)
+    return Chain(block, state, time.perf_counter() - began, time.perf_counter() - warm)
+
+
+def _go_on(compiled: CompiledModel, options: SamplerOptions, chain: Chain, pulse: Pulse) -> Chain:
+    began, before = time.perf_counter(), chain.block
+    more = options.draws - len(before.positions)
+    state, block = advance(compiled.density(), options, chain.state, more, lambda: pulse.abandoned, pulse=pulse)
+    whole = Block(
+        before.first,
+        before.warmup,
+        np.concatenate([before.positions, block.positions]),
+        {name: np.concatenate([before.statistics[name], block.statistics[name]]) for name in before.statistics},
+    )
+    took = time.perf_counter() - began
+    return Chain(whole, state, chain.seconds + took, chain.sampling + took)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.compile.program import CompiledModel
@@ -16,6 +15,7 @@ from exmc.ir.operations import evaluate
 from exmc.predictive.batch import Loops
 from exmc.predictive.log_likelihood import pointwise
 from exmc.predictive.predict import posterior_predictive, prior_predictive
+from exmc.trace.draws import Draws
 from exmc.trace.kept import LEFT_OUT, split_entries
 from exmc.trace.schema import Schema, constant_data_names
 
@@ -35,8 +35,7 @@ class Derived(NamedTuple):
 
 def derived_groups(
     compiled: CompiledModel,
-    schema: Schema,
-    tree: xr.DataTree,
+    draws: Draws,
     seed: int,
     *,
     prior_draws: int = 500,
@@ -48,8 +47,8 @@ def derived_groups(
 
     Parameters
     ----------
-    tree
-        With the groups ``posterior`` and ``unconstrained_posterior``; arrays here have its chains and draws.
+    draws
+        With the groups ``posterior`` and ``unconstrained_posterior``; arrays here have their chains and draws.
     seed
         The run's. Predictions do not depend on which chains or how many draws there are.
     prior_draws
@@ -63,15 +62,20 @@ def derived_groups(
     """
     source, loops = compiled.source, compiled.loop_values
     predicted = ("posterior_predictive", LEFT_OUT) if predictive and source.observations else ()
+    positions = _positions(compiled, draws.groups["unconstrained_posterior"])
     notes: list[CompileError] = []
     makers: dict[str, tuple[tuple[str, ...], Callable[[], Groups]]] = {
         "log_likelihood": (
             ("log_likelihood", "log_prior"),
-            lambda: _pointwise(compiled, tree, notes),
+            lambda: _pointwise(compiled, positions, notes),
         ),
         "posterior_predictive": (
             predicted,
-            lambda: {"posterior_predictive": posterior_predictive(source, tree, seed, compiled.model, loops)},
+            lambda: {
+                "posterior_predictive": posterior_predictive(
+                    source, draws.groups["posterior"], seed, compiled.model, loops, draws.chains
+                )
+            },
         ),
         "prior": (
             ("prior", "prior_predictive") if prior_draws else (),
@@ -81,8 +85,8 @@ def derived_groups(
     groups: Groups = {}
     skipped: dict[str, str] = {}
     for name, (made, make) in makers.items():
-        samples = prior_draws if name == "prior" else tree["posterior"].sizes["chain"] * tree["posterior"].sizes["draw"]
-        size = _bytes_of(schema, samples, made)
+        samples = prior_draws if name == "prior" else positions.shape[0] * positions.shape[1]
+        size = _bytes_of(draws.schema, samples, made)
         try:
             if size > LARGEST_GROUP_BYTES:
                 skipped[name] = f"it would take {size / (1 << 30):.1f} GiB."
@@ -97,10 +101,10 @@ def derived_groups(
     return Derived({group: arrays for group, arrays in groups.items() if arrays}, skipped, tuple(notes))
 
 
-def _pointwise(compiled: CompiledModel, tree: xr.DataTree, notes: list[CompileError]) -> Groups:
+def _pointwise(compiled: CompiledModel, positions: NDArray[np.float64], notes: list[CompileError]) -> Groups:
     terms = compiled.pointwise()
     notes += [] if terms.note is None else [terms.note]
-    return pointwise(terms.function, terms.likelihoods, terms.priors, _positions(compiled, tree))
+    return pointwise(terms.function, terms.likelihoods, terms.priors, positions)
 
 
 def _prior(source: Model, draws: int, seed: int, loops: Loops) -> Groups:
@@ -115,8 +119,7 @@ def _bytes_of(schema: Schema, samples: int, groups: Sequence[str]) -> int:
     return samples * sum(v.bytes_per_draw for group in groups for v in schema.groups.get(group, ()))
 
 
-def _positions(compiled: CompiledModel, tree: xr.DataTree) -> NDArray[np.float64]:
+def _positions(compiled: CompiledModel, group: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
     """The draws on the unconstrained scale, shape (chain, draw, dimension)."""
-    group = tree["unconstrained_posterior"].to_dataset()
-    shape = group.sizes["chain"], group.sizes["draw"]
-    return np.concatenate([group[e.name].values.reshape(*shape, e.size) for e in compiled.layout.entries], axis=2)
+    parts = [(group[entry.name], entry.size) for entry in compiled.layout.entries]
+    return np.concatenate([array.reshape(*array.shape[:2], size) for array, size in parts], axis=2)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from exmc.blame import explained
+from exmc.compile.oracle import give_autograd_up
 from exmc.compile.program import CompiledModel
 from exmc.errors import SamplingError
 from exmc.methods.method import Arrays, Method, Problem, pooled
 from exmc.sampling.options import SamplerOptions
-from exmc.sampling.watchdog import Pulse
+from exmc.sampling.watchdog import Pulse, StuckError, watched
 from exmc.tempering import CompiledTempering
 
 Map = Callable[[Callable[[int], Any], Iterable[int]], Iterable[Any]]
@@ -35,12 +37,17 @@ def work_on(
         raise explained(error, compiled) from None
 
 
-def fit_model(method: Method, compiled: CompiledModel, problem: Problem, map_parts: Map = map) -> Arrays:
-    """The finished fit, the parts of each round done by `map_parts`; raises `SamplingError` if it fails."""
+def fit_model(
+    method: Method, compiled: CompiledModel, problem: Problem, map_parts: Map = map, watchdog: float | None = None
+) -> Arrays:
+    """The finished fit, the parts of each round done by `map_parts`; raises `SamplingError` if it fails.
+
+    A part that spends `watchdog` seconds on one gradient is given up, and fails.
+    """
     fit: Arrays | None = None
     round_number = 0
     while parts := method.parts(problem.options, problem.settings, fit):
-        work = partial(_attempt, method, compiled, problem, fit, round_number)
+        work = partial(_attempt, method, compiled, problem, watchdog, fit, round_number)
         found = dict(zip(parts, map_parts(work, parts), strict=True))
         results = {part: what for part, what in found.items() if not isinstance(what, SamplingError)}
         failures = {part: str(what) for part, what in found.items() if isinstance(what, SamplingError)}
@@ -51,9 +58,16 @@ def fit_model(method: Method, compiled: CompiledModel, problem: Problem, map_par
 
 
 def _attempt(
-    method: Method, compiled: CompiledModel, problem: Problem, fit: Arrays | None, round_number: int, part: int
-) -> Arrays | SamplingError:
+    method: Method, compiled: CompiledModel, problem: Problem, watchdog: float | None, fit: Arrays | None,
+    round_number: int, part: int,
+) -> Arrays | SamplingError:  # fmt: skip
+    def work(pulse: Pulse) -> Arrays:
+        return work_on(method, compiled, replace(problem, pulse=pulse), fit, round_number, part)
+
     try:
-        return work_on(method, compiled, problem, fit, round_number, part)
+        return watched(work, watchdog)
+    except StuckError as error:
+        give_autograd_up()
+        return error
     except SamplingError as error:
         return error

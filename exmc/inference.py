@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
-from numpy.typing import NDArray
 
-from exmc.chains import WATCHDOG_SECONDS, Drawn, Limits, run_chains, threads
+from exmc.chains import WATCHDOG_SECONDS, Chain, Ended, Limits, run_chains, run_each, stacked, threads
 from exmc.compile.kernel import Engine
 from exmc.compile.layout import layout_of
 from exmc.compile.program import CompiledModel, compile_model
 from exmc.compile.sequential import loop_values
 from exmc.derive import Groups, derived_groups
+from exmc.diagnostics.until import Until, until_of
 from exmc.errors import ModelError, SamplingError, brief
 from exmc.fitting import fit_model, problem_of
 from exmc.ir import serial
@@ -24,15 +25,21 @@ from exmc.ir.builder import Builder
 from exmc.ir.model import Model
 from exmc.ir.notes import model_notes
 from exmc.ir.proper import check_proper
+from exmc.lengthening import run_until
 from exmc.methods import NUTS, described, method_of, settings_of, statistics_of
 from exmc.methods.chain import FittedState, advance_fitted
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.watchdog import Pulse
 from exmc.trace.dataset import build_datatree
+from exmc.trace.draws import Draws
 from exmc.trace.kept import split_entries
 from exmc.trace.schema import schema_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def sample(
@@ -53,6 +60,7 @@ def sample(
     init: str | Mapping[str, Any] = "uniform",
     method: str = NUTS,
     settings: Mapping[str, Any] | None = None,
+    until: Mapping[str, Any] | None = None,
 ) -> xr.DataTree:
     """Draw from the posterior of `model`, by NUTS if nothing else is asked for, chains in threads of this process.
 
@@ -71,14 +79,19 @@ def sample(
     predictive
         Whether to simulate prior and posterior predictive data too.
     watchdog
-        A chain of NUTS that spends so many seconds on one gradient is given up. None: nobody watches. The thread in
-        which it is stuck cannot be ended; while it has autograd, whatever else needs that here is an error at once.
+        A chain, or a part of another method's fit, that spends so many seconds on one gradient is given up. None:
+        nobody watches. The thread in which it is stuck cannot be ended; while it has autograd, whatever else needs that
+        here is an error at once.
     min_chains
         How many chains must finish, by default two (or one, of one). Those that fail are left out, with a warning;
         the attribute ``failed_chains`` has the traceback of each.
     method, settings
         "nuts", or one of `exmc.methods.METHODS` and its own options; `warmup`, `target_accept`, `max_treedepth`,
         `metric` and `init` are those of NUTS alone. The attribute ``method`` of the result says what its draws are.
+    until
+        What chains of NUTS shall reach: `draws` is then how many they begin with, and they go on until every scalar
+        has it, such as ``{"ess": 400, "rhat": 1.01}``, at most for ``max_draws`` (20,000) or ``max_seconds``; see
+        `exmc.diagnostics.until.Until`. The attribute ``until`` says whether it was reached.
 
     Returns
     -------
@@ -103,10 +116,11 @@ def sample(
         adaptation=adaptation,
         init=init,
     )
+    aim = None if until is None else until_of(until, options.draws)
     try:
         return sample_model(
             as_model(model), options, engine=engine, predictive=predictive, method=method, settings=settings,
-            limits=Limits(watchdog, _plain(min_chains)),
+            limits=Limits(watchdog, _plain(min_chains)), until=aim,
         )  # fmt: skip
     except MemoryError as error:
         raise SamplingError(
@@ -117,13 +131,15 @@ def sample(
 
 def sample_model(
     source: Model, options: SamplerOptions, *, engine: Engine = "native", predictive: bool = True, method: str = NUTS,
-    settings: Mapping[str, Any] | None = None, limits: Limits | None = None,
+    settings: Mapping[str, Any] | None = None, limits: Limits | None = None, until: Until | None = None,
 ) -> xr.DataTree:  # fmt: skip
     """What `sample` does, with all of the sampler's options."""
     limits = limits or Limits()
     limits.least(options.chains)
     check_proper(source)
     said = described(method, settings or {})
+    if until is not None and method != NUTS:
+        raise SamplingError(f"the method {method} draws no further than it is asked to.", where=("until",))
     compiled = compile_model(source, rewrite(source).model, engine=engine)
     if not compiled.layout.dimension:
         raise SamplingError("the model has no free variables, so there is nothing to sample.")
@@ -137,15 +153,19 @@ def sample_model(
         "model_digest": serial.digest(source),
         "engine": compiled.engine,
     } | said
-    if method == NUTS:
-        drawn = run_chains(compiled, options, limits)
+    if method != NUTS:
+        drawn, attributes["method"] = _fit_and_draw(compiled, options, method, settings or {}, limits)
+    elif until is not None:
+        chains, verdict = run_until(compiled, options, limits, schema, until)
+        drawn = _blocks(chains)
+        attributes["until"] = asdict(until) | {"reached": verdict.reached, "reason": verdict.reason}
     else:
-        drawn, attributes["method"] = _fit_and_draw(compiled, options, method, settings or {})
+        drawn = _blocks(run_chains(compiled, options, limits, meanwhile=_import_xarray))
     attributes["failed_chains"] = drawn.documents()
     groups, labels = _sampled_groups(compiled, list(drawn.finished.values())), list(drawn.finished)
-    tree = build_datatree(schema, groups, attributes, chains=labels)
+    held = Draws(schema, groups, tuple(labels), attributes)
     prior_draws = 500 if predictive else 0
-    derived = derived_groups(compiled, schema, tree, options.seed, prior_draws=prior_draws, predictive=predictive)
+    derived = derived_groups(compiled, held, options.seed, prior_draws=prior_draws, predictive=predictive)
     notes = [str(note) for note in (*model_notes(source), *compiled.notes, *derived.notes)]
     attributes |= {"skipped_groups": derived.skipped, "notes": notes}
     return build_datatree(schema, groups | derived.groups, attributes, chains=labels)
@@ -195,30 +215,34 @@ def _require_memory(compiled: CompiledModel, options: SamplerOptions) -> None:
         raise MemoryError(f"an array of shape {shape} is larger than any can be") from error
 
 
+def _blocks(ended: Ended[Chain]) -> Ended[Block]:
+    return Ended({number: chain.block for number, chain in ended.finished.items()}, ended.failed)
+
+
+def _import_xarray() -> None:
+    """Import what the result is made of: a third of a second, which chains that draw need not wait for."""
+    import_module("xarray")
+
+
 def _fit_and_draw(
-    compiled: CompiledModel, options: SamplerOptions, name: str, given: Mapping[str, Any]
-) -> tuple[Drawn, dict[str, Any]]:
+    compiled: CompiledModel, options: SamplerOptions, name: str, given: Mapping[str, Any], limits: Limits
+) -> tuple[Ended[Block], dict[str, Any]]:
     """The draws of each chain by a method beside NUTS, and what is said of its fit."""
     method, settings = method_of(name), settings_of(name, given)
     problem = problem_of(compiled, options, settings)
     with threads(os.cpu_count() or 1) as pool:
-        fit = fit_model(method, compiled, problem, pool.map)
+        fit = fit_model(method, compiled, problem, pool.map, limits.watchdog)
 
-        def draw(chain: int) -> Block:
-            return advance_fitted(method, problem, fit, FittedState(chain, 0), options.draws)[1]
+    def draw(chain: int, pulse: Pulse) -> Block:
+        return advance_fitted(method, replace(problem, pulse=pulse), fit, FittedState(chain, 0), options.draws)[1]
 
-        return Drawn(dict(enumerate(pool.map(draw, range(options.chains))))), method.describe(settings, fit)
+    return run_each(draw, dict.fromkeys(range(options.chains)), limits), method.describe(settings, fit)
 
 
 def _sampled_groups(compiled: CompiledModel, blocks: list[Block]) -> Groups:
     layout = compiled.layout
     return {
-        "posterior": _stacked([compiled.constrain(b.positions) for b in blocks]),
-        "sample_stats": _stacked([b.statistics for b in blocks]),
-        "unconstrained_posterior": _stacked([layout.columns(b.positions) for b in blocks]),
+        "posterior": stacked(compiled.constrain(b.positions) for b in blocks),
+        "sample_stats": stacked(b.statistics for b in blocks),
+        "unconstrained_posterior": stacked(layout.columns(b.positions) for b in blocks),
     }
-
-
-def _stacked(chains: list[dict[str, NDArray[Any]]]) -> dict[str, NDArray[Any]]:
-    """One array per name, chains along its first axis."""
-    return {name: np.stack([chain[name] for chain in chains]) for name in chains[0]}

@@ -12,13 +12,19 @@ changes do not see. A general matrix that is singular has a log-determinant of -
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
 import numpy as np
-import scipy.linalg.lapack
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast_f
+
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    from scipy.linalg import lapack
+else:
+    lapack = Late("scipy.linalg.lapack")
 
 Array = Any
 """A numpy array or an autograd box around one."""
@@ -86,7 +92,7 @@ def _each(function: Callable[..., Any], matrix: Any, *rest: Any, **options: Any)
 def _factor(matrix: Any) -> Any:
     with np.errstate(all="ignore"):
         # LAPACK reads rows as columns, and so the lower triangle as its upper one.
-        lower, failed = scipy.linalg.lapack.dpotrf(matrix, lower=1, clean=1) if matrix.size else (matrix, 0)
+        lower, failed = lapack.dpotrf(matrix, lower=1, clean=1) if matrix.size else (matrix, 0)
     if failed or not np.all(np.isfinite(np.diagonal(lower))):
         return np.diag(np.full(len(matrix), np.inf))
     return lower
@@ -96,7 +102,7 @@ def _substitute(lower: Any, right: Any, transposed: bool) -> Any:
     if right.size == 0:
         return np.zeros(right.shape)
     with np.errstate(all="ignore"):
-        solution, singular = scipy.linalg.lapack.dtrtrs(lower, right, lower=1, trans=int(transposed))
+        solution, singular = lapack.dtrtrs(lower, right, lower=1, trans=int(transposed))
     return np.full(right.shape, np.nan) if singular else np.reshape(solution, right.shape)
 
 
@@ -111,7 +117,7 @@ def _lu_factor(matrix: Any) -> Any:
         return np.full((size + 1, size), np.nan)
     if size == 0:
         return np.zeros((1, 0))
-    packed, swaps, _singular = scipy.linalg.lapack.dgetrf(matrix)
+    packed, swaps, _singular = lapack.dgetrf(matrix)
     return np.vstack([packed.T, swaps])
 
 
@@ -122,7 +128,7 @@ def _lu_solve(factors: Any, right: Any, transposed: bool) -> Any:
     if not np.all(np.isfinite(factors)) or np.any(np.diagonal(factors) == 0.0):
         return np.full(right.shape, np.nan)
     with np.errstate(all="ignore"):
-        solution, _ = scipy.linalg.lapack.dgetrs(factors[:-1].T, swaps.astype(np.int32), right, trans=int(transposed))
+        solution, _ = lapack.dgetrs(factors[:-1].T, swaps.astype(np.int32), right, trans=int(transposed))
     return np.reshape(solution, right.shape)
 
 

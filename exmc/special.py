@@ -11,15 +11,20 @@ can be recorded and differentiated again, and sums over broadcast axes. None of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import autograd.numpy as np
 import numpy
-import scipy.special
 from autograd.extend import defvjp, primitive
 from autograd.numpy.numpy_vjps import unbroadcast_f
 
+from exmc.late import Late
 from exmc.stirling import log_beta
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 Array = Any
 """A number, a numpy array or an autograd box around one."""
@@ -49,6 +54,11 @@ def _define(name: str, description: str, evaluate: Elementwise, *adjoints: _Adjo
     function.__doc__ = description
     defvjp(function, *(_unbroadcast(adjoint, i) for i, adjoint in enumerate(adjoints)))
     return cast(Elementwise, function)
+
+
+def _scipy(name: str) -> Elementwise:
+    """scipy's function of this name."""
+    return lambda *args: getattr(scipy_special, name)(*args)
 
 
 def _unbroadcast(adjoint: _Adjoint | None, argument: int) -> Elementwise | None:
@@ -98,7 +108,7 @@ xdivy: Elementwise = _define(
 xlogy: Elementwise = _define(
     "xlogy",
     "``x * log(y)``, and 0 where x is 0. Within 2 ulps.",
-    scipy.special.xlogy,
+    _scipy("xlogy"),
     lambda g, ans, x, y: xlogy(g, y),
     lambda g, ans, x, y: xdivy(g * x, y),
 )
@@ -106,7 +116,7 @@ xlogy: Elementwise = _define(
 xlog1py: Elementwise = _define(
     "xlog1py",
     "``x * log1p(y)``, and 0 where x is 0. Within 3 ulps.",
-    scipy.special.xlog1py,
+    _scipy("xlog1py"),
     lambda g, ans, x, y: xlog1py(g, y),
     lambda g, ans, x, y: xdivy(g * x, 1.0 + y),
 )
@@ -129,7 +139,7 @@ def _log1mexp(x: Array) -> Array:
 expit: Elementwise = _define(
     "expit",
     "The logistic function ``1 / (1 + exp(-x))``. Within 3 ulps.",
-    scipy.special.expit,
+    _scipy("expit"),
     # ans * (1 - ans) would be 0 beyond x = 37.
     lambda g, ans, x: g * (ans * expit(-x)),
 )
@@ -137,7 +147,7 @@ expit: Elementwise = _define(
 logit: Elementwise = _define(
     "logit",
     "``log(x / (1 - x))`` for x in [0, 1]. Within 2 ulps.",
-    scipy.special.logit,
+    _scipy("logit"),
     lambda g, ans, x: xdivy(g, x * (1.0 - x)),
 )
 
@@ -152,7 +162,7 @@ softplus: Elementwise = _define(
 log_expit: Elementwise = _define(
     "log_expit",
     "``log(expit(x))`` without underflow. Within 2 ulps.",
-    scipy.special.log_expit,
+    _scipy("log_expit"),
     lambda g, ans, x: g * expit(-x),
 )
 
@@ -174,7 +184,7 @@ def _gammaln(x: Array) -> Array:
     # scipy's is infinite below the normal range.
     size = numpy.abs(x)
     tiny = (size < _SMALLEST_NORMAL) & (size > 0.0)
-    return numpy.where(tiny, -numpy.log(numpy.where(tiny, size, 1.0)), scipy.special.gammaln(x))
+    return numpy.where(tiny, -numpy.log(numpy.where(tiny, size, 1.0)), scipy_special.gammaln(x))
 
 
 gammaln: Elementwise = _define(
@@ -187,7 +197,7 @@ gammaln: Elementwise = _define(
 digamma: Elementwise = _define(
     "digamma",
     "The derivative of `gammaln`. Within 5 ulps of max(1, |result|).",
-    scipy.special.digamma,
+    _scipy("digamma"),
     lambda g, ans, x: g * trigamma(x),
 )
 
@@ -196,7 +206,7 @@ digamma: Elementwise = _define(
 polygamma: Elementwise = _define(
     "polygamma",
     "The derivative of order n + 1 of `gammaln`, for an integer n.",
-    scipy.special.polygamma,
+    _scipy("polygamma"),
     None,
     lambda g, ans, n, x: g * polygamma(n + 1, x),
 )
@@ -204,7 +214,7 @@ polygamma: Elementwise = _define(
 trigamma: Elementwise = _define(
     "trigamma",
     "The derivative of `digamma`. Within 4 ulps.",
-    lambda x: scipy.special.polygamma(1, x),
+    lambda x: scipy_special.polygamma(1, x),
     lambda g, ans, x: g * tetragamma(x),
 )
 
@@ -212,7 +222,7 @@ trigamma: Elementwise = _define(
 tetragamma: Elementwise = _define(
     "tetragamma",
     "The derivative of `trigamma`. Within 5 ulps.",
-    lambda x: scipy.special.polygamma(2, x),
+    lambda x: scipy_special.polygamma(2, x),
     lambda g, ans, x: g * polygamma(3, x),
 )
 
@@ -244,7 +254,7 @@ def _times(g: Array, slope: Array) -> Array:
 gammainc: Elementwise = _define(
     "gammainc",
     "The regularised lower incomplete gamma function P(a, x); differentiable in x. Within 480 ulps.",
-    scipy.special.gammainc,
+    _scipy("gammainc"),
     _unavailable("gammainc", "a"),
     lambda g, ans, a, x: _times(g, np.exp(xlogy(a - 1.0, x) - x - gammaln(a))),
 )
@@ -252,7 +262,7 @@ gammainc: Elementwise = _define(
 gammaincc: Elementwise = _define(
     "gammaincc",
     "The regularised upper incomplete gamma function Q(a, x) = 1 - P(a, x); differentiable in x. Within 377 ulps.",
-    scipy.special.gammaincc,
+    _scipy("gammaincc"),
     _unavailable("gammaincc", "a"),
     lambda g, ans, a, x: _times(-g, np.exp(xlogy(a - 1.0, x) - x - gammaln(a))),
 )
@@ -260,7 +270,7 @@ gammaincc: Elementwise = _define(
 betainc: Elementwise = _define(
     "betainc",
     "The regularised incomplete beta function I_x(a, b); differentiable in x. Within 11047 ulps.",
-    scipy.special.betainc,
+    _scipy("betainc"),
     _unavailable("betainc", "a"),
     _unavailable("betainc", "b"),
     lambda g, ans, a, b, x: _times(g, np.exp(xlogy(a - 1.0, x) + xlog1py(b - 1.0, -x) - betaln(a, b))),
@@ -272,49 +282,49 @@ betainc: Elementwise = _define(
 erf: Elementwise = _define(
     "erf",
     "The error function. Within 2 ulps.",
-    scipy.special.erf,
+    _scipy("erf"),
     lambda g, ans, x: g * (_TWO_OVER_SQRT_PI * np.exp(-x * x)),
 )
 
 erfc: Elementwise = _define(
     "erfc",
     "``1 - erf(x)`` without cancellation. Within 26 ulps.",
-    scipy.special.erfc,
+    _scipy("erfc"),
     lambda g, ans, x: g * (-_TWO_OVER_SQRT_PI * np.exp(-x * x)),
 )
 
 erfcx: Elementwise = _define(
     "erfcx",
     "``exp(x**2) * erfc(x)`` without underflow for large x; its own derivative cancels there. Within 143 ulps.",
-    scipy.special.erfcx,
+    _scipy("erfcx"),
     lambda g, ans, x: g * (2.0 * x * ans - _TWO_OVER_SQRT_PI),
 )
 
 ndtr: Elementwise = _define(
     "ndtr",
     "The standard normal distribution function. Within 353 ulps.",
-    scipy.special.ndtr,
+    _scipy("ndtr"),
     lambda g, ans, x: g * (_INV_SQRT_2_PI * np.exp(-0.5 * x * x)),
 )
 
 ndtri: Elementwise = _define(
     "ndtri",
     "The inverse of `ndtr`, for probabilities in [0, 1]. Within 2 ulps.",
-    scipy.special.ndtri,
+    _scipy("ndtri"),
     lambda g, ans, x: g * (_SQRT_2_PI * np.exp(0.5 * ans * ans)),
 )
 
 erfinv: Elementwise = _define(
     "erfinv",
     "The inverse of `erf`, for numbers in [-1, 1]. Within 2 ulps.",
-    scipy.special.erfinv,
+    _scipy("erfinv"),
     lambda g, ans, x: g * (_HALF_SQRT_PI * np.exp(ans * ans)),
 )
 
 log_ndtr: Elementwise = _define(
     "log_ndtr",
     "The logarithm of `ndtr`, finite far into the left tail. Within 353 ulps.",
-    scipy.special.log_ndtr,
+    _scipy("log_ndtr"),
     # Density over probability as one scaled function: exp(log density - ans) loses x**2 ulps in the left tail.
     lambda g, ans, x: g * xdivy(_SQRT_2_OVER_PI, erfcx(x * (-1.0 / _SQRT_2))),
 )
@@ -322,7 +332,7 @@ log_ndtr: Elementwise = _define(
 stdtr: Elementwise = _define(
     "stdtr",
     "The Student t distribution function with `nu` degrees of freedom at t; differentiable in t. Within 10 ulps.",
-    scipy.special.stdtr,
+    _scipy("stdtr"),
     _unavailable("stdtr", "nu"),
     lambda g, ans, nu, t: (
         g * np.exp(-0.5 * (nu + 1.0) * np.log1p(t * t / nu) - 0.5 * np.log(nu) - betaln(0.5 * nu, 0.5))
@@ -335,14 +345,14 @@ stdtr: Elementwise = _define(
 i0e: Elementwise = _define(
     "i0e",
     "``exp(-|x|) * I_0(x)``, the scaled modified Bessel function. Within 5 ulps.",
-    scipy.special.i0e,
+    _scipy("i0e"),
     lambda g, ans, x: g * (i1e(x) - np.sign(x) * ans),
 )
 
 i1e: Elementwise = _define(
     "i1e",
     "``exp(-|x|) * I_1(x)``, the scaled modified Bessel function. Within 4 ulps.",
-    scipy.special.i1e,
+    _scipy("i1e"),
     # I_1(x) / x is 1/2 at 0.
     lambda g, ans, x: (
         g * (i0e(x) - np.sign(x) * ans - select(np.equal(x, 0.0), 0.5, ans / select(np.equal(x, 0.0), 1.0, x)))

@@ -70,9 +70,7 @@ def at_values(model: Model, values: Mapping[str, Any], position: FloatArray) -> 
     free = {variable.name: variable for variable in model.free}
     for name in values:
         if name not in free:
-            message = (
-                f"{name!r} is no variable that is sampled; one that is non-centred is so by its standard variable."
-            )
+            message = f"{name!r} is no variable that is sampled; one that is not centred is computed from one that is."
             raise SamplingError(message, where=("init", name), remedy=suggest(name, free))
     known: dict[str, Any] = {name: data.values for name, data in model.data.items()}
     unconstrained = layout.unpack(position)

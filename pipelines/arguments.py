@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 ConfigFile = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file.")]
 Directory = Annotated[str, typer.Argument(metavar="DIR", help="A run directory.")]
+Watched = Annotated[
+    str, typer.Argument(metavar="DIR|ADDRESS", help="A run directory, or a scheduler: tcp://… or tls://….")
+]
+Chosen = Annotated[
+    str | None, typer.Option("--run", metavar="NAME", help="Which run, where several go on on a scheduler.")
+]
 Set = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, such as sampler.draws=500.")
 ]
@@ -43,6 +49,8 @@ Detach = Annotated[
 Plain = Annotated[bool, typer.Option("--plain", help="Show progress as lines, for logs, in a terminal too.")]
 Page = Annotated[bool, typer.Option("--live", help="Serve a page that shows the run as it goes on, on this machine.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+# Of Dask's; a scheduler within a process, inproc, has nobody else attached.
+_PROTOCOLS = ("tcp", "tls", "ws", "wss", "ucx")
 
 
 class Shown(NamedTuple):
@@ -63,6 +71,11 @@ def checked_config(
         from pipelines.config import load_config, scheduler_override, with_out
     loaded = load_config(config, [*overrides, *scheduler_override(scheduler)], code=code)
     return check_config(with_out(loaded, out))
+
+
+def is_scheduler(where: str) -> bool:
+    """Whether `where` is the address of a Dask scheduler, and no directory or URL of a store."""
+    return where.partition("://")[0] in _PROTOCOLS and "://" in where
 
 
 def warm_start_override(directory: str | None) -> list[str]:

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exmc.compile.layout import layout_of
 from exmc.compile.logp import log_density_function
 from exmc.compile.oracle import autograd_value_and_gradient
-from exmc.compile.record import record_function
 from exmc.errors import ExmcError, MissingLoweringError, SamplingError, TooLargeError
 from exmc.ir.expressions import Reference
 from exmc.ir.model import Model
 from exmc.ir.nodes import Argument, Call
 from exmc.ir.proper import check_proper
+from exmc.late import Late
 from exmc.methods import settings_of
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.options import SamplerOptions
@@ -29,6 +29,11 @@ from pipelines.sampler_section import method_settings
 from pipelines.sections import SamplerSection
 from pipelines.sizes import check_sizes
 from pipelines.warm_start import digest_of, learnt_for
+
+if TYPE_CHECKING:
+    from exmc.compile import record
+else:
+    record = Late("exmc.compile.record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ def _check_own_densities(model: Model, config: Config) -> None:
         if config.sampler.engine == "autograd":
             autograd_value_and_gradient(function, np.zeros(dimension))
         else:
-            record_function(function, dimension, gradient=True)
+            record.record_function(function, dimension, gradient=True)
     except (MissingLoweringError, TooLargeError):
         return  # it will be interpreted, and the run says so
     except ExmcError as error:

@@ -51,8 +51,7 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
         stack.enter_context(_quiet_logs())
         stack.enter_context(dask.config.set(_SCHEDULER))
         if isinstance(cluster, RemoteCluster):
-            security = _security(cluster.security) if cluster.security else None
-            client = stack.enter_context(_client(cluster.address, cluster.timeout_seconds, security))
+            client = stack.enter_context(attach(cluster))
             _set_up_workers(client)
             yield client
             return
@@ -72,6 +71,14 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
         if not cluster.processes:
             stack.enter_context(_left_behind_if_stopped(started))
         yield stack.enter_context(_client(started, 30.0))
+
+
+@contextlib.contextmanager
+def attach(cluster: RemoteCluster) -> Iterator[Client]:
+    """A client of the scheduler that looks on, and sets nothing up; raises `ClusterError` as `connect` does."""
+    security = _security(cluster.security) if cluster.security else None
+    with _quiet_logs(), _client(cluster.address, cluster.timeout_seconds, security) as client:
+        yield client
 
 
 class OneBlasThread(WorkerPlugin):
@@ -182,6 +189,13 @@ def _refuse_to_listen_openly(section: FactoryCluster, address: str) -> None:
 def _client(target: Any, timeout: float, security: Security | None = None) -> Iterator[Client]:
     try:
         client = Client(target, timeout=timeout, set_as_default=False, security=security)  # type: ignore[no-untyped-call]
+    except TypeError as error:
+        # What Dask makes of tls:// without certificates.
+        raise ClusterError(
+            f"{target} cannot be reached: {error}.",
+            where=("cluster", "address"),
+            remedy="Give the certificates: cluster.security in the config, or distributed.comm.tls in Dask's own.",
+        ) from error
     except (OSError, TimeoutError, ValueError) as error:
         raise ClusterError(
             f"the scheduler at {target} did not answer within {timeout:g} s ({type(error).__name__}).",

@@ -10,9 +10,10 @@ from typing import Annotated
 import typer
 
 import exmc
-from exmc.errors import StoreError
+from exmc.errors import ConfigError, StoreError
 from pipelines import views
 from pipelines.arguments import (
+    Chosen,
     Code,
     ConfigFile,
     Debug,
@@ -29,7 +30,9 @@ from pipelines.arguments import (
     Set,
     Shown,
     WarmStart,
+    Watched,
     checked_config,
+    is_scheduler,
     run_in,
     warm_start_override,
 )
@@ -120,7 +123,8 @@ def extend(
 
 @app.command()
 def watch(
-    directory: Directory,
+    where: Watched,
+    run: Chosen = None,
     once: Annotated[bool, typer.Option("--once", help="Show where the run stands, and do not wait.")] = False,
     quiet: Quiet = False,
     plain: Plain = False,
@@ -128,16 +132,22 @@ def watch(
     as_json: Json = False,
     debug: Debug = False,
 ) -> int:
-    """Show the run in DIR as `exmc run` does, whoever runs it, until it ends. Ctrl-C ends the watching alone."""
+    """Show the run in DIR, or on the Dask scheduler at ADDRESS, as `exmc run` does, whoever runs it, until it ends.
+    Ctrl-C ends the watching alone."""
 
     def action(scene: Scene) -> int:
-        where = run_in(directory)
+        shown, scheduler = Shown(quiet, plain, as_json, live), is_scheduler(where)
+        if run is not None and not scheduler:
+            raise ConfigError("--run chooses among the runs of a scheduler.", remedy="Leave it out.")
+        directory = None if scheduler else run_in(where)
         with stopped_at_once():
-            from pipelines.elsewhere import watch as follow
+            from pipelines.watch import watch as follow
+            from pipelines.watch import watch_on
         try:
-            return follow(where, once, Shown(quiet, plain, as_json, live))
+            return watch_on(where, run, once, shown) if directory is None else follow(directory, once, shown)
         except KeyboardInterrupt:
-            print(f"exmc: no longer watching. To stop the run: exmc abort {directory}", file=sys.stderr)
+            how = "" if scheduler else f" To stop the run: exmc abort {where}"
+            print(f"exmc: no longer watching.{how}", file=sys.stderr)
             return INTERRUPTED
 
     return guarded(action, debug)
@@ -178,14 +188,16 @@ def check(config: ConfigFile, set_: Set = None, code: Code = None, debug: Debug 
     def action(scene: Scene) -> int:
         from exmc.compile.layout import layout_of
         from exmc.ir.notes import model_notes
+        from exmc.methods import NUTS
 
         checked = checked_config(config, None, set_ or [], code)
         source, model = checked.rewriting.source, checked.rewriting.model
         observed = ", ".join(o.name for o in source.observations) or "nothing"
-        options = checked.options
+        options, method = checked.options, checked.config.sampler.method
+        length = f"{options.warmup} + {options.draws} draws" if method == NUTS else f"{options.draws} draws by {method}"
         say(
             f"{config}: valid. {layout_of(model).dimension} free parameters in {len(source.free)} variables; observed: "
-            f"{observed}. {options.chains} chains of {options.warmup} + {options.draws} draws, to {checked.config.out}"
+            f"{observed}. {options.chains} chains of {length}, to {checked.config.out}"
         )
         for note in model_notes(source):
             say(str(checked.config.places.locate(note, "model")))

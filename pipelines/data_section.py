@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import DataError, suggest
+from exmc.ir.inputs import as_dims
 from exmc.ir.model import Label
 from exmc.ir.nodes import as_data_array
 from exmc.ir.types import Dims
@@ -161,7 +162,7 @@ def _parse_entry(name: str, raw: Any, places: Places, files: DataFiles) -> Loade
             values = _inline(entry.values)
         except DataError as error:
             raise DataError(error.message, where=("values",), remedy=error.remedy) from None
-        return _scaled(values, entry, _dims(entry.dims), entry.source or "", raw, {})
+        return _scaled(values, entry, as_dims(entry.dims, ()), entry.source or "", raw, {})
     except DataError as error:
         raise places.locate(error, *where) from None
 
@@ -191,7 +192,7 @@ def _from_file(entry: FileEntry, places: Places, where: KeyPath, files: DataFile
         return _factor(entry, entry.factor, labels, source, written | {"sha256": labels.digest})
     loaded = files.load(entry.path, column)
     _require_digest(entry, loaded.digest, places, where)
-    dims = _dims(entry.dims)
+    dims = as_dims(entry.dims, ())
     if dims is not None and loaded.dims is not None and dims != loaded.dims:
         message = f"the dims are {list(dims)}, but the file says {list(loaded.dims)}."
         raise DataError(message, where=("dims",), remedy="Leave dims out, and the file's are used.")
@@ -209,7 +210,7 @@ def _factor(entry: Entry, dim: str, labels: Labels, source: str, written: Mappin
     for key in ("center", "scale"):
         if getattr(entry, key) is not False:
             raise DataError("the codes of a factor are no numbers to compute with.", where=(key,), remedy="Remove it.")
-    return _Factor(dim, labels.labels, _dims(entry.dims), source, written)
+    return _Factor(dim, labels.labels, as_dims(entry.dims, ()), source, written)
 
 
 def _scaled(
@@ -245,7 +246,3 @@ def _statistic(values: NDArray[Any], key: str) -> NDArray[Any]:
     if not (deviation > 0).all():
         raise DataError("a column is constant; it has no scale.", where=(key,), remedy="Leave the column out.")
     return deviation
-
-
-def _dims(dims: Any) -> Dims | None:
-    return None if dims is None else (dims,) if isinstance(dims, str) else tuple(dims)

@@ -1,33 +1,24 @@
-"""What the commands do with a run whose driver is another process: hand it over, follow it, ask it to hold or end."""
+"""What the commands do with a run whose driver is another process: hand it over, ask it to hold or end."""
 
 from __future__ import annotations
 
-import contextlib
 import sys
 from pathlib import Path
 
 from exmc.errors import ConfigError, StoreError
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
-from exmc.trace.store import RunStore
-from pipelines.arguments import Shown
 from pipelines.checkpoint import read_checkpoint
-from pipelines.cli import FAILED, PASSED
+from pipelines.cli import PASSED
 from pipelines.code import check_code, moved
 from pipelines.config import parse_cluster
 from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
 from pipelines.guard import say, shown_path
 from pipelines.locks import being_run, owner_of
-from pipelines.page_process import PageProcess
 from pipelines.places import Places
-from pipelines.reporting import conclude, progress_of
 from pipelines.requests import Wish, request, requested
-from pipelines.run import result_of
 from pipelines.sections import Cluster, RemoteCluster
-from pipelines.standing import unfinished
-from pipelines.topic import listening
-from pipelines.watching import events_of
 
 
 def ask(directory: Location, wish: Wish, remedy: str) -> int:
@@ -52,44 +43,6 @@ def let_go_on(directory: Location) -> bool:
     request(directory, Wish.GO)
     print(f"exmc: {directory} goes on. To follow it: exmc watch {directory}", file=sys.stderr)
     return True
-
-
-def watch(directory: Location, once: bool, shown: Shown) -> int:
-    """Show the events of the run in `directory`, then what it came to.
-
-    Where its scheduler can be attached to, they are pushed. A page stays when the run has ended, until Ctrl-C. The
-    status is that of ``exmc run``; 1 for a run that ended unfinished.
-    """
-    if not shown.page:
-        return _watch(directory, once, shown, None)
-    page = PageProcess(directory)
-    try:
-        status = _watch(directory, once, shown, page)
-        page.wake()
-        print("exmc: the page stays until Ctrl-C.", file=sys.stderr)
-        with contextlib.suppress(KeyboardInterrupt):
-            page.wait()
-        return status
-    finally:
-        page.stop()
-
-
-def _watch(directory: Location, once: bool, shown: Shown, page: PageProcess | None) -> int:
-    checkpoint, ended = read_checkpoint(directory), ""
-    plan = checkpoint.plan
-    attached = contextlib.nullcontext(None) if once or not being_run(directory) else listening(checkpoint.cluster, plan)
-    with progress_of(plan.label, plan.options, directory, shown, page, driver=False) as on_event, attached as pause:
-        for event in events_of(directory, once, pause):
-            on_event(event)
-            ended = event.message if event.kind == "ended" else ""
-    store = RunStore.open(directory)
-    if store.complete:
-        return conclude(result_of(directory), shown.quiet, shown.as_json)
-    if ended:
-        print(f"exmc: {ended}", file=sys.stderr)
-    else:
-        say(unfinished(store))
-    return PASSED if being_run(directory) else FAILED
 
 
 def require_detachable(directory: Location, cluster: Cluster) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from exmc.errors import ExmcError
 from exmc.sampling.progress import Receipt
 
 Kind: TypeAlias = Literal[
@@ -53,6 +54,12 @@ class Event:
             return cls(**held, receipt=None if receipt is None else Receipt(**receipt))
         except (ValueError, TypeError, AttributeError):
             return None
+
+
+def ended_by(error: BaseException, seconds: float) -> Event:
+    """That a run ended before it was finished, by `error`."""
+    message = str(error) if isinstance(error, ExmcError) else f"{type(error).__name__}: {error}"
+    return Event(kind="ended", seconds=seconds, message=message)
 
 
 Listener: TypeAlias = Callable[[Event], None]

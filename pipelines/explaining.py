@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exmc.errors import ConfigError, suggest
 from exmc.ir.drawing import FONT, Drawing, dot, draw_model, svg
@@ -12,9 +12,15 @@ from exmc.ir.html import drawing_html
 from exmc.ir.mathematics import model_latex, model_mathml
 from exmc.ir.model import Model
 from exmc.ir.text import mermaid, model_text
+from exmc.late import Late
 from exmc.rewrite.run import Rewriting, report_text
-from exmc.viz.model_figure import model_picture
-from pipelines.pages import render
+
+if TYPE_CHECKING:
+    from exmc.viz import model_figure
+    from pipelines import pages
+else:
+    # A text needs neither matplotlib nor Jinja2.
+    model_figure, pages = Late("exmc.viz.model_figure"), Late("pipelines.pages")
 
 ENDINGS = ("html", "svg", "png", "pdf")
 _FORMS: dict[str, Callable[[Model], str]] = {"mermaid": mermaid, "dot": dot, "latex": model_latex, "text": model_text}
@@ -78,12 +84,12 @@ def as_file(rewriting: Rewriting, name: str, file: str, after: str | None) -> by
         known = ", ".join(f".{each}" for each in ENDINGS)
         raise ConfigError(f"{file}: a drawing cannot be written there.", remedy=f"Its name ends in {known}.")
     if ending == "html":
-        return render("explain.html", title=name, stages=views_of(rewriting)).encode()
+        return pages.render("explain.html", title=name, stages=views_of(rewriting)).encode()
     if after is not None:
         drawings = [(f"{name}, after {after}", draw_model(_model_after(rewriting, after)))]
     else:
         drawings = _different([(stage.heading, draw_model(stage.model)) for stage in stages_of(rewriting)])
-    return _stacked(drawings, name).encode() if ending == "svg" else model_picture(drawings, ending)
+    return _stacked(drawings, name).encode() if ending == "svg" else model_figure.model_picture(drawings, ending)
 
 
 def _different(drawings: list[tuple[str, Drawing]]) -> list[tuple[str, Drawing]]:

@@ -11,8 +11,8 @@ from distributed import Client, as_completed
 
 from exmc.errors import ClusterError
 from pipelines.code import Code, run_permitted
-from pipelines.graph import CONNECTION_LOST
 from pipelines.patience import patiently
+from pipelines.tasks import CONNECTION_LOST
 
 
 def for_each(

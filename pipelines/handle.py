@@ -8,9 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import Literal, Self, TypeAlias
-
-import xarray as xr
+from typing import TYPE_CHECKING, Literal, Self, TypeAlias
 
 from exmc.sampling.options import SamplerOptions
 from exmc.trace.files import Location, location
@@ -26,6 +24,9 @@ from pipelines.live import Live
 from pipelines.notebook import Display, status_html
 from pipelines.requests import Wish
 from pipelines.tally import Tally
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 State: TypeAlias = Literal["starting", "running", "paused", "finished", "stopped", "failed"]
 

@@ -7,10 +7,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.diagnostics.live.chain import Detail
@@ -24,6 +23,9 @@ from pipelines.checkpoint import read_checkpoint
 from pipelines.events import Event
 from pipelines.tally import Tally
 from pipelines.watching import EventLog
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 # Between the two renames that put a finished store in place, its chunks are not there.
 _SECONDS_OF_A_RENAME = 0.05
@@ -150,7 +152,7 @@ class Live:
         first = self.posterior.chains[chain].draws
         if first < end:
             draws = _patiently_read(journal, "posterior", tuple(self.posterior.variables), chain, first, end)
-            names = tuple(v.name for v in journal.schema.groups["sample_stats"] if v.name in _SHOWN)
+            names = tuple(v.name for v in journal.schema.groups["sample_stats"] if v.name in SHOWN)
             statistics = _patiently_read(journal, "sample_stats", names, chain, first, end)
             # Methods other than NUTS have draws of no energy but the potential one, and no divergences.
             energy = statistics.get("energy", -statistics["lp"])
@@ -158,7 +160,7 @@ class Live:
             self.posterior.add(chain, first, draws, {"energy": energy, "diverging": diverging})
 
 
-_SHOWN = ("lp", "energy", "diverging")
+SHOWN = ("lp", "energy", "diverging")
 """The statistics that a live posterior sums up."""
 
 

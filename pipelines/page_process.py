@@ -8,9 +8,12 @@ import sys
 import threading
 import urllib.parse
 from collections.abc import Callable
+from functools import partial
 
+from exmc.errors import ExmcError
 from exmc.trace.files import Location
 from pipelines.events import Event
+from pipelines.requests import Wish, request
 
 PORT = 5006
 """The first port that is tried; Bokeh's own."""
@@ -22,10 +25,17 @@ class PageProcess:
     """The live page of the run in `directory`, served once the run has begun; `say` is told where, in a line.
 
     It is a process of its own: whatever becomes of it, the run goes on, and it takes nothing of the run's own process.
+    What its buttons ask for goes to `ask`: by default, into the run directory.
     """
 
-    def __init__(self, directory: Location, say: Callable[[str], None] = print) -> None:
+    def __init__(
+        self,
+        directory: Location,
+        say: Callable[[str], None] = print,
+        ask: Callable[[Wish], None] | None = None,
+    ) -> None:
         self.say = say
+        self._ask = ask or partial(request, directory)
         self._directory = directory
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -84,3 +94,12 @@ class PageProcess:
             port = urllib.parse.urlsplit(first).port
             busy = "" if port == PORT else f" (port {PORT} is busy)"
             self.say(f"live page: {first}{busy}")
+            for line in self._process.stdout:
+                self._pass_on(line.strip())
+
+    def _pass_on(self, wanted: str) -> None:
+        """Ask the run for what a button of the page asks for."""
+        try:
+            self._ask(Wish(wanted))
+        except (OSError, ExmcError) as error:
+            self.say(f"the run could not be asked to {wanted}: {error}")

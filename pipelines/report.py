@@ -156,16 +156,15 @@ def _sections(findings: Iterable[Finding]) -> list[Section]:
 
 def _rows(found: Diagnosis) -> tuple[list[Row], list[Row], int]:
     """The summary's rows to be seen, those to be unfolded, and how many are in neither; the worst first if many."""
-    table = found.summary
-    many = table.sizes["scalar"] > _ROWS_SHOWN
-    if many:
-        table = table.isel(scalar=worst_first(table)[:_ROWS_HELD])
+    table = found.table
+    if len(table.labels) > _ROWS_SHOWN:
+        table = table.only(worst_first(found.summary)[:_ROWS_HELD])
     columns = {"r_hat": "r_hat", "ess_bulk per chain": "ess_bulk", "ess_tail per chain": "ess_tail"}
     bad = {(f.subject, columns[f.check]) for f in found.findings if f.check in columns}
     rows = [
         Row(cells, tuple((cells[0], column) in bad for column in ("", *COLUMNS))) for cells in summary_rows(table)[1:]
     ]
-    return rows[:_ROWS_SHOWN], rows[_ROWS_SHOWN:], found.summary.sizes["scalar"] - len(rows)
+    return rows[:_ROWS_SHOWN], rows[_ROWS_SHOWN:], len(found.table.labels) - len(rows)
 
 
 def _figures(tree: xr.DataTree, found: Diagnosis) -> list[Figure]:

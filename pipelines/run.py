@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import xarray as xr
-
-from exmc.errors import ClusterError, ExmcError, StoreError
+from exmc.errors import ClusterError, StoreError
 from exmc.methods import NUTS, method_of
 from exmc.trace.files import Location, free_bytes, location, open_log
 from exmc.trace.fits import Fits
@@ -27,7 +26,7 @@ from pipelines.code import check_code, moved, permitted
 from pipelines.config import Config, load_config, with_out
 from pipelines.control import Control
 from pipelines.creation import create_run, recorded_options, refuse_occupied
-from pipelines.events import Event, Listener
+from pipelines.events import Event, Listener, ended_by
 from pipelines.graph import follow
 from pipelines.locks import driving
 from pipelines.plan import CONFIG, EVENTS, Plan, check_versions
@@ -36,6 +35,10 @@ from pipelines.requests import Wish, request
 from pipelines.sections import Cluster, RemoteCluster
 from pipelines.sizes import amount, unlabelled
 from pipelines.stages import Diagnosed
+from pipelines.topic import announced
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def start(checked: Checked, on_event: Listener, control: Control | None = None) 
         connect(checked.config.cluster, checked.options.chains) as client,
     ):
         plan = create_run(checked)
-        with _driving(plan, on_event) as listener:
+        with _driving(plan, on_event) as logged, announced(client, plan, logged) as listener:
             listener(_begun(plan, began))
             places = checked.config.places
             diagnosed = follow(client, plan, listener, began, lambda error: places.locate(error, "model"), control)
@@ -218,7 +221,11 @@ def _gone_on(
         return RunResult(directory, stages.judge(store), {})
     check_versions(plan)
     _check_room(store, plan.options.draws)
-    with _driving(plan, on_event) as listener, connect(cluster or checkpoint.cluster, plan.options.chains) as client:
+    with (
+        _driving(plan, on_event) as logged,
+        connect(cluster or checkpoint.cluster, plan.options.chains) as client,
+        announced(client, plan, logged) as listener,
+    ):
         if longer != read_checkpoint(directory):
             # From here on the run is the longer one: whatever is not done of it yet, `resume` does.
             write_checkpoint(longer)
@@ -295,8 +302,7 @@ def _driving(plan: Plan, on_event: Listener) -> Iterator[Listener]:
         try:
             yield listener
         except BaseException as error:
-            message = str(error) if isinstance(error, ExmcError) else f"{type(error).__name__}: {error}"
-            write(Event(kind="ended", seconds=time.perf_counter() - began, message=message))
+            write(ended_by(error, time.perf_counter() - began))
             raise
 
 

@@ -18,7 +18,7 @@ Centering: TypeAlias = Literal["auto", "centered", "noncentered"]
 class Section(BaseModel):
     """A mapping with a fixed set of keys; nothing is converted but whole numbers to floats."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 class ValuesEntry(Section):
@@ -55,7 +55,7 @@ class WholeFileEntry(Section):
 class RandomEntry(BaseModel):
     """A random variable; every other key is a parameter of its distribution."""
 
-    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True, defer_build=True)
 
     dist: str
     dims: Dims | None = None

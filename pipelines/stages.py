@@ -8,8 +8,10 @@ from typing import Any
 
 from exmc.compile.program import CompiledModel, compile_model
 from exmc.derive import derived_groups
-from exmc.diagnostics.checks import diagnose
+from exmc.diagnostics.checks import Evidence
+from exmc.diagnostics.checks import judge as judge_evidence
 from exmc.diagnostics.enough import Cost, Verdict, judge_draws
+from exmc.diagnostics.summary import Summary, scalars_of, summary_of
 from exmc.diagnostics.text import diagnosis_document, diagnosis_text
 from exmc.errors import CompileError, ExmcError, StoreError
 from exmc.ir import serial
@@ -17,6 +19,7 @@ from exmc.ir.model import Model
 from exmc.ir.notes import model_notes
 from exmc.rewrite.run import Rewriting, rewrite
 from exmc.sampling.progress import Receipt
+from exmc.trace.draws import Draws
 from exmc.trace.records import CommitRecord
 from exmc.trace.store import RunStore
 from pipelines.fit_tasks import fit_attributes
@@ -94,7 +97,7 @@ def judge_length(plan: Plan) -> Verdict:
     store = RunStore.open(plan.path)
     costs = [_cost(store.committed(chain)) for chain in store.kept_chains()]
     slowest = Cost(*(max(seconds) for seconds in zip(*costs, strict=True)))
-    return judge_draws(store.draws(("posterior",)), plan.until, slowest, store.journal.chunk_draws)
+    return judge_draws(_summary(store.drawn(("posterior",))), plan.until, slowest, store.journal.chunk_draws)
 
 
 def _cost(records: tuple[CommitRecord, ...]) -> Cost:
@@ -109,8 +112,7 @@ def diagnose_run(plan: Plan, compiled: CompiledModel) -> Diagnosed:
     if not store.complete:
         derived = derived_groups(
             compiled,
-            store.schema,
-            store.draws(("posterior", "unconstrained_posterior")),
+            store.drawn(("posterior", "unconstrained_posterior")),
             plan.options.seed,
             prior_draws=plan.prior_draws,
             predictive=plan.posterior_predictive,
@@ -130,10 +132,23 @@ def judge(store: RunStore) -> Diagnosed:
     standing = "\n\n".join(part for part in (unfinished(store), failed_chains(store)) if part)
     if standing and not store.draws_done():
         return Diagnosed(False, standing, {"complete": False, "passed": False, "standing": standing})
-    tree = store.draws(("posterior", "sample_stats"))
-    found = diagnose(tree)
-    values, skipped = diagnosis_document(found) | {"complete": store.complete}, tree.attrs.get("skipped_groups", {})
+    drawn = store.drawn(("posterior", "sample_stats"))
+    found = judge_evidence(_evidence(drawn))
+    values = diagnosis_document(found) | {"complete": store.complete}
+    skipped = drawn.attributes.get("skipped_groups", {})
     if standing:
         text = f"{standing}\n\n{diagnosis_text(found, verdict='The draws so far pass every check.')}"
         return Diagnosed(False, text, values | {"passed": False, "standing": standing}, dict(skipped))
     return Diagnosed(found.passed, diagnosis_text(found), values, dict(skipped))
+
+
+def _evidence(drawn: Draws) -> Evidence:
+    """What `exmc.diagnostics.checks.gather` finds in the tree of `drawn`."""
+    failed = tuple(int(entry["chain"]) for entry in drawn.attributes.get("failed_chains", ()))
+    method = dict(drawn.attributes.get("method", {}))
+    statistics = {name: array for name, array in drawn.groups["sample_stats"].items() if array.ndim == 2}
+    return Evidence(_summary(drawn), statistics, drawn.chains, failed, method)
+
+
+def _summary(drawn: Draws) -> Summary:
+    return summary_of(scalars_of(drawn.groups["posterior"], drawn.axes("posterior")))

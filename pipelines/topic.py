@@ -1,30 +1,49 @@
-"""The events of a run on the scheduler that it uses: pushed there, and from there to whoever listens."""
+"""The events of a run on the scheduler that it uses: announced and pushed there for whoever listens."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from distributed import Client
 
-from exmc.errors import ClusterError
 from exmc.trace.description import read_description
-from pipelines.cluster import connect
-from pipelines.events import Event, Listener
+from pipelines.events import Event, Listener, ended_by
 from pipelines.plan import Plan
-from pipelines.sections import Cluster, RemoteCluster
 
-Pause = Callable[[float], object]
-"""Waits for so many seconds, or until something has happened."""
+RUNS = "exmc-runs"
+"""The topic in which drivers announce their runs, and that they have let go of them."""
 
-# What is not pushed, or lost on its way, is found in the log by then.
-_SECONDS_BETWEEN_LOOKS = 2.0
-_SECONDS_TO_ANSWER = 5.0
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a driver tells its scheduler of a run: as it takes it up, and again, `over`, as it lets go of it.
+
+    Attributes
+    ----------
+    topic
+        Where its events are pushed.
+    label, directory, began
+        The run's name, its directory as workers see it, and when this driver began.
+    driver
+        The driver's client: its end is told by the scheduler, in the topic of this name.
+    options
+        Those of the sampler, by name.
+    """
+
+    topic: str
+    label: str
+    directory: str
+    began: str
+    driver: str
+    options: Mapping[str, Any]
+    over: bool = False
 
 
 def topic_of(plan: Plan) -> str:
@@ -33,50 +52,36 @@ def topic_of(plan: Plan) -> str:
     return f"exmc-{plan.label}-{hashlib.sha256(f'{plan.fingerprint} {created}'.encode()).hexdigest()[:12]}"
 
 
-def pushing(client: Client, plan: Plan, on_event: Listener) -> Listener:
-    """`on_event`, and after it the scheduler, is told each event: a few hundred bytes.
+@contextlib.contextmanager
+def announced(client: Client, plan: Plan, on_event: Listener) -> Iterator[Listener]:
+    """`on_event`, and after it the scheduler, is told each event: a few hundred bytes; its end as well.
 
-    One that lives within this process nobody else can reach.
+    A scheduler that lives within this process nobody else can reach.
     """
     address = str(client.scheduler_info().get("address", ""))
     if not address or address.startswith("inproc"):
-        return on_event
-    topic = topic_of(plan)
+        yield on_event
+        return
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    topic, options = topic_of(plan), json.loads(json.dumps(asdict(plan.options)))
+    announcement = Announcement(topic, plan.label, plan.directory, now, str(client.id), options)
+
+    def push(where: str, message: Mapping[str, Any]) -> None:
+        # That the scheduler is gone, the run finds out by its tasks; to tell it nevertheless would take half a minute.
+        if client.status == "running":
+            with contextlib.suppress(Exception):
+                client.log_event(where, dict(message))
 
     def tell(event: Event) -> None:
         on_event(event)
-        # That the scheduler is gone, the run finds out by its tasks.
-        with contextlib.suppress(Exception):
-            client.log_event(topic, json.loads(event.to_json()))
+        push(topic, json.loads(event.to_json()))
 
-    return tell
-
-
-@contextlib.contextmanager
-def listening(cluster: Cluster, plan: Plan) -> Iterator[Pause]:
-    """How to wait for the next event of the run: until it is pushed, if `cluster` can be attached to.
-
-    What happened is then read from the run's log, which is complete for those who come late, too, or missed some.
-    """
-    if not isinstance(cluster, RemoteCluster):
-        yield time.sleep
-        return
-    woken = threading.Event()
-
-    def handler(event: tuple[float, Any]) -> None:
-        del event
-        woken.set()
-
-    def pause(seconds: float) -> None:
-        woken.wait(max(seconds, _SECONDS_BETWEEN_LOOKS))
-        woken.clear()
-
-    impatient = cluster.model_copy(update={"timeout_seconds": min(cluster.timeout_seconds, _SECONDS_TO_ANSWER)})
-    with contextlib.ExitStack() as stack:
-        try:
-            client = stack.enter_context(connect(impatient, plan.options.chains))
-        except ClusterError:
-            pause = time.sleep  # type: ignore[assignment]
-        else:
-            client.subscribe_topic(topic_of(plan), handler)  # type: ignore[no-untyped-call]
-        yield pause
+    push(RUNS, asdict(announcement))
+    began = time.perf_counter()
+    try:
+        yield tell
+    except BaseException as error:
+        push(topic, json.loads(ended_by(error, time.perf_counter() - began).to_json()))
+        raise
+    finally:
+        push(RUNS, asdict(replace(announcement, over=True)))

@@ -39,21 +39,25 @@ class EventLog:
 
 
 def events_of(
-    directory: Location, once: bool = False, pause: Callable[[float], object] | None = None
+    directory: Location,
+    once: bool = False,
+    pause: Callable[[float], object] | None = None,
+    driven: Callable[[], bool] | None = None,
 ) -> Iterator[Event]:
     """The events of the run in `directory` since it was begun, or resumed, last; then those to come, until it ends.
 
     A run that nobody has driven for `SECONDS_WITHOUT_DRIVER` has ended, whatever its log says. With `once`, nothing is
-    waited for. `pause` waits for so many seconds, or until it knows that something has happened.
+    waited for. `pause` waits for so many seconds, or until it knows that something has happened; `driven` knows whether
+    somebody drives the run, else the lock on its directory says it.
     """
     log, alone_since = EventLog(directory), time.monotonic()
     while True:
-        driven = not once and being_run(directory)
+        alive = not once and (driven() if driven is not None else being_run(directory))
         events = log.new()
         yield from events
         if once or any(event.kind in ("finished", "ended") for event in events):
             return
-        if driven or events:
+        if alive or events:
             alone_since = time.monotonic()
         elif time.monotonic() - alone_since > SECONDS_WITHOUT_DRIVER:
             return

@@ -15,8 +15,8 @@ from exmc.trace.files import Location
 from pipelines.events import Event
 from pipelines.live import Live
 
-SHARE = 0.01
-"""Of the time that passes, how much of a processor's the thread takes."""
+SHARE = 0.004
+"""Of the time that passes, how much of a processor's the thread takes: with that of a live page, under 2 %."""
 _SECONDS_BETWEEN_LOOKS = 1.0
 _READINGS = 24
 
@@ -29,7 +29,7 @@ class Reading(NamedTuple):
 
 
 class WorstRHat:
-    """Looks at the draws of the run in `directory` when there are new ones, and then rests for 99 times as long."""
+    """Looks at the draws of the run in `directory` when there are new ones, and then rests for 250 times as long."""
 
     def __init__(self, directory: Location) -> None:
         self.readings: deque[Reading] = deque(maxlen=_READINGS)

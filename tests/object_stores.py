@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +46,8 @@ class Server:
     address: str
     requests: list[Request] = field(default_factory=list)
     meddle: Callable[[Request], str | None] | None = None
+    # Moto looks whether an object is there, and puts it then; S3 does both at once.
+    putting: threading.Lock = field(default_factory=threading.Lock)
 
     def around(self, plain: Callable[..., Any]) -> Callable[..., Any]:
         """The WSGI application `plain`, watched and meddled with."""
@@ -56,7 +61,8 @@ class Server:
             self.requests.append(request)
             instead = self.meddle(request) if self.meddle else None
             if instead is None:
-                return plain(environ, start)
+                with self.putting if method == "PUT" else contextlib.nullcontext():
+                    return plain(environ, start)
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start(instead, [("Content-Length", "0")])
             return [b""]
@@ -80,22 +86,29 @@ def s3_server() -> Iterator[Server]:
         # What it keeps is the process's, and would be there from the server of another module.
         urlopen(HttpRequest(f"{server.address}/moto-api/reset", method="POST")).close()
         server.requests.clear()
-        bucket = ObjectPath(f"s3://{_BUCKET}")
-        bucket._file_system().clear_instance_cache()
-        bucket._file_system().mkdir(_BUCKET)
+        close_sessions()
+        ObjectPath(f"s3://{_BUCKET}")._file_system().mkdir(_BUCKET)
         yield server
         close_sessions()
     moto.stop()
 
 
 def close_sessions() -> None:
-    """Close the connections of this process. Left to the garbage collector, they make warnings, which are errors."""
-    for opened in list(S3FileSystem._cache.values()):
-        if opened._s3 is not None:
-            # Zarr's are of its own loop.
-            loop = _get_loop() if opened.asynchronous else opened.loop
-            asyncio.run_coroutine_threadsafe(opened._s3creator.__aexit__(None, None, None), loop).result(30)
-    S3FileSystem.clear_instance_cache()
+    """Close the connections of this process, and forget its file systems.
+
+    Left to the garbage collector, s3fs closes them by the loop of the thread that happens to collect, or not at all;
+    then there are warnings, which are errors.
+    """
+    while S3FileSystem._cache:
+        _close(S3FileSystem._cache.popitem()[1])
+    gc.collect()
+
+
+def _close(opened: S3FileSystem) -> None:
+    if opened._s3 is not None:
+        # Zarr's are of its own loop.
+        loop = _get_loop() if opened.asynchronous else opened.loop
+        asyncio.run_coroutine_threadsafe(opened._s3creator.__aexit__(None, None, None), loop).result(30)
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "cache": set(),
     "machine_code": {"errors", "cache"},
     "stirling": set(),
-    "special": {"errors", "stirling"},
-    "linalg": {"errors"},
+    "special": {"errors", "late", "stirling"},
+    "linalg": {"errors", "late"},
     "graphs": set(),
     "logspace": {"errors", "special"},
     "covariances": {"special"},
@@ -27,22 +27,23 @@ MAY_IMPORT: dict[str, set[str]] = {
     "integrators": {"linalg"},
     "transforms": {"special", "linalg", "errors"},
     "imports": {"errors"},
-    "distributions": {"errors", "imports", "special", "linalg", "graphs", "logspace", "transforms"},
+    "late": set(),
+    "distributions": {"errors", "imports", "late", "special", "linalg", "graphs", "logspace", "transforms"},
     "ir": {
         *("errors", "special", "linalg", "logspace", "covariances", "hilbert", "integrators", "transforms"),
         "distributions",
     },
-    "rewrite": {"errors", "ir", "distributions", "transforms"},
+    "rewrite": {"errors", "late", "ir", "distributions", "transforms"},
     "compile": {
-        *("errors", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
+        *("errors", "late", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
         *("integrators", "machine_code", "graphs"),
     },
     # Samplers know a density, and nothing of models.
     "nuts": {"errors", "density", "cache", "machine_code"},
     "sampling": {"errors", "density", "nuts"},
     "methods": {"errors", "density", "nuts", "sampling"},
-    "trace": {"errors", "ir", "distributions", "sampling", "compile.layout"},
-    "diagnostics": {"errors"},
+    "trace": {"errors", "late", "ir", "distributions", "sampling", "compile.layout"},
+    "diagnostics": {"errors", "late"},
     "predictive": {"errors", "ir", "distributions", "transforms"},
     "viz": {"errors", "diagnostics", "ir"},
     # What puts the parts together in one process.
@@ -56,9 +57,10 @@ MAY_IMPORT: dict[str, set[str]] = {
         *("errors", "density", "ir", "compile", "fitting", "methods", "predictive", "priors", "sampling", "transforms"),
     },
     "chains": {"errors", "compile", "blame", "sampling", "starts"},
+    "lengthening": {"chains", "compile", "diagnostics", "sampling", "trace"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
-        *("methods", "fitting", "chains"),
+        *("methods", "fitting", "chains", "lengthening"),
     },
     "calibration": {"chains", "errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
     "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
@@ -82,7 +84,10 @@ THIRD_PARTIES: dict[str, tuple[str, ...]] = {
     "dask": ("pipelines.cluster",),
     "distributed": tuple(
         f"pipelines.{name}"
-        for name in ("cluster", "graph", "fanout", "entrust", "worker", "task_errors", "losses", "topic")
+        for name in (
+            *("cluster", "graph", "tasks", "workers", "fanout", "entrust", "worker", "task_errors"),
+            *("topic", "attachment"),
+        )
     ),
     "jinja2": ("pipelines.pages", "exmc.viz."),
     "pydantic": ("pipelines.",),

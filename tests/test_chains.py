@@ -16,6 +16,7 @@ from autograd.extend import defvjp, primitive
 
 import exmc
 from exmc import Builder
+from exmc.chains import Limits, run_each
 from exmc.diagnostics.checks import diagnose
 from exmc.errors import CompileError, ExmcError, ModelError, SamplingError
 from tests.test_inference import seed_example
@@ -43,12 +44,13 @@ class Own:
 def own(monkeypatch: pytest.MonkeyPatch) -> Own:
     found, module = Own(), types.ModuleType("own_density_of_a_test")
     module.log_density = found.density()  # type: ignore[attr-defined]
+    module.draw = lambda generator, shape: generator.normal(size=shape)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return found
 
 
 def draw_from(own: Own, **options: Any) -> xr.DataTree:
-    model = Builder().rv("x", exmc.Custom("own_density_of_a_test:log_density"))
+    model = Builder().rv("x", exmc.Custom("own_density_of_a_test:log_density", draw="own_density_of_a_test:draw"))
     return exmc.sample(model, draws=40, warmup=30, seed=3, engine="autograd", predictive=False, **options)
 
 
@@ -96,6 +98,35 @@ def test_a_stuck_chain_hangs_nobody(own: Own) -> None:
     finally:
         release.set()
     assert draw_from(own, chains=1)["posterior"].sizes["draw"] == 40
+
+
+@pytest.mark.parametrize("method", ["pathfinder", "laplace", "advi", "smc"])
+def test_a_stuck_fit_hangs_nobody(own: Own, method: str) -> None:
+    """Every method beside NUTS is watched, too; a part that is given up fails the fit where there is no other."""
+    release = threading.Event()
+    few = {"pathfinder": {"paths": 1}, "advi": {"restarts": 1}}
+    own.at, own.act = 5, lambda: release.wait(60)
+    began = time.monotonic()
+    try:
+        with pytest.raises(ExmcError, match=r"more than 0\.5 s|held by a function that does not return"):
+            draw_from(own, chains=1, watchdog=0.5, method=method, settings=few.get(method))
+        assert time.monotonic() - began < 30
+    finally:
+        release.set()
+
+
+def test_what_can_be_done_meanwhile_is() -> None:
+    """The chains need not have ended when the caller's thread has something else to do."""
+    done = threading.Event()
+    found = run_each(lambda chain, pulse: done.wait(30), {0: None, 1: None}, Limits(), done.set)
+    assert found.finished == {0: True, 1: True}
+
+
+def test_a_chain_that_failed_before_is_left_alone() -> None:
+    before = ValueError("not today")
+    found = run_each(lambda chain, pulse: chain, {0: None, 1: before, 2: None}, Limits())
+    assert found.finished == {0: 0, 2: 2}
+    assert found.failed == {1: before}
 
 
 @pytest.mark.parametrize("absurd", [{"draws": 10**11}, {"draws": 10**30}, {"chains": 10**11}])

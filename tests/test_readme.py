@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import xarray
 
 import exmc
+from exmc.diagnostics.checks import diagnose
 from exmc.ir.operations import FUNCTIONS
 from pipelines.cli import main
 
@@ -63,6 +69,59 @@ def test_every_command_is_known(capsys: pytest.CaptureFixture[str]) -> None:
     for command in sorted(known):
         assert main([command, "--help"]) == 0, command
     capsys.readouterr()
+
+
+def shown_by() -> dict[str, list[str]]:
+    """The table of what others do not do: its commands, by their first words."""
+    section = TEXT[TEXT.index("## What it does that others") : TEXT.index("## A model in YAML")]
+    commands = [shlex.split(command) for command in re.findall(r"\| `([^`]+)` \|$", section, flags=re.M)]
+    return {" ".join(words[:2]) if words[0].endswith("exmc") else words[0]: words for words in commands}
+
+
+@pytest.mark.slow
+def test_each_line_of_the_table_is_shown_by_its_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of the cluster (tests/pipelines/test_watch.py), of chaos and of calibration have tests of their own."""
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    commands = {words.removeprefix("scripts/exmc "): line[1:] for words, line in shown_by().items()}
+    apart = {"watch", "scripts/chaos", "sbc"}
+    assert commands.keys() == {"extend", "resume", "run", "explain", "report"} | apart
+    run, mean = Path("runs/eight-schools"), "posterior/mu/c.0.0"
+    assert main(["run", "configs/eight_schools.yaml", "--quiet"]) == 0
+    before = xarray.open_datatree(run / "run.zarr", engine="zarr")["posterior"]["theta"].load()
+    chunk = (run / "run.zarr" / mean).read_bytes()
+    (run / "run.zarr" / mean).write_bytes(bytes([chunk[0] ^ 1]) + chunk[1:])
+    assert main([*commands["resume"], "--quiet"]) == 0
+    assert (run / "run.zarr" / mean).read_bytes() == chunk
+    assert main([*commands["extend"], "--quiet"]) == 0
+    longer = xarray.open_datatree(run / "run.zarr", engine="zarr")["posterior"]["theta"]
+    assert longer.sizes["draw"] == 1500
+    xarray.testing.assert_equal(longer.isel(draw=slice(0, 1000)).load(), before)
+    assert main([*commands["run"], "--quiet"]) == 0
+    assert diagnose(xarray.open_datatree("runs/until/run.zarr", engine="zarr")).summary["ess_bulk"].min() >= 4000
+    capsys.readouterr()
+    assert main(commands["explain"]) == 0
+    assert "non-centred" in capsys.readouterr().out
+    assert main(commands["report"]) == 0
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert page.index("All checks passed") < page.index("Estimates</h2>") < page.index("exmc run ")
+
+
+@pytest.mark.slow
+def test_a_config_is_calibrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "configs").symlink_to(ROOT / "configs")
+    monkeypatch.chdir(tmp_path)
+    command = shown_by()["scripts/exmc sbc"][1:]
+    assert main([*command[:-1], "20", "--quiet"]) == 0
+
+
+@pytest.mark.slow
+def test_kills_change_no_byte(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.chaos.campaign", *shown_by()["scripts/chaos"][1:-1], "2"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT)}, timeout=600)
+    assert done.returncode == 0
 
 
 def test_every_distribution_is_listed_with_its_parameters() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,17 +15,22 @@ from exmc.cache import ObjectCache, default_cache
 from exmc.compile.function import DataFunction, with_data
 from exmc.compile.interpreted import AutogradDensity, AutogradOutputs
 from exmc.compile.library import Known, library_of
-from exmc.compile.lower import Program, lower, require_machine_code
+from exmc.compile.lowered import Program
 from exmc.compile.machine import BATCH_SIGNATURE, Code, loaded
-from exmc.compile.optimise import optimised
 from exmc.compile.oracle import autograd_value_and_gradient, evaluate
 from exmc.compile.primitives import Array
-from exmc.compile.record import check_points, record_function
 from exmc.compile.tape import MOST_EQUATIONS, Tape
 from exmc.compile.verify import Oracle, remembered, verify_gradient, verify_outputs
 from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
+from exmc.late import Late
 from exmc.machine_code import Target, host_target, object_code, object_key
+
+if TYPE_CHECKING:
+    from exmc.compile import lower, optimise, record
+else:
+    # What is found in the library needs none of the many modules that make such code.
+    lower, optimise, record = (Late(f"exmc.compile.{name}") for name in ("lower", "optimise", "record"))
 
 Engine = Literal["native", "autograd"]
 LogDensityFunction = Callable[[Any], Any]
@@ -153,7 +158,7 @@ def compile_density(
 
     def verify(kernel: Kernel, tape: Tape) -> None:
         density = kernel.load()
-        for position in check_points(tape):
+        for position in record.check_points(tape):
             value, gradient = density(position)
             verify_gradient("machine code", (np.asarray(value), gradient), position, source, oracle)
 
@@ -180,7 +185,7 @@ def compile_outputs(
 
     def verify(kernel: Kernel, tape: Tape) -> None:
         outputs = NativeOutputs(kernel)
-        for position in check_points(tape):
+        for position in record.check_points(tape):
             found: tuple[Array, ...] = tuple(array[0] for array in outputs(position[None]))
             verify_outputs("machine code", found, evaluate(source, position), position, partial(evaluate, source))
 
@@ -203,11 +208,11 @@ def _native(
     known = library.find() if library else None
     if known is not None:
         return build_kernel(known.program, dimension, known.output_shapes, directory)
-    recording = record_function(function, dimension, gradient=gradient, oracle=oracle, most=most)
+    recording = record.record_function(function, dimension, gradient=gradient, oracle=oracle, most=most)
     preparation = recording.preparation
-    tape = optimised(recording.tape, preparation.absorb)
-    require_machine_code(tape, recording.places)
-    program = lower(tape, scalar_first=gradient)
+    tape = optimise.optimised(recording.tape, preparation.absorb)
+    lower.require_machine_code(tape, recording.places)
+    program = lower.lower(tape, scalar_first=gradient)
     kernel = build_kernel(program, dimension, tape.output_shapes, directory)
     verify(kernel, tape)
     if library:

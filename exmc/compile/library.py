@@ -16,7 +16,7 @@ from exmc.cache import ObjectCache
 from exmc.compile import origin
 from exmc.compile.facts import FACTS
 from exmc.compile.function import DataFunction
-from exmc.compile.lower import Program
+from exmc.compile.lowered import Program
 from exmc.compile.preparation import Preparation, run
 from exmc.compile.primitives import Array
 from exmc.compile.tape import Constant, Tape

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -24,17 +23,14 @@ from exmc.compile.lower_solve import SOLVES
 from exmc.compile.lower_stacks import stacked
 from exmc.compile.lower_text import Memory, Register, Writer
 from exmc.compile.lower_trigamma import trigamma_text
-from exmc.compile.packing import Packing
+from exmc.compile.lowered import BATCH_SYMBOL, SYMBOL, Program
 from exmc.compile.preparation import Preparation
-from exmc.compile.primitives import Array, region
+from exmc.compile.primitives import region
 from exmc.compile.scan_split import SCAN_PRIMITIVES, split_scans
 from exmc.compile.schedule import BlockStep, LoopStep, Part, ScalarStep, schedule
 from exmc.compile.strides import contiguous
 from exmc.compile.tape import Equation, Tape
 from exmc.errors import MissingLoweringError
-
-SYMBOL = "exmc_program"
-BATCH_SYMBOL = "exmc_batch"
 
 _MATRICES = {name: stacked(rule) for name, rule in {**LINEAR, **SOLVES}.items()}
 _BLOCKS = {**BLOCKS, **_MATRICES, **SCANS, **ODES, **COMPUTED}
@@ -47,21 +43,6 @@ LOWERINGS: Mapping[str, str] = MappingProxyType(
     | {"scatter": "scatter", "take": "gather"}
 )
 """Every primitive that has machine code, and of which kind."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Program:
-    """Machine code in the making.
-
-    The function `SYMBOL` has the signature of `exmc.density.DENSITY_SIGNATURE`. With `scalar_first` it returns the
-    first output and writes the others to its second argument, one after the other; else it writes all and returns 0.
-    The function `BATCH_SYMBOL` calls it for many positions. Its data are packed from `constants`, arrays by value id.
-    """
-
-    text: str
-    packing: Packing
-    workspace_size: int
-    constants: Mapping[int, Array]
 
 
 def lower(tape: Tape, *, scalar_first: bool) -> Program:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 from typing import NamedTuple
 
-from exmc.compile.lower import BATCH_SYMBOL, SYMBOL
+from exmc.compile.lowered import BATCH_SYMBOL, SYMBOL
 from exmc.compile.symbols import external_symbols, symbol_address
 from exmc.machine_code import LOCK, LoadedCode, Target, emit_object, host_target, load, object_key
 

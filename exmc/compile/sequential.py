@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import autograd.numpy as anp
 import numpy as np
@@ -14,14 +14,19 @@ from numpy.typing import NDArray
 
 from exmc.compile.function import DataFunction, identity_of
 from exmc.compile.kernel import Engine, compile_outputs
-from exmc.compile.ode import ode
-from exmc.compile.scan import scan
 from exmc.errors import MissingLoweringError, TooLargeError
 from exmc.ir import odes, scans
 from exmc.ir.expressions import Apply, Expression
 from exmc.ir.loops import Body, OdeBody, ScanBody, loop_body
 from exmc.ir.operations import evaluate
 from exmc.ir.serial import encode_body
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    from exmc.compile import ode, scan
+else:
+    # Few models have loops, and what records them takes long to import.
+    ode, scan = Late("exmc.compile.ode"), Late("exmc.compile.scan")
 
 Array = Any
 """A number, a numpy array or an autograd box around one."""
@@ -105,7 +110,7 @@ def _scan_value(operands: list[Array], body: ScanBody) -> Array:
         return after, None if only_last else output
 
     rows = tuple(sequences.values()) or None
-    last, outputs = scan(step, tuple(start.values()), rows, tuple(traced.values()), length=body.length)
+    last, outputs = scan.scan(step, tuple(start.values()), rows, tuple(traced.values()), length=body.length)
     if only_last:
         return last[body.carry.index(body.output)]
     return scans.collected(body, start.get(body.output), outputs)
@@ -124,7 +129,7 @@ def _ode_value(operands: list[Array], body: OdeBody) -> Array:
         }
         return odes.derivatives(body, scope, evaluate)
 
-    states = ode(
+    states = ode.ode(
         slope,
         tuple(state.values()),
         times,

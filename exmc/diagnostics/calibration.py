@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
 from exmc.diagnostics.summary import scalar_labels, stacked
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 SIGNIFICANCE = 0.01
 """The chance that a right model with a right sampler is found wrong, over all its scalars together."""
@@ -101,8 +106,8 @@ def _statistic(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 def _tail_probabilities(count: int, cells: int) -> NDArray[np.float64]:
     """Twice the smaller tail probability of k of `count` values below i / `cells`, shape (cells - 1, count + 1)."""
     points, possible = (np.arange(1, cells) / cells)[:, None], np.arange(count + 1)
-    lower = bdtr(possible, count, points)
-    upper = 1.0 - np.where(possible > 0, bdtr(np.maximum(possible - 1, 0), count, points), 0.0)
+    lower = scipy_special.bdtr(possible, count, points)
+    upper = 1.0 - np.where(possible > 0, scipy_special.bdtr(np.maximum(possible - 1, 0), count, points), 0.0)
     return np.asarray(2.0 * np.minimum(lower, upper))
 
 

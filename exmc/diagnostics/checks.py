@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.diagnostics import convergence
-from exmc.diagnostics.summary import FEWEST_DRAWS, summarise
+from exmc.diagnostics.summary import FEWEST_DRAWS, Summary, posterior_scalars, summary_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 Subject: TypeAlias = tuple[str, float]
 """What was measured (a scalar's label, a chain) and the value found."""
@@ -24,7 +26,7 @@ class Evidence:
     Attributes
     ----------
     summary
-        One row per scalar, see `summarise`.
+        One row per scalar.
     statistics
         The sample statistics by name, shape (chain, draw). A check whose statistic is missing finds nothing.
     chains
@@ -35,7 +37,7 @@ class Evidence:
         What the attributes say of the method of inference and its fit; empty for NUTS.
     """
 
-    summary: xr.Dataset
+    summary: Summary
     statistics: Mapping[str, NDArray[Any]]
     chains: tuple[int, ...]
     failed: tuple[int, ...] = ()
@@ -78,8 +80,13 @@ class Diagnosis:
     """What `diagnose` found, the summary it is based on, and what the draws are if not simply those of NUTS."""
 
     findings: tuple[Finding, ...]
-    summary: xr.Dataset
+    table: Summary
     method: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> xr.Dataset:
+        """The summary, as `summarise` gives it."""
+        return self.table.to_dataset()
 
     @property
     def passed(self) -> bool:
@@ -92,7 +99,11 @@ def diagnose(tree: xr.DataTree, checks: Sequence[Check] | None = None) -> Diagno
 
     Raises `StoreError` if there is no posterior.
     """
-    evidence = gather(tree)
+    return judge(gather(tree), checks)
+
+
+def judge(evidence: Evidence, checks: Sequence[Check] | None = None) -> Diagnosis:
+    """What `diagnose` finds in `evidence`."""
     findings = tuple(
         Finding(check.name, subject, value, check.threshold, check.meaning, check.remedy)
         for check in (CHECKS if checks is None else checks)
@@ -110,7 +121,7 @@ def gather(tree: xr.DataTree) -> Evidence:
         for name, array in group.data_vars.items():
             if {"chain", "draw"} == set(array.dims):
                 statistics[str(name)] = array.transpose("chain", "draw").values
-    summary = summarise(tree)
+    summary = summary_of(posterior_scalars(tree))
     chains = tuple(int(c) for c in tree.children["posterior"].to_dataset()["chain"].values)
     failed = tuple(int(entry["chain"]) for entry in tree.attrs.get("failed_chains", ()))
     return Evidence(summary, statistics, chains, failed, dict(tree.attrs.get("method", {})))
@@ -121,12 +132,12 @@ def _failed_chains(evidence: Evidence) -> Iterator[Subject]:
 
 
 def _draws(evidence: Evidence) -> Iterator[Subject]:
-    yield "each chain", float(evidence.summary.attrs["draws"])
+    yield "each chain", float(evidence.summary.draws)
 
 
 def _not_finite(evidence: Evidence) -> Iterator[Subject]:
-    labels, finite = evidence.summary.scalar.values, evidence.summary.finite.values
-    yield from ((str(label), 0.0 if ok else 1.0) for label, ok in zip(labels, finite, strict=True))
+    table = evidence.summary
+    yield from ((label, 0.0 if ok else 1.0) for label, ok in zip(table.labels, table.finite, strict=True))
 
 
 def _column(name: str, per_chain: bool = False) -> Callable[[Evidence], Iterator[Subject]]:
@@ -137,12 +148,11 @@ def _column(name: str, per_chain: bool = False) -> Callable[[Evidence], Iterator
 
     def measure(evidence: Evidence) -> Iterator[Subject]:
         table = evidence.summary
-        if table.attrs["draws"] < FEWEST_DRAWS:
+        if table.draws < FEWEST_DRAWS:
             return
-        judged = ~table.constant.values & table.finite.values
         divisor = max(len(evidence.chains), 1) if per_chain else 1
-        for label, value in zip(table.scalar.values[judged], table[name].values[judged], strict=True):
-            yield str(label), float(value) / divisor
+        for row in np.flatnonzero(~table.constant & table.finite):
+            yield table.labels[row], float(table.columns[name][row]) / divisor
 
     return measure
 

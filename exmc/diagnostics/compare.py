@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import xarray as xr
 
 from exmc.diagnostics.elpd import METHODS, Elpd, error_of_sum
 from exmc.diagnostics.stacking import stacking_weights
 from exmc.diagnostics.summary import group_of
 from exmc.errors import ModelError, StoreError, suggest
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 class Ranked(NamedTuple):

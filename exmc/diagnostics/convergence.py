@@ -11,8 +11,9 @@ where draws are not finite, `ess_mean` is NaN.
 from __future__ import annotations
 
 import numpy as np
-import scipy.special
 from numpy.typing import NDArray
+
+from exmc.diagnostics.normal_quantile import normal_quantile
 
 FloatArray = NDArray[np.float64]
 
@@ -84,10 +85,12 @@ def _normal_scores(draws: FloatArray) -> FloatArray:
     ends[:, :-1] = begins[:, 1:]
     first = np.maximum.accumulate(np.where(begins, places, 0), axis=1)
     last = np.minimum.accumulate(np.where(ends, places, count)[:, ::-1], axis=1)[:, ::-1]
-    ranks = np.empty(flat.shape)
-    np.put_along_axis(ranks, order, (first + last) / 2.0 + 1.0, axis=1)
-    scores: FloatArray = scipy.special.ndtri((ranks - _OFFSET) / (count - 2.0 * _OFFSET + 1.0))
-    return scores.reshape(draws.shape)
+    # Ranks, whole or half, are the same for all scalars: each has its score once, and is known by its double here.
+    doubles = np.empty(flat.shape, dtype=np.int64)
+    np.put_along_axis(doubles, order, first + last, axis=1)
+    ranks = 1.0 + 0.5 * np.arange(2 * count - 1, dtype=np.float64)
+    scores = normal_quantile((ranks - _OFFSET) / (count - 2.0 * _OFFSET + 1.0))
+    return scores[doubles].reshape(draws.shape)
 
 
 def _r_hat(draws: FloatArray) -> FloatArray:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from exmc.diagnostics.arviz import psis_loo
 from exmc.diagnostics.convergence import ess_mean
 from exmc.diagnostics.summary import group_of, scalar_labels, stacked
 from exmc.errors import StoreError, suggest
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 FloatArray = NDArray[np.float64]
 P_WAIC_LIMIT = 0.4
@@ -91,7 +96,7 @@ def waic(tree: xr.DataTree, variable: str | None = None) -> Elpd:
     """
     labels, terms = pointwise_terms(tree, variable)
     flat = terms.reshape(len(labels), -1)
-    predictive = logsumexp(flat, axis=1) - np.log(flat.shape[1])
+    predictive = scipy_special.logsumexp(flat, axis=1) - np.log(flat.shape[1])
     p = flat.var(axis=1, ddof=1)
     return Elpd("waic", labels, predictive - p, p, None, p > P_WAIC_LIMIT)
 

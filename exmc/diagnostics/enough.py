@@ -6,9 +6,8 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import xarray as xr
 
-from exmc.diagnostics.summary import summarise
+from exmc.diagnostics.summary import Summary
 from exmc.diagnostics.until import Until
 
 # Effective sample sizes are noisy, and a target missed by a little costs another look.
@@ -32,25 +31,28 @@ class Verdict(NamedTuple):
     reason: str
 
 
-def judge_draws(tree: xr.DataTree, until: Until, cost: Cost, chunk: int = 1) -> Verdict:
-    """Whether the posterior of `tree` has what `until` asks for; a number of draws to go on to is one of whole chunks.
+def judge_draws(table: Summary, until: Until, cost: Cost, chunk: int = 1) -> Verdict:
+    """Whether the posterior that `table` tells of has what `until` asks for.
 
-    Scalars that do not move, and those that are not finite, are not asked: no number of draws changes that.
+    A number of draws to go on to is one of whole chunks. Scalars that do not move, and those that are not finite, are
+    not asked: no number of draws changes that.
     """
-    table = summarise(tree)
-    moving = table.isel(scalar=np.flatnonzero(~table.constant.values & table.finite.values))
-    draws, lacks, factor = int(table.attrs["draws"]), [], 1.0
-    if until.ess is not None and moving.sizes["scalar"]:
-        sizes = np.nan_to_num(np.minimum(moving.ess_bulk.values, moving.ess_tail.values), nan=0.0)
+    moving = np.flatnonzero(~table.constant & table.finite)
+    draws, lacks, factor = table.draws, [], 1.0
+    if until.ess is not None and moving.size:
+        sizes = np.minimum(table.columns["ess_bulk"], table.columns["ess_tail"])[moving]
+        sizes = np.nan_to_num(sizes, nan=0.0)
         worst = int(np.argmin(sizes))
         if sizes[worst] < until.ess:
-            lacks.append(f"the effective sample size of {_label(moving, worst)} is {sizes[worst]:.0f} of {until.ess:g}")
+            lacks.append(
+                f"the effective sample size of {table.labels[moving[worst]]} is {sizes[worst]:.0f} of {until.ess:g}"
+            )
             factor = min(_MARGIN * until.ess / max(sizes[worst], 1.0), _MOST)
-    if until.rhat is not None and moving.sizes["scalar"]:
-        ratios = np.nan_to_num(moving.r_hat.values, nan=np.inf)
+    if until.rhat is not None and moving.size:
+        ratios = np.nan_to_num(table.columns["r_hat"][moving], nan=np.inf)
         worst = int(np.argmax(ratios))
         if ratios[worst] > until.rhat:
-            lacks.append(f"the R-hat of {_label(moving, worst)} is {ratios[worst]:.3f}, above {until.rhat:g}")
+            lacks.append(f"the R-hat of {table.labels[moving[worst]]} is {ratios[worst]:.3f}, above {until.rhat:g}")
             factor = max(factor, _UNPREDICTABLE)
     if not lacks:
         return Verdict(draws, True, "every scalar has what was asked for")
@@ -70,7 +72,3 @@ def _affordable(until: Until, cost: Cost, draws: int) -> int:
         return until.max_draws
     left = until.max_seconds - cost.seconds
     return draws + max(0, math.floor(left * draws / max(cost.sampling, 1e-9)))
-
-
-def _label(table: xr.Dataset, row: int) -> str:
-    return str(table.scalar.values[row])

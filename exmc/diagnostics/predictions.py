@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from exmc.diagnostics.elpd import error_of_sum
 from exmc.diagnostics.text import decimals, fixed, table_text
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 COLUMNS = ("mean", "sd", "q5", "q95")
 
@@ -45,7 +50,7 @@ class Tally:
             count = len(flat)
         self._draws += count
         for name, terms in log_likelihood.items():
-            found = logsumexp(terms, axis=0)
+            found = scipy_special.logsumexp(terms, axis=0)
             self._densities[name] = np.logaddexp(self._densities[name], found) if name in self._densities else found
 
     def rows(self) -> list[dict[str, Any]]:

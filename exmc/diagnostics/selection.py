@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.diagnostics.checks import CHECKS
 from exmc.diagnostics.summary import scalar_labels
 from exmc.errors import StoreError, suggest
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = Late("xarray")
 
 _ANY = frozenset({"*", ":"})
 SLASH = "∕"

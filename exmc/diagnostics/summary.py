@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from exmc.diagnostics import convergence
 from exmc.errors import StoreError, suggest
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = Late("xarray")
 
 FloatArray = NDArray[np.float64]
 COLUMNS = ("mean", "sd", "q5", "q95", "mcse_mean", "ess_bulk", "ess_tail", "r_hat")
@@ -21,6 +28,64 @@ _ROUNDING = 16 * np.finfo(np.float64).eps
 _NUMBERS_AT_ONCE = 1 << 22
 FEWEST_DRAWS = 4
 """Draws per chain below which ESS and R-hat, which compare half chains, are not defined."""
+
+
+class Scalars(NamedTuple):
+    """Draws scalar by scalar, shape (scalar, chain, draw), the label of each, and whose element it is."""
+
+    labels: tuple[str, ...]
+    variables: tuple[str, ...]
+    draws: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Summary:
+    """What `summarise` tells of each scalar, as arrays of shape (scalar,).
+
+    Attributes
+    ----------
+    labels, variables
+        Of each scalar, as `Scalars` has them.
+    columns
+        The `COLUMNS` by name.
+    constant, finite
+        Whether all draws are equal up to rounding; whether all are finite.
+    chains, draws
+        How many there are; draws are per chain.
+    """
+
+    labels: tuple[str, ...]
+    variables: tuple[str, ...]
+    columns: Mapping[str, FloatArray]
+    constant: NDArray[np.bool_]
+    finite: NDArray[np.bool_]
+    chains: int
+    draws: int
+
+    def only(self, rows: NDArray[np.int64]) -> Summary:
+        """That of the scalars in these places alone, in this order."""
+        return Summary(
+            tuple(self.labels[row] for row in rows),
+            tuple(self.variables[row] for row in rows),
+            {name: column[rows] for name, column in self.columns.items()},
+            self.constant[rows],
+            self.finite[rows],
+            self.chains,
+            self.draws,
+        )
+
+    def to_dataset(self) -> xr.Dataset:
+        """The same as `summarise` gives it."""
+        return xr.Dataset(
+            {name: ("scalar", self.columns[name]) for name in COLUMNS},
+            coords={
+                "scalar": np.array(self.labels, dtype=object),
+                "variable": ("scalar", np.array(self.variables, dtype=object)),
+                "constant": ("scalar", self.constant),
+                "finite": ("scalar", self.finite),
+            },
+            attrs={"chains": self.chains, "draws": self.draws},
+        )
 
 
 def summarise(tree: xr.DataTree, variables: Sequence[str] | None = None) -> xr.Dataset:
@@ -41,26 +106,38 @@ def summarise(tree: xr.DataTree, variables: Sequence[str] | None = None) -> xr.D
     StoreError
         If there is no posterior, or no variable of a name that is asked for.
     """
+    return summary_of(posterior_scalars(tree, variables)).to_dataset()
+
+
+def summary_of(scalars: Scalars) -> Summary:
+    """The columns of `summarise`."""
+    draws = scalars.draws
+    finite: NDArray[np.bool_] = np.asarray(np.isfinite(draws).all(axis=(1, 2)))
+    return Summary(
+        scalars.labels, scalars.variables, _columns(draws), _constant(draws), finite, draws.shape[1], draws.shape[2]
+    )
+
+
+def posterior_scalars(tree: xr.DataTree, variables: Sequence[str] | None = None) -> Scalars:
+    """The posterior of `tree`, or those of its `variables`; errors are those of `summarise`."""
     posterior = group_of(tree, "posterior")
     names = list(map(str, posterior.data_vars)) if variables is None else list(variables)
     for name in names:
         if name not in posterior.data_vars:
             known = map(str, posterior.data_vars)
             raise StoreError(f"the posterior has no variable {name!r}.", remedy=suggest(name, known))
-    labels = [label for name in names for label in scalar_labels(posterior[name])]
-    owners = [name for name in names for _ in range(_scalars(posterior[name]))]
-    draws = stacked([posterior[name] for name in names])
-    columns = _columns(draws)
-    finite = np.isfinite(draws).all(axis=(1, 2))
-    return xr.Dataset(
-        {name: ("scalar", columns[name]) for name in COLUMNS},
-        coords={
-            "scalar": np.array(labels, dtype=object),
-            "variable": ("scalar", np.array(owners, dtype=object)),
-            "constant": ("scalar", _constant(draws)),
-            "finite": ("scalar", finite),
-        },
-        attrs={"chains": draws.shape[1], "draws": draws.shape[2]},
+    arrays = {name: posterior[name].transpose("chain", "draw", ...) for name in names}
+    axes = {name: _axes(array) for name, array in arrays.items()}
+    return scalars_of({name: array.values for name, array in arrays.items()}, axes)
+
+
+def scalars_of(arrays: Mapping[str, NDArray[Any]], axes: Mapping[str, Sequence[Sequence[Any]]]) -> Scalars:
+    """All scalars of `arrays`, shape (chain, draw, ...) by name, whose `axes` behind these two have such labels."""
+    labels = {name: tuple(_labels(name, axes[name])) for name in arrays}
+    return Scalars(
+        tuple(label for name in arrays for label in labels[name]),
+        tuple(name for name in arrays for _ in labels[name]),
+        _stacked(list(arrays.values())),
     )
 
 
@@ -73,9 +150,13 @@ def group_of(tree: xr.DataTree, group: str) -> xr.Dataset:
 
 def stacked(arrays: Sequence[xr.DataArray]) -> FloatArray:
     """All scalars of `arrays`, shape (scalar, chain, draw), in C order of each array's own dims."""
+    return _stacked([array.transpose("chain", "draw", ...).values for array in arrays])
+
+
+def _stacked(arrays: Sequence[NDArray[Any]]) -> FloatArray:
     parts = []
     for array in arrays:
-        values = np.asarray(array.transpose("chain", "draw", ...).values, dtype=np.float64)
+        values = np.asarray(array, dtype=np.float64)
         scalars = int(np.prod(values.shape[2:], dtype=np.int64))
         parts.append(values.reshape(*values.shape[:2], scalars).transpose(2, 0, 1))
     return np.ascontiguousarray(np.concatenate(parts)) if parts else np.empty((0, 0, 0))
@@ -83,19 +164,21 @@ def stacked(arrays: Sequence[xr.DataArray]) -> FloatArray:
 
 def scalar_labels(array: xr.DataArray) -> list[str]:
     """The label of each scalar of `array`, such as ``theta[Choate]`` or ``corr[0, 1]``."""
+    return _labels(str(array.name), _axes(array))
+
+
+def _axes(array: xr.DataArray) -> list[list[Any]]:
+    """The labels along each axis of `array` but those of its chains and draws."""
     dims = [d for d in array.dims if d not in ("chain", "draw")]
-    if not dims:
-        return [str(array.name)]
-    axes: list[list[Any]] = [list(array[d].values) if d in array.coords else list(range(array.sizes[d])) for d in dims]
-    shape = tuple(len(axis) for axis in axes)
-    return [
-        f"{array.name}[{', '.join(str(axis[i]) for axis, i in zip(axes, index, strict=True))}]"
-        for index in np.ndindex(*shape)
-    ]
+    return [list(array[d].values) if d in array.coords else list(range(array.sizes[d])) for d in dims]
 
 
-def _scalars(array: xr.DataArray) -> int:
-    return int(np.prod([n for d, n in array.sizes.items() if d not in ("chain", "draw")], dtype=np.int64))
+def _labels(name: str, axes: Sequence[Sequence[Any]]) -> list[str]:
+    """The labels of the scalars of `name` in C order."""
+    if not axes:
+        return [name]
+    texts = [[str(label) for label in axis] for axis in axes]
+    return [f"{name}[{', '.join(chosen)}]" for chosen in product(*texts)]
 
 
 def _constant(draws: FloatArray) -> NDArray[np.bool_]:

@@ -6,22 +6,20 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import xarray as xr
-
 from exmc.diagnostics.checks import Diagnosis, Finding
 from exmc.diagnostics.compare import Ranked
-from exmc.diagnostics.summary import COLUMNS
+from exmc.diagnostics.summary import COLUMNS, Summary
 
 Row = tuple[str, ...]
 _SHOWN_PER_CHECK = 5
 
 
-def summary_rows(summary: xr.Dataset, limit: int | None = None) -> list[Row]:
-    """The table of `summarise` as text cells, the header first, at most `limit` scalars."""
+def summary_rows(summary: Summary, limit: int | None = None) -> list[Row]:
+    """`summary` as text cells, the header first, at most `limit` scalars."""
     rows: list[Row] = [("", *COLUMNS)]
-    columns = [summary[name].values for name in COLUMNS]
-    for i, label in enumerate(summary.scalar.values[:limit]):
-        rows.append((str(label), *_cells([float(column[i]) for column in columns])))
+    columns = [summary.columns[name] for name in COLUMNS]
+    for i, label in enumerate(summary.labels[:limit]):
+        rows.append((label, *_cells([float(column[i]) for column in columns])))
     return rows
 
 
@@ -59,9 +57,9 @@ def table_text(rows: Sequence[Row]) -> str:
     )
 
 
-def summary_text(summary: xr.Dataset, limit: int | None = None) -> str:
+def summary_text(summary: Summary, limit: int | None = None) -> str:
     """The summary as a table, with a line that says how many scalars were left out."""
-    total = summary.sizes["scalar"]
+    total = len(summary.labels)
     text = table_text(summary_rows(summary, limit))
     hidden = total - limit if limit is not None else 0
     return f"{text}\n… and {hidden} more" if hidden > 0 else text
@@ -109,7 +107,7 @@ def method_sentence(method: Mapping[str, Any]) -> str:
 def diagnosis_text(diagnosis: Diagnosis, limit: int | None = 40, verdict: str = "All checks passed.") -> str:
     """The summary and all findings, or the sentence `verdict` if there are none, below what the draws are."""
     said = method_sentence(diagnosis.method)
-    head = "\n\n".join(part for part in (said, summary_text(diagnosis.summary, limit)) if part)
+    head = "\n\n".join(part for part in (said, summary_text(diagnosis.table, limit)) if part)
     if diagnosis.passed:
         return f"{head}\n\n{verdict}"
     lines = finding_lines(diagnosis.findings)
@@ -118,10 +116,10 @@ def diagnosis_text(diagnosis: Diagnosis, limit: int | None = 40, verdict: str = 
 
 def diagnosis_document(diagnosis: Diagnosis) -> dict[str, Any]:
     """`diagnosis` as JSON values; numbers that are not finite become null."""
-    table = diagnosis.summary
+    table = diagnosis.table
     rows = [
-        {"scalar": str(label)} | {name: _json_number(table[name].values[i]) for name in COLUMNS}
-        for i, label in enumerate(table.scalar.values)
+        {"scalar": label} | {name: _json_number(table.columns[name][i]) for name in COLUMNS}
+        for i, label in enumerate(table.labels)
     ]
     findings = [
         {

@@ -185,10 +185,10 @@ class Distribution:
 
     name: str
     parameters: tuple[Parameter, ...]
-    support: Support
-    transform: str
     log_density: Callable[..., Array]
     draw: Callable[..., NDArray[numpy.generic]]
+    support: Support = REAL
+    transform: str = ""
     alternatives: tuple[tuple[str, ...], ...] = ()
     bounds: tuple[str, ...] = ()
     log_cdf: Callable[..., Array] | None = None

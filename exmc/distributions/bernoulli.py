@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import (
@@ -17,8 +18,14 @@ from exmc.distributions.base import (
     upper_tail,
     valid_probability,
 )
+from exmc.late import Late
 from exmc.special import Array, log_expit, softplus, xlog1py, xlogy
 from exmc.transforms import BOOLEAN, REAL, UNIT_INTERVAL
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 
 def _log_density(value: Array, p: Array = None, logit: Array = None) -> Array:
@@ -33,7 +40,7 @@ def _log_density(value: Array, p: Array = None, logit: Array = None) -> Array:
 def _draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], p: Array = None, logit: Array = None
 ) -> NDArray[numpy.int64]:
-    probability = scipy.special.expit(logit) if p is None else p
+    probability = scipy_special.expit(logit) if p is None else p
     return numpy.asarray(generator.binomial(1, probability, size=shape), dtype=numpy.int64)
 
 
@@ -52,7 +59,6 @@ Bernoulli = Distribution(
     parameters=(Parameter("p", UNIT_INTERVAL), Parameter("logit", REAL)),
     alternatives=(("p",), ("logit",)),
     support=BOOLEAN,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,

@@ -37,7 +37,6 @@ BetaBinomial = Distribution(
     name="BetaBinomial",
     parameters=(Parameter("alpha", POSITIVE), Parameter("beta", POSITIVE), Parameter("n", NONNEGATIVE_INTEGER)),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     bounds=("n",),

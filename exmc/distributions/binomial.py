@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import (
@@ -20,8 +21,14 @@ from exmc.distributions.base import (
 )
 from exmc.distributions.stable import log_beta_density_by_terms
 from exmc.distributions.tails import log_beta_tails, lower_of, upper_of
+from exmc.late import Late
 from exmc.special import Array, expit, select, softplus, xlog1py, xlogy
 from exmc.transforms import INTEGER_INTERVAL, NONNEGATIVE_INTEGER, REAL, UNIT_INTERVAL
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 
 def _log_density(value: Array, n: Array, p: Array = None, logit: Array = None) -> Array:
@@ -49,7 +56,7 @@ def _log_density(value: Array, n: Array, p: Array = None, logit: Array = None) -
 def _draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], n: Array, p: Array = None, logit: Array = None
 ) -> NDArray[numpy.int64]:
-    probability = scipy.special.expit(logit) if p is None else p
+    probability = scipy_special.expit(logit) if p is None else p
     trials = numpy.asarray(n).astype(numpy.int64)
     return numpy.asarray(generator.binomial(trials, probability, size=shape), dtype=numpy.int64)
 
@@ -71,7 +78,6 @@ Binomial = Distribution(
     parameters=(Parameter("n", NONNEGATIVE_INTEGER), Parameter("p", UNIT_INTERVAL), Parameter("logit", REAL)),
     alternatives=(("n", "p"), ("n", "logit")),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=lower_of(_tails),

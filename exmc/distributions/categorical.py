@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import (
@@ -19,9 +20,15 @@ from exmc.distributions.base import (
     valid_probability,
     with_axis,
 )
+from exmc.late import Late
 from exmc.logspace import log_softmax, logsumexp
 from exmc.special import Array, select, xlogy
 from exmc.transforms import INTEGER_INTERVAL, REAL, SIMPLEX
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 
 def _log_density(value: Array, p: Array = None, logits: Array = None) -> Array:
@@ -63,7 +70,7 @@ def _log_tail(value: Array, lower: bool, p: Array = None, logits: Array = None) 
 def _draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], p: Array = None, logits: Array = None
 ) -> NDArray[numpy.int64]:
-    weights = scipy.special.softmax(logits, axis=-1) if p is None else numpy.asarray(p)
+    weights = scipy_special.softmax(logits, axis=-1) if p is None else numpy.asarray(p)
     below = numpy.cumsum(weights, axis=-1)
     below = below / below[..., -1:]
     return numpy.asarray(numpy.sum(generator.random(shape)[..., None] >= below, axis=-1), dtype=numpy.int64)
@@ -78,7 +85,6 @@ Categorical = Distribution(
     parameters=(Parameter("p", SIMPLEX, event=("k",)), Parameter("logits", REAL, event=("k",))),
     alternatives=(("p",), ("logits",)),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,

@@ -13,7 +13,6 @@ from exmc.distributions.base import Distribution, Form, Parameter, masked
 from exmc.distributions.bounded import BOUNDED, bounded_form, has_edges, limits_within, log_mass, require_probabilities
 from exmc.distributions.law import Law
 from exmc.special import Array, select
-from exmc.transforms import REAL
 
 
 def _form(parts: Mapping[str, Any]) -> Form:
@@ -69,8 +68,6 @@ def _interval_draw(generator: numpy.random.Generator, shape: tuple[int, ...], of
 Censored = Distribution(
     name="Censored",
     parameters=BOUNDED,
-    support=REAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     form=_form,
@@ -81,8 +78,6 @@ Censored = Distribution(
 IntervalCensored = Distribution(
     name="IntervalCensored",
     parameters=(Parameter("of", takes="distribution"), Parameter("upper")),
-    support=REAL,
-    transform="",
     log_density=_interval_log_density,
     draw=_interval_draw,
     form=_interval_form,

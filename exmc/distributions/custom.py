@@ -14,7 +14,7 @@ from exmc.distributions.bounded import bounded_form
 from exmc.errors import ExmcError, ModelError, suggest
 from exmc.imports import import_function
 from exmc.special import Array
-from exmc.transforms import REAL, SUPPORTS, TRANSFORMS
+from exmc.transforms import SUPPORTS, TRANSFORMS
 
 # Those of known bounds; the others are meant by giving `lower` or `upper`.
 _UNBOUNDED = [name for name, support in SUPPORTS.items() if not support.bounded]
@@ -115,8 +115,6 @@ Custom = Distribution(
         Parameter("lower", optional=True),
         Parameter("upper", optional=True),
     ),
-    support=REAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     form=_form,

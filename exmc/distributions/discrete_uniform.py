@@ -62,7 +62,6 @@ DiscreteUniform = Distribution(
     name="DiscreteUniform",
     parameters=(Parameter("lower", INTEGER), Parameter("upper", INTEGER)),
     support=INTEGER_RANGE,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     bounds=("lower", "upper"),

@@ -41,7 +41,6 @@ Geometric = Distribution(
     name="Geometric",
     parameters=(Parameter("p", UNIT_INTERVAL),),
     support=POSITIVE_INTEGER,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=lower_of(_tails),

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, inside, lower_tail, masked, upper_tail
+from exmc.late import Late
 from exmc.special import Array, log_ndtr, logit
 from exmc.transforms import POSITIVE, UNIT_INTERVAL
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 
 def _log_density(value: Array, mu: Array, sigma: Array) -> Array:
@@ -21,7 +28,7 @@ def _log_density(value: Array, mu: Array, sigma: Array) -> Array:
 
 
 def _draw(generator: numpy.random.Generator, shape: tuple[int, ...], mu: Array, sigma: Array) -> NDArray[numpy.float64]:
-    return numpy.asarray(scipy.special.expit(generator.normal(mu, sigma, size=shape)))
+    return numpy.asarray(scipy_special.expit(generator.normal(mu, sigma, size=shape)))
 
 
 def _standardized(value: Array, mu: Array, sigma: Array) -> tuple[Array, Array, Array]:

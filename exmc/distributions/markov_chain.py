@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, chosen, masked, not_integer, valid_probability
+from exmc.late import Late
 from exmc.logspace import log_softmax
 from exmc.special import Array, xlogy
 from exmc.transforms import INTEGER_INTERVAL, REAL, SIMPLEX
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 
 def _log_density(
@@ -62,7 +69,7 @@ def _draw(
 
 
 def _probabilities(p: Array, logits: Array) -> NDArray[numpy.float64]:
-    return numpy.asarray(scipy.special.softmax(logits, axis=-1) if p is None else p)
+    return numpy.asarray(scipy_special.softmax(logits, axis=-1) if p is None else p)
 
 
 def _next(weights: NDArray[numpy.float64], luck: NDArray[numpy.float64]) -> NDArray[numpy.int64]:
@@ -90,7 +97,6 @@ MarkovChain = Distribution(
         ("initial_logits", "transition"),
     ),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     event=("t",),

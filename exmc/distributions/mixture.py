@@ -16,7 +16,7 @@ from exmc.distributions.law import Law
 from exmc.errors import ModelError
 from exmc.logspace import log_sum
 from exmc.special import Array, xlogy
-from exmc.transforms import REAL, SIMPLEX
+from exmc.transforms import SIMPLEX
 
 
 def _form(parts: Mapping[str, Any]) -> Form:
@@ -100,8 +100,6 @@ Mixture = Distribution(
         Parameter("weights", SIMPLEX, event=("k",)),
         Parameter("components", event=("k",), takes="distributions"),
     ),
-    support=REAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,

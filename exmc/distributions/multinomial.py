@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import Distribution, Parameter, inside, masked, not_integer, valid, with_axis
 from exmc.distributions.dirichlet import Dirichlet
 from exmc.distributions.stable import log_gamma_density, log_gamma_density_by_term
+from exmc.late import Late
 from exmc.logspace import log_softmax
 from exmc.special import Array, xlogy
 from exmc.transforms import COUNTS, NONNEGATIVE_INTEGER, POSITIVE, REAL, SIMPLEX
 from exmc.transforms.supports import TOLERANCE
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 
 def _outside(value: Array, n: Array) -> Array:
@@ -47,7 +54,7 @@ def _log_density(value: Array, n: Array, p: Array = None, logits: Array = None) 
 def _draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], n: Array, p: Array = None, logits: Array = None
 ) -> NDArray[numpy.int64]:
-    shares = scipy.special.softmax(logits, axis=-1) if p is None else numpy.asarray(p)
+    shares = scipy_special.softmax(logits, axis=-1) if p is None else numpy.asarray(p)
     return _counted(generator, shape, n, numpy.broadcast_to(shares, shape))
 
 
@@ -92,7 +99,6 @@ Multinomial = Distribution(
     ),
     alternatives=(("n", "p"), ("n", "logits")),
     support=COUNTS,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     event=("k",),
@@ -103,7 +109,6 @@ DirichletMultinomial = Distribution(
     name="DirichletMultinomial",
     parameters=(Parameter("n", NONNEGATIVE_INTEGER), Parameter("alpha", POSITIVE, event=("k",))),
     support=COUNTS,
-    transform="",
     log_density=_mixed_log_density,
     draw=_mixed_draw,
     event=("k",),

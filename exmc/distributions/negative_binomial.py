@@ -41,7 +41,6 @@ NegativeBinomial = Distribution(
     name="NegativeBinomial",
     parameters=(Parameter("mu", POSITIVE), Parameter("alpha", POSITIVE)),
     support=NONNEGATIVE_INTEGER,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=lower_of(_tails),

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import (
@@ -23,8 +22,14 @@ from exmc.distributions.base import (
 )
 from exmc.distributions.stable import log_normal_mass
 from exmc.distributions.tails import lower_of, upper_of
+from exmc.late import Late
 from exmc.special import Array, log1mexp, log_expit, log_ndtr, select
 from exmc.transforms import INTEGER_INTERVAL, ORDERED, POSITIVE
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 
 class _Latent(NamedTuple):
@@ -83,7 +88,7 @@ def _categories(latent: Array, cutpoints: Array) -> NDArray[numpy.int64]:
 def _logistic_draw(
     generator: numpy.random.Generator, shape: tuple[int, ...], eta: Array, cutpoints: Array
 ) -> NDArray[numpy.int64]:
-    return _categories(eta + scipy.special.logit(generator.random(shape)), cutpoints)
+    return _categories(eta + scipy_special.logit(generator.random(shape)), cutpoints)
 
 
 def _probit_draw(
@@ -116,7 +121,6 @@ OrderedLogistic = Distribution(
     name="OrderedLogistic",
     parameters=(Parameter("eta"), Parameter("cutpoints", ORDERED, event=("k",))),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_logistic_log_density,
     draw=_logistic_draw,
     log_cdf=lower_of(_logistic_log_tails),
@@ -132,7 +136,6 @@ OrderedProbit = Distribution(
         Parameter("sigma", POSITIVE, default=1.0),
     ),
     support=INTEGER_INTERVAL,
-    transform="",
     log_density=_probit_log_density,
     draw=_probit_draw,
     log_cdf=lower_of(_probit_log_tails),

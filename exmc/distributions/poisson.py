@@ -46,7 +46,6 @@ Poisson = Distribution(
     name="Poisson",
     parameters=(Parameter("mu", NONNEGATIVE),),
     support=NONNEGATIVE_INTEGER,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=lower_of(_tails),

@@ -22,7 +22,6 @@ from exmc.distributions.bounded import (
 from exmc.distributions.law import Law
 from exmc.errors import ModelError
 from exmc.special import Array, select
-from exmc.transforms import REAL
 
 _ROUNDS = 20  # of rejection
 _HALVINGS = 64  # as many as a double has bits: none lies between what the last leaves, however far the ends were
@@ -151,8 +150,6 @@ def _reached(start: Array, sign: float, log_beyond: Callable[[Array], Array]) ->
 Truncated = Distribution(
     name="Truncated",
     parameters=BOUNDED,
-    support=REAL,
-    transform="",
     log_density=_log_density,
     draw=_draw,
     log_cdf=_log_cdf,

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import autograd.numpy as np
 import numpy
-import scipy.special
 from numpy.typing import NDArray
 
 from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Parameter, lower_tail, masked, upper_tail, valid
 from exmc.distributions.stable import log_normal_mass
 from exmc.distributions.tails import lower_of, upper_of
 from exmc.errors import ModelError
+from exmc.late import Late
 from exmc.special import Array, log1mexp, select
 from exmc.transforms import INTERVAL, POSITIVE
+
+if TYPE_CHECKING:
+    from scipy import special as scipy_special
+else:
+    scipy_special = Late("scipy.special")
 
 _LOG_HALF = -0.6931471805599453
 
@@ -47,9 +54,9 @@ def _draw(
     share = generator.random(size=shape)
     with numpy.errstate(divide="ignore"):
         log_tail = numpy.logaddexp(
-            numpy.log1p(-share) + scipy.special.log_ndtr(-near), numpy.log(share) + scipy.special.log_ndtr(-far)
+            numpy.log1p(-share) + scipy_special.log_ndtr(-near), numpy.log(share) + scipy_special.log_ndtr(-far)
         )
-    z = -scipy.special.ndtri_exp(log_tail)
+    z = -scipy_special.ndtri_exp(log_tail)
     return numpy.asarray(numpy.clip(mu + sigma * numpy.where(mirrored, -z, z), lower, upper))
 
 

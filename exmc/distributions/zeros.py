@@ -20,7 +20,6 @@ from exmc.transforms import (
     OPEN_UNIT_INTERVAL,
     POSITIVE,
     POSITIVE_INTEGER,
-    REAL,
     UNIT_INTERVAL,
 )
 
@@ -51,11 +50,9 @@ def _with_zero(form: Form) -> Form:
 
 
 def _limits(of: Law, zero: Array) -> tuple[Array, ...]:
-    low, high = of.form.support.edges
-    bounds = iter(of.bounds)
-    below = (np.minimum(next(bounds), 0.0),) if low == "bound" else ()
-    above = (np.maximum(next(bounds), 0.0),) if high == "bound" else ()
-    return below + above
+    outwards = zip(of.form.support.edges, (np.minimum, np.maximum), strict=True)
+    choices = [choose for edge, choose in outwards if edge == "bound"]
+    return tuple(choose(bound, 0.0) for choose, bound in zip(choices, of.bounds, strict=True))
 
 
 def _inflated_log_density(value: Array, of: Law, zero: Array) -> Array:
@@ -116,8 +113,6 @@ _ROUNDS = 10_000
 ZeroInflated = Distribution(
     name="ZeroInflated",
     parameters=(Parameter("of", takes="distribution"), Parameter("zero", UNIT_INTERVAL)),
-    support=REAL,
-    transform="",
     log_density=_inflated_log_density,
     draw=_inflated_draw,
     form=_inflated_form,
@@ -128,8 +123,6 @@ ZeroInflated = Distribution(
 Hurdle = Distribution(
     name="Hurdle",
     parameters=(Parameter("of", takes="distribution"), Parameter("zero", UNIT_INTERVAL)),
-    support=REAL,
-    transform="",
     log_density=_hurdle_log_density,
     draw=_hurdle_draw,
     form=_hurdle_form,

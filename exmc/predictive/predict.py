@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import ModelError
@@ -46,19 +45,19 @@ def prior_predictive(source: Model, draws: int, seed: int, loops: Loops | None =
 
 def posterior_predictive(
     source: Model,
-    posterior: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike],
+    posterior: Mapping[str, ArrayLike],
     seed: int,
     rewritten: Model | None = None,
     loops: Loops | None = None,
+    chains: Sequence[int] | None = None,
 ) -> Arrays:
     """New data for each posterior draw: an array of shape (chain, draw, ...) per observation of `source`.
 
     Parameters
     ----------
     posterior
-        Constrained values: a `DataTree` with that group, the group itself, or arrays of shape (chain, draw, ...) by
-        name. Free variables of `source` that are missing are drawn given the others. With labels of chains, a
-        chain's predictions do not depend on which others there are.
+        Constrained values: arrays of shape (chain, draw, ...) by name. Free variables of `source` that are missing are
+        drawn given the others.
     seed
         The run's.
     rewritten
@@ -66,21 +65,23 @@ def posterior_predictive(
         drawn anew, even if the posterior has them.
     loops
         As in `simulate`.
+    chains
+        The labels of the chains, by default 0, 1, …: a chain's predictions do not depend on which others there are.
 
     Raises
     ------
     ModelError
         If a variable cannot be drawn or has the wrong shape.
     """
-    arrays, labels = _posterior_arrays(source, posterior)
+    arrays = _posterior_arrays(source, posterior)
     given = {name: values for name, values in arrays.items() if name not in lifted(source, rewritten)}
     if not arrays:
         raise ModelError("the posterior holds no variable of this model.", remedy="Is it that of another one?")
-    chains, draws = next(iter(arrays.values())).shape[:2]
-    samples = Samples.grid(np.arange(chains) if labels is None else labels, draws)
+    count, draws = next(iter(arrays.values())).shape[:2]
+    samples = Samples.grid(np.arange(count) if chains is None else chains, draws)
     flat = {name: values.reshape(len(samples), *values.shape[2:]) for name, values in given.items()}
     values = simulate(source, seed, "posterior", samples, flat, loops)
-    return {o.name: values[o.name].reshape(chains, draws, *values[o.name].shape[1:]) for o in source.observations}
+    return {o.name: values[o.name].reshape(count, draws, *values[o.name].shape[1:]) for o in source.observations}
 
 
 def lifted(source: Model, rewritten: Model | None) -> frozenset[str]:
@@ -111,16 +112,8 @@ def _from_auxiliary(name: str, model: Model) -> bool:
     return False
 
 
-def _posterior_arrays(
-    source: Model, posterior: xr.DataTree | xr.Dataset | Mapping[str, ArrayLike]
-) -> tuple[Arrays, NDArray[np.int64] | None]:
-    """The free variables of `source` as arrays (chain, draw, ...), and the chains' labels."""
-    labels = None
-    if isinstance(posterior, xr.DataTree):
-        posterior = (posterior["posterior"] if "posterior" in posterior.children else posterior).to_dataset()
-    if isinstance(posterior, xr.Dataset):
-        labels = np.asarray(posterior["chain"].values, dtype=np.int64)
-        posterior = {str(k): v.transpose("chain", "draw", ...).values for k, v in posterior.data_vars.items()}
+def _posterior_arrays(source: Model, posterior: Mapping[str, ArrayLike]) -> Arrays:
+    """The free variables of `source` as arrays (chain, draw, ...)."""
     types = infer_types(source)
     found: Arrays = {}
     for variable in source.free:
@@ -134,4 +127,4 @@ def _posterior_arrays(
                 where=("variables", variable.name),
             )
         found[variable.name] = values
-    return found, labels
+    return found

@@ -13,6 +13,8 @@ from exmc.rewrite.surface import FloatArray, Free, Surface
 SAMPLED = 64
 _HALVINGS = 12
 _REFINEMENTS = 12
+# Steps end at 1e12: less than its inverse square is what a likelihood without a maximum leaves, far out.
+_NO_INFORMATION = 1e-24
 # In standard errors; this spacing integrates a normal density to nine digits, and a scale has a long upper tail.
 _GRID = np.linspace(-12.0, 12.0, 33)
 
@@ -177,7 +179,8 @@ def likelihood_moments(block: Block, surface: Surface, free: Free) -> tuple[Floa
     to one element each, it is summed over a grid of twelve standard errors on either side; else the curvature must do.
     """
     elements = gathered(block, free)
-    information = np.maximum(difference(block, surface, free)[1], 0.0)
+    information = difference(block, surface, free)[1]
+    information = np.where(information > _NO_INFORMATION, information, 0.0)
     with np.errstate(divide="ignore"):
         variance = 1.0 / information
     if block.owner is None:

@@ -1,13 +1,15 @@
-"""Whether the data or the population determine the elements of a hierarchical variable better.
+"""How far the data, and how far the population, determine the elements of a hierarchical variable.
 
 For ``theta_j ~ F(mu_j, tau)`` the centred parameterisation suits informative data and the non-centred one weak data:
 with information I_j about theta_j in the likelihood, their posterior correlations are mirror images about
-I_j tau^2 = 1 (Papaspiliopoulos, Roberts and Skold 2007; Betancourt and Girolami 2015). Where tau may be near 0 the
-centred one also has a funnel. So a variable is centred only if
+I_j tau^2 = 1 (Papaspiliopoulos, Roberts and Skold 2007; Betancourt and Girolami 2015), and centring by the weight
+I_j tau^2 / (1 + I_j tau^2) has none (`exmc.rewrite.partial`). Where tau may be near 0, whatever is centred has a
+funnel. So each element has the weight
 
-    median over j of I_j * (lower 95 % confidence limit of tau^2) > 1
+    w_j = I_j t^2 / (1 + I_j t^2),    t^2 the lower 95 % confidence limit of tau^2
 
-and non-centred otherwise, in particular where nothing is known. All of it comes from the data, in plain numpy:
+and a variable whose elements all are within a fifth of 0 or of 1 is non-centred or centred as a whole, the former in
+particular where nothing is known. All of it comes from the data, in plain numpy:
 
 1. Without pooling: each theta_j is moved to its maximum-likelihood value by Newton's method on finite differences, in
    turn with the other variables that the likelihood depends on (scales, coefficients), which start at the
@@ -20,19 +22,20 @@ and non-centred otherwise, in particular where nothing is known. All of it comes
    with k degrees of freedom, by k Q / chi2_k(0.95). A constant scale needs no estimate.
 3. Upwards: the estimates, with variance tau^2 + 1/I_j, are then observations of the locations.
 
-1/I_j is the variance of theta_j under its normalised likelihood, which for few observations is not its curvature.
-Where a row of data depends on several elements (coefficients of a regression), I_j is what the data tell about one
-element when the others are known, an upper bound.
+1/I_j is the variance of theta_j under its normalised likelihood, which for few observations is not its curvature, and
+what the elements of other populations in the same rows account for is taken off I_j (`exmc.rewrite.shared_rows`).
+Where a row of data depends on several elements of one population (coefficients of a regression), I_j is what the data
+tell about one element when the others are known, an upper bound.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtri
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Recurrence
@@ -44,13 +47,19 @@ from exmc.ir.nodes import RandomVariable
 from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.text import expression_text
 from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
+from exmc.rewrite.chi_squared import chi_squared_quantile
+from exmc.rewrite.partial import Weights
 from exmc.rewrite.series import recurrence_of, scale_of
 from exmc.rewrite.series_evidence import series_verdict
+from exmc.rewrite.shared_rows import information_left
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import unpooled_fit
 from exmc.rewrite.verdict import NOTHING, Verdict
 
 CONFIDENCE = 0.95
+# Weights this near to 0 or 1 gain less than they cost: an exponential for each element in each gradient.
+_WHOLE = 0.2
+_DECIMALS = 2
 _COVARIATES = 200
 
 
@@ -85,8 +94,8 @@ def weigh(model: Model, variables: Sequence[RandomVariable]) -> dict[str, Verdic
         if block.places.size:
             for _ in range(4):
                 free = improved(block, surface, free)
-        verdict = _verdict(population, block, model, surface, free)
-        verdicts |= dict.fromkeys(population.names, verdict)
+        others = [p.names for p in populations if p is not population]
+        verdicts |= _verdicts(population, block, others, model, surface, free)
     return verdicts
 
 
@@ -122,21 +131,31 @@ def _location_scale(variable: RandomVariable) -> tuple[Expression, Expression]:
     return variable.call.arguments[names[0]], variable.call.arguments[names[1]]
 
 
-def _verdict(population: _Population, block: Block, model: Model, surface: Surface, free: Free) -> Verdict:
-    """The verdict on `population`, whose estimates then stand for its data in `surface`."""
+def _verdicts(
+    population: _Population,
+    block: Block,
+    others: Sequence[tuple[str, ...]],
+    model: Model,
+    surface: Surface,
+    free: Free,
+) -> dict[str, Verdict]:
+    """The verdicts on `population`, whose estimates then stand for its data in `surface`."""
     if not block.places.size:
-        return NOTHING
+        return dict.fromkeys(population.names, NOTHING)
     if population.recurrence is not None:
         variable = population.variables[0]
-        return series_verdict(variable, population.recurrence, population.constant, block, surface, free)
+        verdict = series_verdict(variable, population.recurrence, population.constant, block, surface, free)
+        return {variable.name: verdict}
     if not population.constant and infer_type(population.scale, surface.types).size != 1:
-        return Verdict(False, "each element has a scale of its own, which one value cannot tell")
+        return _all(population, "each element has a scale of its own, which one value cannot tell")
     located = _locations(population, surface)
     covariates = _covariates(population, located, surface, free)
     if covariates is None:
-        return Verdict(False, f"its location depends on more than {_COVARIATES} other values")
+        return _all(population, f"its location depends on more than {_COVARIATES} other values")
     columns, own = covariates
     estimates, error = likelihood_moments(block, surface, free)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = error / information_left(block, others, surface, free)
     variance = error
     if own is not None:
         with np.errstate(invalid="ignore"):
@@ -149,23 +168,55 @@ def _verdict(population: _Population, block: Block, model: Model, surface: Surfa
         residuals = (estimates - located(surface.values(free)))[known]
         moments = _moments(residuals, columns[known], 1.0 / variance[known])
         if moments is None:
-            return Verdict(False, "it has too few elements to tell how much they spread")
+            return _all(population, "it has too few elements to tell how much they spread")
         spread, least = (np.full(block.count, m) for m in moments)
     surface.extra.append(_summary(located, estimates, 1.0 / (spread + variance), known))
-    return _judged(error, spread, least, block)
+    return _judged(population, _Evidence(error, spread, least), own is not None, block, surface)
 
 
-def _judged(variance: FloatArray, spread: FloatArray, least: FloatArray, block: Block) -> Verdict:
-    """Compare what the data and what the population tell about most elements."""
+def _all(population: _Population, why: str) -> dict[str, Verdict]:
+    """The verdict that all of `population` is better non-centred."""
+    return dict.fromkeys(population.names, Verdict(False, why))
+
+
+class _Evidence(NamedTuple):
+    """For each element, shape (elements,): its likelihood's variance, the population's, and a lower limit of that."""
+
+    error: FloatArray
+    spread: FloatArray
+    least: FloatArray
+
+
+def _judged(
+    population: _Population, found: _Evidence, chained: bool, block: Block, surface: Surface
+) -> dict[str, Verdict]:
+    """Compare what the data and what the population tell about each element of `population`.
+
+    If its elements are `chained`, each the location of another, they are centred all or none, as most of them would be:
+    neighbours tell about an element too, which its weight does not know.
+    """
     looked_at = np.arange(block.count) if block.owner is not None else block.places
-    error = float(np.sqrt(np.median(variance[looked_at])))
-    typical, low = (float(np.sqrt(np.median(s[looked_at]))) for s in (spread, least))
+    error, typical, low = (float(np.sqrt(np.median(each[looked_at]))) for each in found)
     figures = f"standard error {error:.2g}, population spread {typical:.2g}"
     if low != typical:
         figures += f" and surely {low:.2g}"
-    if float(np.median((least / variance)[looked_at])) > 1.0:
-        return Verdict(True, f"the data tell its elements better than the population does ({figures})")
-    return Verdict(False, f"the data do not tell its elements better than the population does ({figures})")
+    shares = found.least / (found.least + found.error)
+    most = float(np.median(shares[looked_at]))
+    everywhere = np.full(block.count, float(most > 0.5) if chained else most)
+    if not chained:
+        everywhere[looked_at] = shares[looked_at]
+    if np.max(everywhere) <= _WHOLE:
+        return _all(population, f"the data do not tell its elements better than the population does ({figures})")
+    if np.min(everywhere) >= 1.0 - _WHOLE:
+        why = f"the data tell its elements better than the population does ({figures})"
+        return dict.fromkeys(population.names, Verdict(True, why))
+    # Rounded: what another library's last digits make of the same data is then the same model.
+    rounded = np.split(np.round(everywhere, _DECIMALS), np.cumsum(block.sizes)[:-1])
+    scale, why = float(f"{typical:.1e}"), f"the data tell some of its elements better than others ({figures})"
+    return {
+        name: Verdict(False, why, Weights(part.reshape(surface.types[name].shape), scale))
+        for name, part in zip(population.names, rounded, strict=True)
+    }
 
 
 def _locations(population: _Population, surface: Surface) -> Callable[[Values], FloatArray]:
@@ -231,7 +282,7 @@ def _moments(residuals: FloatArray, columns: FloatArray, weights: FloatArray) ->
     scaled = scaled - kept @ (kept.T @ scaled)
     excess = float(np.sum(scaled**2))
     divisor = float(np.sum(weights * (1.0 - np.sum(kept**2, axis=1))))
-    least = excess * freedom / float(chdtri(freedom, 1.0 - CONFIDENCE))
+    least = excess * freedom / chi_squared_quantile(freedom, 1.0 - CONFIDENCE)
     return max(0.0, (excess - freedom) / divisor), max(0.0, (least - freedom) / divisor)
 
 

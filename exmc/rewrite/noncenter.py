@@ -1,15 +1,17 @@
 """The pass that chooses between the centred and the non-centred parameterisation of hierarchical variables.
 
-``theta ~ F(mu, tau)`` becomes ``theta_raw ~ F(0, 1)`` with ``theta = mu + tau * theta_raw``; walks and autoregressions
-follow from innovations (`exmc.rewrite.series`). `exmc.rewrite.evidence` holds the rule for ``centering: auto``, and
-`exmc.rewrite.series_evidence` that for series; multivariate normals, of `exmc.rewrite.correlated`, are non-centred
-unless that is ruled out.
+``theta ~ F(mu, tau)`` becomes ``theta_raw ~ F(0, 1)`` with ``theta = mu + tau * theta_raw``, or something in between
+(`exmc.rewrite.partial`); walks and autoregressions follow from innovations (`exmc.rewrite.series`).
+`exmc.rewrite.evidence` holds the rule for ``centering: auto``, and `exmc.rewrite.series_evidence` that for series;
+multivariate normals, of `exmc.rewrite.correlated`, are non-centred unless that is ruled out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+
+import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Recurrence
@@ -25,6 +27,7 @@ from exmc.ir.types import ArrayType
 from exmc.rewrite.changes import Change, unused_name
 from exmc.rewrite.correlated import FACTORS, factors_of, split_by_factor
 from exmc.rewrite.evidence import weigh
+from exmc.rewrite.partial import Weights, split_partially
 from exmc.rewrite.series import recurrence_of, split_series
 from exmc.rewrite.standard import split_by_scale
 from exmc.rewrite.verdict import Verdict
@@ -54,6 +57,7 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
     if not verdicts:
         return model, ()
     nodes: list[Node] = []
+    data = dict(model.data)
     changes: list[Change] = []
     for node in model.nodes:
         verdict = verdicts.get(node.name)
@@ -64,12 +68,22 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
         if verdict.centred:
             nodes.append(replace(node, centering="centered"))
             what = "stays centred"
+        elif verdict.weights is not None:
+            parts = split_partially(node, verdict.weights, model, types[node.name])
+            nodes.extend((parts.variable, parts.computed))
+            data |= {d.name: d for d in parts.data}
+            what = f"centred in part, by weights {_range(verdict.weights)}"
         else:
             origins, computed = _split(node, model, types, series.get(node.name), factors.get(node.name))
             nodes.extend((*origins, computed))
             what = f"non-centred: {node.name} = {expression_text(computed.expression)}"
         changes.append(Change(node.name, what, verdict.why))
-    return model.with_nodes(tuple(nodes)), tuple(changes)
+    return replace(model, nodes=tuple(nodes), data=data), tuple(changes)
+
+
+def _range(weights: Weights) -> str:
+    low, middle, high = np.quantile(weights.values, (0.0, 0.5, 1.0))
+    return f"from {low:.2g} to {high:.2g} (median {middle:.2g})" if low < high else f"of {low:.2g}"
 
 
 def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:

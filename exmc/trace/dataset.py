@@ -5,14 +5,19 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import StoreError, suggest
+from exmc.late import Late
 from exmc.trace.schema import GROUPS, SAMPLE_DIMS, Schema, Variable, label_array
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = Late("xarray")
 
 LIBRARY = "exmc"
 

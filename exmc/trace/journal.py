@@ -7,7 +7,6 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -37,8 +36,8 @@ class Journal:
 
     Any number of processes may use one at a time: each chunk belongs to one segment, a file appears at once or not at
     all, and of two that commit the same segment the second finds the first's record. Nothing is flushed to the disk's
-    platter: the promise is about killed processes, not about power loss. On an object store, `committed` reads each
-    record once; `damage` reads all of them anew.
+    platter: the promise is about killed processes, not about power loss. `committed` reads each record once; `damage`
+    reads all of them anew.
     """
 
     directory: Location
@@ -197,8 +196,7 @@ class Journal:
                 found.append(record)
                 continue
             break
-        if not isinstance(self.directory, Path):
-            self._memory.keep(chain, tuple(found))
+        self._memory.keep(chain, tuple(found))
         return tuple(found), fault
 
     def _read(self, chain: int, segment: int) -> CommitRecord | StoreError | None:
@@ -267,6 +265,7 @@ class Journal:
 
     def set_aside(self, chain: int, segment: int) -> None:
         """Move the records of `chain` from `segment` on out of the way (nothing is deleted)."""
+        self._memory.keep(chain, self._memory.of(chain)[:segment])
         for number in sorted(self._numbers(chain), reverse=True):
             if number >= segment:
                 path = self._record_file(chain, number)

@@ -1,4 +1,4 @@
-"""Commit records that were read from an object store, kept so that they are not asked for again."""
+"""Commit records that were read, kept so that they are not asked for again."""
 
 from __future__ import annotations
 

@@ -9,12 +9,16 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
-
-import fsspec
-from fsspec.registry import known_implementations
+from typing import TYPE_CHECKING, Any
 
 from exmc.errors import StoreError, suggest
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    import fsspec
+    from fsspec import registry
+else:
+    fsspec, registry = Late("fsspec"), Late("fsspec.registry")
 
 _OPTIONS = {"use_listings_cache": False}
 # With more than one at once, s3fs asks for the size of each object before it reads it: twice as many requests.
@@ -204,16 +208,16 @@ class ObjectPath:
         try:
             return fsspec.filesystem(self.protocol, **options_of(self.protocol))
         except ImportError:
-            package = str(known_implementations[self.protocol]["class"]).split(".")[0]
+            package = str(registry.known_implementations[self.protocol]["class"]).split(".")[0]
             message = f"{self.protocol}:// needs a package that is not installed."
             raise StoreError(
                 message, where=(self.url,), remedy=f"pip install {package}, on every worker, too."
             ) from None
         except ValueError as error:
-            if self.protocol in known_implementations:
+            if self.protocol in registry.known_implementations:
                 raise StoreError(f"{error}.", where=(self.url,)) from None
             message = f"there is no file system for {self.protocol}://."
-            near = suggest(self.protocol, known_implementations)
+            near = suggest(self.protocol, registry.known_implementations)
             remedy = near if near.startswith("Did") else "There are s3://, gs://, az:// and all others of fsspec."
             raise StoreError(message, where=(self.url,), remedy=remedy) from None
         except Exception as error:

@@ -7,15 +7,16 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import StoreError
+from exmc.late import Late
 from exmc.trace import arrays, chunks, files, groups, metadata
-from exmc.trace.dataset import build_datatree, standard_attributes
+from exmc.trace.dataset import standard_attributes
 from exmc.trace.description import BUILDING, STATE, WORKING, ZARR, Description, read_description, write_description
+from exmc.trace.draws import Draws
 from exmc.trace.files import ROOT, Location, location
 from exmc.trace.journal import Damage, Journal
 from exmc.trace.manifest import check_root, is_as_finished, write_manifest
@@ -23,6 +24,11 @@ from exmc.trace.metadata import read_metadata
 from exmc.trace.objects import options_of
 from exmc.trace.records import CommitRecord, Written
 from exmc.trace.schema import GROUPS, SAMPLED_GROUPS, Schema
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = Late("xarray")
 
 _RETIRED = "retired.zarr"
 
@@ -172,7 +178,11 @@ class RunStore:
             return xr.DataTree.from_dict(shown)
 
     def draws(self, wanted: Sequence[str] = SAMPLED_GROUPS) -> xr.DataTree:
-        """Those of the `wanted` groups that are written while sampling, in memory, as `read` shows them.
+        """Those of the `wanted` groups that are written while sampling, in memory, as `read` shows them."""
+        return self.drawn(wanted).tree()
+
+    def drawn(self, wanted: Sequence[str] = SAMPLED_GROUPS) -> Draws:
+        """What `draws` gives, as arrays.
 
         The chunks are read without Zarr, which takes milliseconds for each. Raises `StoreError` for a damaged one.
         """
@@ -194,7 +204,7 @@ class RunStore:
             for group, variables in self.schema.sampled()
             if group in wanted
         }
-        return build_datatree(self.schema, found, attributes, chains=labels)
+        return Draws(self.schema, found, labels, attributes)
 
     def _finished_rows(self, root: Location) -> dict[str, int]:
         """Draws, and draws of warm-up, in the finished store at `root`."""

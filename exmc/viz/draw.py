@@ -32,7 +32,7 @@ FORMATS: dict[str, Backend] = {"png": "matplotlib", "svg": "matplotlib", "pdf": 
 _STYLE = "arviz-variat"
 _DOTS_PER_INCH = 130
 _BOKEH_DOTS = 90
-_LONGEST = 24
+_LONGEST = 20
 """Characters of a line above a panel."""
 _MOST_IN_LEGEND = 12
 # Text stays text, the figure has no date in it, and the same draws give the same bytes.
@@ -178,9 +178,19 @@ def draw(found: Content, row: Kind, backend: Backend = "matplotlib") -> Picture:
             for number in set(matplotlib.pyplot.get_fignums()) - before:
                 matplotlib.pyplot.close(number)
             raise StoreError(f"arviz-plots cannot draw this: {type(error).__name__}: {error}.") from error
+        if row.function == "plot_energy":
+            _name_chains(collection, found.tree, backend)
         if row.legend is not None and 1 < found.tree["posterior"].sizes[row.legend] <= _MOST_IN_LEGEND:
             collection.add_legend(row.legend)
     return Picture(collection, backend, found.notes)
+
+
+def _name_chains(collection: Any, tree: xr.DataTree, backend: Backend) -> None:
+    """Give the chains of an energy plot their names, where arviz-plots has halves of their places."""
+    names = tree["sample_stats"].to_dataset()["chain"].values
+    places = range(0, len(names), -(-len(names) // _MOST_IN_LEGEND))
+    axes = collection.viz["plot"].sel(column="bfmi").item()
+    import_module(f"arviz_plots.backend.{backend}").yticks(list(places), [str(names[n]) for n in places], axes)
 
 
 def _densities(observed: xr.Dataset) -> dict[str, str]:

@@ -52,6 +52,8 @@ from pipelines.creation import create_run  # noqa: E402
 from pipelines.events import Event, Listener  # noqa: E402
 from pipelines.plan import Plan, versions  # noqa: E402
 from pipelines.segments import Outcome, SegmentTask  # noqa: E402
+from pipelines.tasks import Tasks  # noqa: E402
+from pipelines.telling import Telling  # noqa: E402
 from tests.chaos.processes import HandCluster  # noqa: E402
 
 CHAINS = 2
@@ -127,7 +129,8 @@ def depth_for(folder: Path, model: Model, milliseconds: int) -> int:
 
 def followed(client: Client, plan: Plan, on_event: Listener, journal: Journal) -> graph._Following:
     """A driver that has not begun."""
-    return graph._Following(client, plan, on_event, time.perf_counter(), lambda error: error, Control(), journal)
+    telling = Telling(on_event, time.perf_counter(), plan.options.warmup)
+    return graph._Following(plan, Tasks(client, plan, Control()), telling, journal)
 
 
 def draw_in_memory(plan: Plan, compiled: CompiledModel, chain: int) -> int:
@@ -144,12 +147,14 @@ def sampling(client: Client, folder: Path, model: Model, draws: int, depth: int,
     following.prepare()
 
     def plainly() -> None:
-        compiled = following.futures["compile"]
-        futures = [following.submit(f"plain-c{n}", draw_in_memory, plan, compiled, n) for n in range(CHAINS)]
+        compiled = following.tasks.futures["compile"]
+        futures = [
+            following.tasks.submit_placed(f"plain-c{n}", n, draw_in_memory, plan, compiled, n) for n in range(CHAINS)
+        ]
         assert [future.result() for future in futures] == [draws] * CHAINS
 
     found = spent_by(following.sample if committed else plainly)
-    following.forget()
+    following.tasks.forget()
     shutil.rmtree(plan.path)
     return found._replace(segments=segments["segment"])
 
@@ -224,7 +229,7 @@ def driving(address: str, scheduler: psutil.Process, chains: int, segments: int)
         client.wait_for_workers(1)
         plan = Plan("bench", "/nowhere", options, "native", 2.0, 3, 1, "0" * 64, versions())
         following = followed(client, plan, counted, mock.Mock(**{"committed.return_value": ()}))
-        following.submit("compile", int)
+        following.tasks.submit("compile", int)
         gc.collect()
         before, memory = Spent.so_far(), [process.memory_info().rss for process in (own, scheduler)]
         driver, theirs = time.process_time(), sum(scheduler.cpu_times()[:2])
@@ -234,7 +239,7 @@ def driving(address: str, scheduler: psutil.Process, chains: int, segments: int)
         clock = Spent.so_far().less(before).clock
         gc.collect()
         grown = [process.memory_info().rss - was for process, was in zip((own, scheduler), memory, strict=True)]
-        following.forget()
+        following.tasks.forget()
     assert count == chains * segments
     return Driven(*(1e3 * seconds / count for seconds in (clock, driver, theirs)), *grown)
 

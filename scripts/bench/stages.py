@@ -2,10 +2,11 @@
 
     .venv/bin/python scripts/bench/stages.py [--repeats 5] [CONFIG ...]
 
-Prints medians. "cold" starts with an empty cache of compiled code, "warm" with the one that the cold run left. "before
-and after" is what no stage accounts for: Python, imports, reading and checking the config, the cluster, the end of the
-process. Of that, "imports" is what a process takes that does nothing else. Beside other work the processor's seconds
-mean more than those of the clock.
+Prints medians. "cold" starts with an empty cache of compiled code, "warm" with the one that the cold run left. "Python"
+and "imports" are measured by processes that do nothing else, the latter without what only compiling needs; "cluster and
+directory" is until both are there; "rest" is what nothing else accounts for: the config read and checked, the cluster
+closed, the process ended. Beside other work the processor's seconds mean more than those of the clock; those of such
+processes are in the last rows, with the number of modules.
 """
 
 from __future__ import annotations
@@ -26,9 +27,12 @@ ROOT = Path(__file__).parents[2]
 CONFIGS = ["configs/eight_schools.yaml", "configs/posteriordb/nes1972-nes.yaml"]
 STAGES = ["build", "rewrite", "compile", "warmup", "sample", "diagnose"]
 COMMAND = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
+NOTHING = "pass"
 IMPORTS = (
-    "from pipelines.cli import stopped_at_once\nwith stopped_at_once():\n    import pipelines.commands, pipelines.run"
+    "import sys\nfrom pipelines.cli import stopped_at_once\nwith stopped_at_once():\n"
+    "    import pipelines.commands, pipelines.checking, pipelines.going_on"
 )
+MODULES = "\nprint(len(sys.modules))"
 
 
 class Cost(NamedTuple):
@@ -37,6 +41,7 @@ class Cost(NamedTuple):
     wall: float
     processor: float
     status: int
+    said: str
     errors: str
 
 
@@ -49,7 +54,7 @@ def cost(program: str, arguments: list[str], cache: Path) -> Cost:
     )
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     processor = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return Cost(wall, processor, done.returncode, done.stderr)
+    return Cost(wall, processor, done.returncode, done.stdout, done.stderr)
 
 
 def timed_run(config: Path, cache: Path) -> dict[str, float]:
@@ -61,26 +66,31 @@ def timed_run(config: Path, cache: Path) -> dict[str, float]:
             raise SystemExit(found.errors)
         events = [json.loads(line) for line in (out / "events.jsonl").read_text(encoding="utf-8").splitlines()]
     took = {e["stage"]: float(e["took"]) for e in events if e["kind"] == "stage"}
-    return {
-        "whole process": found.wall,
-        "processor": found.processor,
-        "before and after": found.wall - sum(took.values()),
-        "imports": cost(IMPORTS, [], cache).wall,
+    python = cost(NOTHING, [], cache).wall
+    parts = {
+        "Python": python,
+        "imports": cost(IMPORTS, [], cache).wall - python,
+        "cluster and directory": next(float(e["seconds"]) for e in events if e["kind"] == "started"),
         **{stage: took[stage] for stage in STAGES},
     }
+    rest = found.wall - sum(parts.values())
+    return {"whole process": found.wall, "processor": found.processor} | parts | {"rest": rest}
 
 
 def print_commands(config: str, repeats: int) -> None:
     """The seconds of the commands that should answer at once, beside those of a Python that does nothing."""
     with tempfile.TemporaryDirectory() as cache:
         for name, program, arguments in (
-            ("python -c pass", "pass", []),
+            ("python -c pass", NOTHING, []),
+            ("imports of a run", IMPORTS, []),
             ("exmc --help", COMMAND, ["--help"]),
             ("exmc check", COMMAND, ["check", config]),
+            ("import exmc.inference", "import exmc.inference", []),
         ):
             runs = [cost(program, arguments, Path(cache)) for _ in range(repeats)]
             wall, processor = (statistics.median(run[i] for run in runs) for i in (0, 1))
             print(f"{name}: {wall:.2f} s, of the processor {processor:.2f} s")
+        print(f"modules that a run imports: {cost(IMPORTS + MODULES, [], Path(cache)).said.strip()}")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ import autograd.numpy as anp
 import numpy as np
 import pytest
 
-import exmc.compile.kernel as module
+import exmc.compile.lower as lowering
 from exmc import machine_code, special
 from exmc.compile.kernel import Kernel, compile_density, compile_outputs
 from exmc.compile.oracle import autograd_value_and_gradient
@@ -175,13 +175,13 @@ def test_missing_lowering_is_the_callers_to_handle(tmp_path: Path) -> None:
 
 
 def test_wrong_machine_code_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    honest = module.lower
+    honest = lowering.lower
 
     def dishonest(tape, *, scalar_first: bool):
         program = honest(tape, scalar_first=scalar_first)
         return replace(program, text=program.text.replace("fmul", "fadd"))
 
-    monkeypatch.setattr(module, "lower", dishonest)
+    monkeypatch.setattr(lowering, "lower", dishonest)
     with pytest.raises(CompileError, match="The machine code disagrees with the function"):
         compile_density(eight_schools, 10, cache=tmp_path)
 

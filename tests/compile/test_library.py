@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from exmc import machine_code
-from exmc.compile import kernel, library, origin, preparation, written
+from exmc.compile import library, origin, preparation, record, written
 from exmc.compile.function import DataFunction
 from exmc.compile.kernel import Kernel, compile_density, compile_outputs
 from exmc.compile.layout import posterior_names
@@ -85,7 +85,7 @@ def recordings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         real = getattr(module, name)
         monkeypatch.setattr(module, name, lambda *a, **k: (done.append(name), real(*a, **k))[1])
 
-    noted(kernel, "record_function")
+    noted(record, "record_function")
     noted(machine_code, "emit_object")
     return done
 
@@ -160,12 +160,12 @@ def test_a_start_in_another_process_needs_neither_the_tracer_nor_llvm(tmp_path: 
         "from pathlib import Path\n"
         "import numpy as np\n"
         "from exmc import machine_code\n"
-        "from exmc.compile import kernel\n"
+        "from exmc.compile import record\n"
         "from exmc.compile.program import compile_model\n"
         "from exmc.rewrite.run import rewrite\n"
         "from tests.rewrite.models import schools\n"
         "done = []\n"
-        "for module, name in ((kernel, 'record_function'), (machine_code, 'emit_object')):\n"
+        "for module, name in ((record, 'record_function'), (machine_code, 'emit_object')):\n"
         "    real = getattr(module, name)\n"
         "    setattr(module, name, lambda *a, name=name, real=real, **k: (done.append(name), real(*a, **k))[1])\n"
         "source = schools().build()\n"
@@ -379,13 +379,13 @@ def test_data_that_nobody_has_prepared_cannot_reach_the_code() -> None:
     source = indexed().build()
     model = rewrite(source).model
     function = log_density_function(model)
-    recording = kernel.record_function(function, 20, gradient=True)
+    recording = record.record_function(function, 20, gradient=True)
     assert not recording.bound
     assert not recording.tape.prepared
     program, arguments = recording.preparation.program(list(recording.tape.constants.values()))
     for data in (function.data, log_density_function(permuted(model, 3)).data):
         found = preparation.run(program, arguments, data)
-        expected = kernel.record_function(replace(function, data=data), 20, gradient=True).tape.constants.values()
+        expected = record.record_function(replace(function, data=data), 20, gradient=True).tape.constants.values()
         assert len(found) == len(expected)
         for mine, theirs in zip(found, expected, strict=True):
             assert mine.tobytes() == theirs.values.tobytes()

@@ -6,7 +6,7 @@ import numpy as np
 
 from exmc.diagnostics.checks import Finding, diagnose
 from exmc.diagnostics.compare import Ranked, compare
-from exmc.diagnostics.summary import COLUMNS, summarise
+from exmc.diagnostics.summary import COLUMNS, posterior_scalars, summary_of
 from exmc.diagnostics.text import (
     comparison_text,
     diagnosis_document,
@@ -20,7 +20,7 @@ from tests.diagnostics.trees import conjugate, healthy
 
 
 def test_a_summary_is_a_table_with_labels() -> None:
-    table = summarise(healthy())
+    table = summary_of(posterior_scalars(healthy()))
     lines = summary_text(table).splitlines()
     assert lines[0].split() == list(COLUMNS)
     assert [line.split()[0] for line in lines[1:]] == ["mu", "theta[Choate]", "theta[Exeter]", "one", "total"]
@@ -28,7 +28,7 @@ def test_a_summary_is_a_table_with_labels() -> None:
     rows = summary_rows(table)
     for i, row in enumerate(rows[1:]):
         for column, cell in zip(COLUMNS, row[1:], strict=True):
-            value = float(table[column][i])
+            value = float(table.columns[column][i])
             assert cell == "-" if np.isnan(value) else abs(float(cell) - value) <= 0.5 * 10.0 ** -places(cell)
     # Three digits of the spread, which is 0.0984.
     assert [places(cell) for cell in rows[1][1:]] == [4, 4, 4, 4, 5, 0, 0, 3]
@@ -39,8 +39,8 @@ def places(cell: str) -> int:
 
 
 def test_long_summaries_say_what_they_leave_out() -> None:
-    assert summary_text(summarise(healthy()), 2).splitlines()[-1] == "… and 3 more"
-    assert "more" not in summary_text(summarise(healthy()), 5)
+    assert summary_text(summary_of(posterior_scalars(healthy())), 2).splitlines()[-1] == "… and 3 more"
+    assert "more" not in summary_text(summary_of(posterior_scalars(healthy())), 5)
 
 
 def test_findings_are_sentences_with_value_threshold_and_remedy() -> None:

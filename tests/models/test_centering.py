@@ -1,4 +1,4 @@
-"""Centring chosen from the data: `auto` samples as well as the better choice, and every choice means the same."""
+"""Centring chosen from the data: `auto` samples as well as the better choice or better; all mean the same."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def hierarchy(rows: int, spread: float, centering: Centering) -> Builder:
     )
 
 
-MODELS = {"informative": (50, 1.5), "moderate": (10, 1.5), "weak": (2, 0.2)}
+MODELS = {"informative": (50, 1.5), "moderate": (10, 1.5), "between": (10, 0.7), "weak": (2, 0.2)}
 BETTER: dict[str, Centering] = {"informative": "centered", "weak": "noncentered"}
 # Centred, weak data make a funnel that no step size gets to the bottom of: nothing could agree with that.
-BOTH_WORK = ["informative", "moderate"]
+BOTH_WORK = ["informative", "moderate", "between"]
 
 
 # Predictions with one seed would share their noise, and agree too well.
@@ -62,6 +62,12 @@ def efficiency(tree: xr.DataTree) -> float:
     return min(sizes) / float(tree["sample_stats"]["n_steps"].sum())
 
 
+def test_in_between_auto_is_better_than_either() -> None:
+    """By more than what two runs differ by, a fifth: measured, four times as good."""
+    auto, centred, noncentred = (efficiency(sampled("between", c)) for c in ("auto", "centered", "noncentered"))
+    assert SHARE * auto > max(centred, noncentred)
+
+
 @pytest.mark.parametrize("model", BETTER)
 def test_auto_is_as_good_as_the_better_choice(model: str) -> None:
     auto, centred, noncentred = (efficiency(sampled(model, c)) for c in ("auto", "centered", "noncentered"))
@@ -70,6 +76,11 @@ def test_auto_is_as_good_as_the_better_choice(model: str) -> None:
     worse = min(centred, noncentred)
     assert worse < SHARE * max(centred, noncentred)
     assert (centred > noncentred) is (BETTER[model] == "centered")
+
+
+def test_auto_in_part_is_as_good_as_the_better_choice() -> None:
+    auto, centred, noncentred = (efficiency(sampled("moderate", c)) for c in ("auto", "centered", "noncentered"))
+    assert auto >= SHARE * max(centred, noncentred)
 
 
 @pytest.mark.parametrize("model", BETTER)
@@ -98,8 +109,11 @@ def z_scores(left: np.ndarray, right: np.ndarray) -> np.ndarray:
         ("posterior_predictive", ["y"]),
     ],
 )
-def test_centred_and_noncentred_agree_in_distribution(model: str, group: str, names: list[str]) -> None:
-    centred, noncentred = (sampled(model, c)[group].to_dataset() for c in ("centered", "noncentered"))
+@pytest.mark.parametrize("other", ["noncentered", "auto"])
+def test_parameterisations_agree_in_distribution(model: str, other: Centering, group: str, names: list[str]) -> None:
+    if (model, other) == ("informative", "auto"):
+        pytest.skip("it is the centred one")
+    centred, noncentred = (sampled(model, c)[group].to_dataset() for c in ("centered", other))
     assert sorted(map(str, centred.data_vars)) == sorted(map(str, noncentred.data_vars)) == sorted(names)
     for name in names:
         left, right = centred[name].values, noncentred[name].values

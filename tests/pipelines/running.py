@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from distributed import LocalCluster
 
 from exmc.errors import SamplingError
 from exmc.trace import files
@@ -19,6 +23,8 @@ from pipelines.checking import check_config
 from pipelines.config import load_config, with_out
 from pipelines.control import StoppedError
 from pipelines.events import Event
+from pipelines.handle import RunHandle
+from pipelines.handle import start as start_in_thread
 from pipelines.run import start
 
 MODEL = """\
@@ -37,6 +43,7 @@ SLOW = (
     "sampler: {draws: 600, warmup: 100, chains: 2, seed: 5, engine: autograd, max_treedepth: 2}\n"
     "run: {segment_seconds: 1e-9, predictive: {prior_draws: 0, posterior: false}}\n"
 )
+LONG = SLOW.replace("draws: 600", "draws: 30000").replace("chains: 2", "chains: 2, watchdog: 300")
 PATIENCE = 600.0
 """After so many seconds what is waited for is taken to hang; a machine with other work is slow by a factor of 20."""
 EXMC = [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())"]
@@ -76,9 +83,15 @@ def assert_same_store(one: Location, other: Location) -> None:
     assert [name for name in left if left[name] != right[name]] == []
 
 
-def begin(arguments: list[str], **options: Any) -> subprocess.Popen[str]:
-    """`exmc` in a process of its own."""
-    return subprocess.Popen([*EXMC, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+@contextlib.contextmanager
+def begin(arguments: list[str], **options: Any) -> Iterator[subprocess.Popen[str]]:
+    """`exmc` in a process of its own, which does not outlive the context, whatever a test found amiss."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*EXMC, *arguments], text=True, **pipes, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def await_records(directory: Path, count: int, process: subprocess.Popen[str]) -> None:
@@ -100,3 +113,35 @@ def begin_failing(chains: set[int]) -> Any:
         return real(density, options, chain, *others)
 
     return begin
+
+
+@contextlib.contextmanager
+def reachable_cluster() -> Iterator[LocalCluster]:
+    """A scheduler that others can attach to, and a worker."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=False, protocol="tcp://", host="127.0.0.1",
+        dashboard_address="127.0.0.1:0", scheduler_kwargs={"dashboard": False},
+    ) as cluster:  # fmt: skip
+        yield cluster
+
+
+def begun_on(cluster: LocalCluster, folder: Path, rest: str = SLOW) -> RunHandle:
+    """A run on `cluster` that has committed a segment."""
+    drawn = threading.Event()
+
+    def note(event: Event) -> None:
+        if event.kind == "segment":
+            drawn.set()
+
+    text = rest + f"cluster: {{address: '{cluster.scheduler_address}'}}\n"
+    run = start_in_thread(write_config(folder, text), out=folder / "run", on_event=note)
+    assert drawn.wait(PATIENCE)
+    return run
+
+
+def await_that(reached: Callable[[], object]) -> None:
+    """Wait until something is `reached`."""
+    deadline = time.monotonic() + PATIENCE
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -195,7 +196,12 @@ def test_nobody_is_told_to_delete_or_resume_a_folder_of_other_files(
 
 def test_check_writes_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "small.yaml"]) == 0
-    assert "4 free parameters in 2 variables; observed: y" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "4 free parameters in 2 variables; observed: y" in said
+    assert re.search(r"chains of \d+ \+ \d+ draws, to", said)
+    method = "sampler={method: laplace, draws: 70, chains: 3}"
+    assert main(["check", "small.yaml", "--set", method]) == 0
+    assert "3 chains of 70 draws by laplace, to" in capsys.readouterr().out
     assert [p.name for p in folder.iterdir()] == ["small.yaml"]
 
 

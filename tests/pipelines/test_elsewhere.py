@@ -18,7 +18,7 @@ from pipelines.cli import main
 from pipelines.events import Event
 from pipelines.run import resume, run_config
 from pipelines.standing import being_run
-from tests.pipelines.running import SLOW, assert_same_store, begin, stopped_run, write_config
+from tests.pipelines.running import PATIENCE, SLOW, assert_same_store, begin, stopped_run, write_config
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +88,8 @@ def test_a_watcher_sees_the_last_begin_and_what_comes(tmp_path: Path, monkeypatc
 
 def test_a_detached_run_outlives_its_command(slow: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
-    process = begin(["run", str(config), "--out", str(out), "--detach"], start_new_session=True)
-    said, _ = process.communicate(timeout=60)
+    with begin(["run", str(config), "--out", str(out), "--detach"], start_new_session=True) as process:
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert f"exmc watch {out}" in said
     # What a terminal does when it is closed.
@@ -167,8 +167,9 @@ def test_the_driver_lives_on_the_cluster(slow: Path, tmp_path: Path, capfd: pyte
         scheduler_kwargs={"dashboard": False},
     ) as cluster:  # fmt: skip
         workers = [nanny.pid for nanny in cluster.workers.values()]
-        process = begin(["run", str(config), "--out", str(out), "--detach", "--scheduler", cluster.scheduler_address])
-        said, err = process.communicate(timeout=60)
+        command = ["run", str(config), "--out", str(out), "--detach", "--scheduler", cluster.scheduler_address]
+        with begin(command) as process:
+            said, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == 0, err
         assert f"is run on {cluster.scheduler_address}." in said
         await_log(out, '"segment"')

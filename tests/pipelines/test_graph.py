@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distributed import KilledWorker
+from distributed import Client, KilledWorker
 from distributed import LocalCluster as LocalDask
 from distributed.comm.core import CommClosedError
 
@@ -31,6 +31,7 @@ from pipelines.events import Event
 from pipelines.graph import follow
 from pipelines.run import RunResult, resume, run_config, start
 from pipelines.sections import LocalCluster
+from pipelines.tasks import Tasks
 from tests.pipelines.running import SLOW, assert_same_store, begin_failing, write_config
 
 
@@ -229,7 +230,7 @@ def test_workers_that_die_too_often_are_no_end(fruitful: bool, tmp_path: Path, m
 
 def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
-    real = graph.Client.submit
+    real = Client.submit
 
     def submit(self: Any, function: Any, *arguments: Any, **options: Any) -> Any:
         keys.append(options["key"])
@@ -237,7 +238,7 @@ def test_keys_are_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert "retries" not in options
         return real(self, function, *arguments, **options)
 
-    monkeypatch.setattr(graph.Client, "submit", submit)
+    monkeypatch.setattr(Client, "submit", submit)
     run(tmp_path, "out", "sampler.chains=1")  # segments of one chunk each
     token = keys[0].removeprefix("exmc-small-").removesuffix("-build")
     assert keys == [
@@ -318,10 +319,10 @@ def test_a_lost_scheduler_costs_nothing_that_was_drawn(tmp_path: Path) -> None:
 def test_a_result_that_dies_with_its_workers_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver heard that a segment is done, and finds nobody who holds what it returned."""
     run(tmp_path, "whole")
-    real, lost = graph._Following.result, threading.Event()
+    real, lost = Tasks.result, threading.Event()
     with LocalDask(n_workers=1, processes=False, protocol="tcp", dashboard_address="127.0.0.1:0") as cluster:
 
-        def result(following: Any, future: Any) -> Any:
+        def result(tasks: Tasks, future: Any) -> Any:
             if future.key.endswith("c1-s1") and not lost.is_set():
                 cluster.scale(0)
                 deadline = time.monotonic() + 30
@@ -330,9 +331,9 @@ def test_a_result_that_dies_with_its_workers_is_made_again(tmp_path: Path, monke
                 assert future.status == "lost"
                 lost.set()
                 threading.Timer(0.2, cluster.scale, (1,)).start()
-            return real(following, future)
+            return real(tasks, future)
 
-        monkeypatch.setattr(graph._Following, "result", result)
+        monkeypatch.setattr(Tasks, "result", result)
         run(tmp_path, "out", f"cluster={{address: '{cluster.scheduler_address}'}}")
     assert lost.is_set()
     assert_same_store(tmp_path / "whole", tmp_path / "out")

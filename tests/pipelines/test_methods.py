@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from pathlib import Path
 
@@ -89,15 +88,13 @@ def test_a_run_killed_in_its_fit_goes_on(tmp_path: Path) -> None:
     """The process is killed as soon as a part is kept; nothing of it is done again."""
     slow = config_of("pathfinder", ", engine: autograd, paths: 4, candidates: 100")
     run(tmp_path, slow, "whole")
-    process = begin(["run", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "killed")])
-    parts = tmp_path / "killed" / "state" / "fit" / "round-00000"
-    deadline = time.monotonic() + 120
-    while not list(parts.glob("part-*.json")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    with begin(["run", str(tmp_path / "small.yaml"), "--out", str(tmp_path / "killed")]) as process:
+        parts = tmp_path / "killed" / "state" / "fit" / "round-00000"
+        deadline = time.monotonic() + 120
+        while not list(parts.glob("part-*.json")):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
     kept = {path: path.stat().st_mtime_ns for path in parts.glob("part-*.json")}
     resume(tmp_path / "killed", lambda event: None)
     assert {path: path.stat().st_mtime_ns for path in kept} == kept

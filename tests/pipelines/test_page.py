@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import socket
 import threading
@@ -16,16 +15,19 @@ from typing import Any
 import pytest
 
 import pipelines
+from exmc.errors import StoreError
 from exmc.sampling.options import SamplerOptions
+from pipelines import page_process
 from pipelines.cli import main
 from pipelines.events import Event
 from pipelines.page import status_of
 from pipelines.page_process import PORT, PageProcess
+from pipelines.requests import Wish
 from pipelines.run import run_config
 from pipelines.tally import Standing, Tally
+from tests.pipelines import browsing
 from tests.pipelines.running import SLOW, begin, stopped_run, write_config
 
-BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 # What stands on the page lies within the shadows of Bokeh's elements.
 TEXT = """
     const parts = [];
@@ -62,22 +64,8 @@ CANVASES = """
 
 @pytest.fixture
 def browser() -> Iterator[Any]:
-    if BROWSER is None or DRIVER is None:
-        pytest.skip("there is no chromium and chromedriver here: apt-get install chromium chromium-driver")
-    from selenium import webdriver
-    from selenium.webdriver.chrome.options import Options
-    from selenium.webdriver.chrome.service import Service
-
-    options = Options()
-    options.binary_location = BROWSER
-    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1300,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "SEVERE"})
-    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
-    try:
+    with browsing.browser() as driver:
         yield driver
-    finally:
-        driver.quit()
 
 
 def await_that(reached: Callable[[], Any], seconds: float = 90.0) -> Any:
@@ -117,6 +105,9 @@ def test_a_run_is_watched_paused_and_stopped_in_a_browser(browser: Any, tmp_path
         assert "theta[b]" in await_that(lambda: text() if "theta[b]" in text() else "")
         # Traces, densities, ranks, R-hat, ESS, energy, pairs.
         assert browser.execute_script(CANVASES) >= 13
+        browsing.resize(browser, browsing.WIDTHS["phone"])
+        await_that(lambda: browsing.overflow(browser) <= 0)
+        browsing.resize(browser, browsing.WIDTHS["desktop"])
         assert browser.execute_script(PRESS, "Pause") == 1
         await_that(lambda: run.status.state == "paused")
         await_that(lambda: "paused; to go on" in text())
@@ -125,8 +116,7 @@ def test_a_run_is_watched_paused_and_stopped_in_a_browser(browser: Any, tmp_path
         await_that(lambda: browser.execute_script(PRESS, "Abort"))
         assert run.wait(90)
         assert run.status.state == "stopped"
-        errors = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
-        assert not errors
+        assert not browsing.errors(browser)
 
 
 def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
@@ -156,22 +146,41 @@ def test_a_port_that_is_taken_is_passed_over(tmp_path: Path) -> None:
     assert "viewport" in content
 
 
+def test_what_buttons_ask_for_is_passed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "print('http://127.0.0.1:5006/x'); print('pause'); print('stop', flush=True); input()"
+    monkeypatch.setattr(page_process, "_PROGRAM", program)
+    asked: list[Wish] = []
+    said: list[str] = []
+
+    def ask(wish: Wish) -> None:
+        asked.append(wish)
+        if wish is Wish.STOP:
+            raise StoreError("no worker.")
+
+    page = PageProcess(tmp_path, said.append, ask)
+    page.wake()
+    await_that(lambda: len(said) == 2)
+    page.stop()
+    assert asked == [Wish.PAUSE, Wish.STOP]
+    assert said[1] == "the run could not be asked to stop: no worker."
+
+
 def test_the_page_of_a_finished_run_stays_until_ctrl_c(tmp_path: Path) -> None:
     directory = tmp_path / "run"
     run_config(write_config(tmp_path), out=directory)
-    process = begin(["watch", str(directory), "--live", "--plain"])
-    assert process.stderr is not None
-    said: list[str] = []
-    for line in process.stderr:
-        said.append(line)
-        # The address comes when the page is served, before or after the last event.
-        if any("live page" in seen for seen in said) and "exmc: the page stays until Ctrl-C.\n" in said:
-            break
-    url = next(line.split()[2] for line in said if line.startswith("live page"))
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        assert answer.status == 200
-    process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    with begin(["watch", str(directory), "--live", "--plain"]) as process:
+        assert process.stderr is not None
+        said: list[str] = []
+        for line in process.stderr:
+            said.append(line)
+            # The address comes when the page is served, before or after the last event.
+            if any("live page" in seen for seen in said) and "exmc: the page stays until Ctrl-C.\n" in said:
+                break
+        url = next(line.split()[2] for line in said if line.startswith("live page"))
+        with urllib.request.urlopen(url, timeout=60) as answer:
+            assert answer.status == 200
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode in (0, 3)
     assert "r_hat" in out
 

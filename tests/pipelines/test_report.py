@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from exmc.trace.store import RunStore
 from pipelines.cli import main
 from pipelines.report import _rows, report
 from tests.diagnostics.trees import healthy
+from tests.pipelines import browsing
 from tests.pipelines.running import stopped_run
 
 HOSTILE = """\
@@ -30,6 +32,13 @@ model:
     y: {dist: Normal, mu: theta, sigma: error, observed: seen}
 sampler: {draws: 300, warmup: 200, chains: 2, seed: 1}
 cluster: {kind: local, workers: 1}
+"""
+
+# Boxes that scroll upwards, which none in the page should.
+SCROLLED = """
+    const scrolls = box => ["auto", "scroll"].includes(getComputedStyle(box).overflowY);
+    return [...document.querySelectorAll("section *")]
+        .filter(box => scrolls(box) && box.scrollHeight > box.clientHeight + 1).map(box => box.className);
 """
 
 
@@ -76,6 +85,22 @@ def test_it_is_one_file_that_loads_nothing_and_runs_nothing(hostile: Path) -> No
     assert "script" not in page.tags
     assert all(place.startswith(("data:image/png;base64,", "#")) for place in page.loaded)
     assert len(text) < 5_000_000
+
+
+@pytest.mark.slow
+def test_a_browser_shows_it_at_any_width_and_asks_for_nothing(hostile: Path) -> None:
+    with browsing.browser() as driver:
+        for width in browsing.WIDTHS.values():
+            browsing.resize(driver, width)
+            driver.get((hostile / "report.html").as_uri())
+            assert driver.title == "hostile: report"
+            assert browsing.overflow(driver) <= 0
+            assert driver.execute_script(SCROLLED) == []
+        assert driver.execute_script("return [...document.images].every(image => image.naturalWidth > 0)")
+        assert browsing.errors(driver) == []
+        assert set(browsing.requests(driver)) == {(hostile / "report.html").as_uri()}
+        printed = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
+    assert printed.startswith(b"%PDF")
 
 
 def test_names_are_escaped_wherever_they_stand(hostile: Path) -> None:

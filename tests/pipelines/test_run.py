@@ -22,7 +22,7 @@ from pipelines.config import load_config, with_out
 from pipelines.creation import create_run
 from pipelines.events import Event
 from pipelines.run import resume, run_config
-from tests.pipelines.running import SLOW, assert_same_store, await_records, begin, write_config
+from tests.pipelines.running import PATIENCE, SLOW, assert_same_store, await_records, begin, write_config
 
 
 @pytest.fixture(scope="module")
@@ -194,10 +194,8 @@ def test_a_killed_driver_can_be_resumed(slow: Path, tmp_path: Path) -> None:
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
     for count in (1, 3):
         arguments = ["run", str(config), "--out", str(out)] if count == 1 else ["resume", str(out)]
-        process = begin(arguments)
-        await_records(out, count, process)
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        with begin(arguments) as process:
+            await_records(out, count, process)
     assert not RunStore.open(out).complete
     resume(out, on_event=lambda event: None)
     assert_same_store(slow, out)
@@ -210,13 +208,13 @@ def test_control_c_leaves_a_run_that_says_how_to_go_on(
 ) -> None:
     """The signal goes to worker processes too, as a terminal sends it."""
     config, out = write_config(tmp_path, SLOW, f"cluster: {{processes: {processes}, workers: 2}}\n"), tmp_path / "run"
-    process = begin(["run", str(config), "--out", str(out)], start_new_session=True)
-    await_records(out, 2, process)
-    if number == signal.SIGINT:
-        os.killpg(process.pid, number)
-    else:
-        process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    with begin(["run", str(config), "--out", str(out)], start_new_session=True) as process:
+        await_records(out, 2, process)
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert f"exmc resume {out}" in err
     assert "Traceback" not in err
@@ -227,14 +225,10 @@ def test_control_c_leaves_a_run_that_says_how_to_go_on(
 
 def test_only_one_driver_at_a_time(tmp_path: Path) -> None:
     config, out = write_config(tmp_path, SLOW), tmp_path / "run"
-    process = begin(["run", str(config), "--out", str(out)])
-    try:
+    with begin(["run", str(config), "--out", str(out)]) as process:
         await_records(out, 1, process)
         with pytest.raises(StoreError, match="another process"):
             resume(out, on_event=lambda event: None)
-    finally:
-        process.kill()
-        process.communicate()
 
 
 FLAWED = """\

@@ -12,7 +12,7 @@ import pytest
 
 from exmc.trace.store import RunStore
 from pipelines.run import resume, run_config
-from tests.pipelines.running import assert_same_store, await_records, begin
+from tests.pipelines.running import PATIENCE, assert_same_store, await_records, begin
 
 # After some gradients, each lasts longer than the test: nothing that waits for one passes.
 SLEEPY = """\
@@ -68,8 +68,7 @@ def test_control_c_twice_does_not_wait(processes: str, whole: Path, tmp_path: Pa
     config, out = tmp_path / "sleepy.yaml", tmp_path / "run"
     config.write_text(CONFIG.replace("PROCESSES", processes))
     arguments = ["run", str(config), "--code", str(whole), "--out", str(out)]
-    process = begin(arguments, start_new_session=True, env=os.environ | {"AWAKE": "700"})
-    try:
+    with begin(arguments, start_new_session=True, env=os.environ | {"AWAKE": "700"}) as process:
         await_records(out, 1, process)
         time.sleep(2)  # Each chain has come to a gradient that does not end.
         os.killpg(process.pid, signal.SIGINT)
@@ -78,8 +77,6 @@ def test_control_c_twice_does_not_wait(processes: str, whole: Path, tmp_path: Pa
             process.wait(1)
         os.killpg(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=30)
-    finally:
-        process.kill()
     assert process.returncode == 130, err
     assert f"exmc resume {out}" in err
     assert "Traceback" not in err
@@ -92,10 +89,10 @@ def test_sigterm_lets_segments_end(whole: Path, tmp_path: Path) -> None:
     """What is committed then are the draws of the undisturbed run."""
     out = tmp_path / "run"
     more = ["--code", str(whole), "--out", str(out), "--set", "sampler.draws=3000"]
-    process = begin(["run", str(whole / "sleepy.yaml"), *more])
-    await_records(out, 2, process)
-    process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=30)
+    with begin(["run", str(whole / "sleepy.yaml"), *more]) as process:
+        await_records(out, 2, process)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, err
     assert "asked by SIGTERM. Ctrl-C: do not wait" in err
     assert f"exmc resume {out}" in err

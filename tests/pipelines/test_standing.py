@@ -79,14 +79,10 @@ def test_failed_chains_are_counted(tmp_path: Path) -> None:
 
 def test_a_run_that_goes_on_is_not_to_be_resumed(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    process = begin(["run", str(write_config(tmp_path, SLOW)), "--out", str(out)])
-    try:
+    with begin(["run", str(write_config(tmp_path, SLOW)), "--out", str(out)]) as process:
         await_records(out, 1, process)
         assert being_run(out)
         assert unfinished(RunStore.open(out)).endswith("It is being run now.")
-    finally:
-        process.kill()
-        process.communicate()
     assert not being_run(out)
 
 

@@ -6,6 +6,8 @@ import json
 import os
 import re
 import secrets
+import signal
+import threading
 import time
 from collections import Counter
 from pathlib import Path
@@ -30,8 +32,9 @@ from pipelines.predict import Request, predict_run
 from pipelines.run import RunResult, extend, resume, start
 from pipelines.sbc import calibrate
 from pipelines.segments import SegmentTask, run_segment
+from tests.object_stores import Request as Asked
 from tests.object_stores import Server, folder_of, s3, s3_server
-from tests.pipelines.running import PATIENCE, QUICK, SLOW, assert_same_store, begin, begin_failing, write_config
+from tests.pipelines.running import PATIENCE, QUICK, assert_same_store, begin, begin_failing, write_config
 
 __all__ = ["s3", "s3_server"]
 
@@ -187,32 +190,53 @@ def test_a_resume_reads_each_record_a_few_times_however_many_there_are(s3_server
     assert not [r for r in s3_server.requests[before:] if r.method == "GET" and "/segment-" in r.key]
 
 
+class Gate:
+    """Lets a server put so many commit records, and holds those that come then until it may put more."""
+
+    def __init__(self) -> None:
+        self.left, self.waiting, self._changed = 0, 0, threading.Condition()
+
+    def __call__(self, request: Asked) -> None:
+        if request.method == "PUT" and "/segment-" in request.key:
+            with self._changed:
+                self.waiting += 1
+                assert self._changed.wait_for(lambda: self.left > 0, PATIENCE)
+                self.waiting, self.left = self.waiting - 1, self.left - 1
+
+    def allow(self, more: int) -> None:
+        with self._changed:
+            self.left += more
+            self._changed.notify_all()
+
+
 @pytest.mark.slow
-def test_killed_on_s3_and_resumed(s3: str, tmp_path: Path) -> None:
-    """All processes are killed, twice, after a second driver was refused."""
-    out, disk = ObjectPath(f"{s3}/killed"), tmp_path / "disk"
-    rest = SLOW + "cluster: {kind: local, workers: 2, processes: true}\n"
-    run_in(tmp_path, disk, rest=SLOW)
-    process = begin(["run", str(write_config(tmp_path, rest)), "--out", str(out)], start_new_session=True)
-    kills = 0
-    for wanted in (2, 6):
-        deadline = time.monotonic() + PATIENCE
-        while len(list(out.glob("state/chain-*/segment-*.json"))) < wanted:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        assert being_run(out)
-        other = begin(["resume", str(out)])
-        assert "another process is running this run" in other.communicate(timeout=PATIENCE)[1]
-        assert other.returncode == 1
-        os.killpg(process.pid, 9)
-        process.communicate()
-        kills += 1
-        process = begin(["resume", str(out)], start_new_session=True)
-    _, errors = process.communicate(timeout=PATIENCE)
-    assert process.returncode in (0, 3), errors
-    assert kills == 2
-    assert_same_store(out, disk)
+def test_killed_on_s3_and_resumed(s3_server: Server, s3: str, undisturbed: Path, tmp_path: Path) -> None:
+    """All processes are killed, twice, after a second driver was refused; records that were on their way arrive."""
+    out = ObjectPath(f"{s3}/killed")
+    config = write_config(tmp_path, QUICK, "cluster: {kind: local, workers: 2, processes: true}\n")
+    gate = s3_server.meddle = Gate()
+    command = ["run", str(config), "--out", str(out)]
+    try:
+        for records in (2, 4):
+            gate.allow(records)
+            with begin(command, start_new_session=True) as process:
+                deadline = time.monotonic() + PATIENCE
+                while gate.left or not gate.waiting:
+                    assert process.poll() is None, process.communicate()
+                    assert time.monotonic() < deadline
+                    time.sleep(0.05)
+                assert being_run(out)
+                with begin(["resume", str(out)]) as other:
+                    assert "another process is running this run" in other.communicate(timeout=PATIENCE)[1]
+                    assert other.returncode == 1
+                os.killpg(process.pid, signal.SIGKILL)
+            command = ["resume", str(out)]
+        assert not RunStore.open(out).complete
+    finally:
+        s3_server.meddle = None
+        gate.allow(1000)
+    resume(out, ignore)
+    assert_same_store(out, undisturbed)
 
 
 def test_a_second_driver_is_refused(out: ObjectPath) -> None:
@@ -251,8 +275,8 @@ def test_a_lapsed_lease_is_taken_over(out: ObjectPath, monkeypatch: pytest.Monke
 
 
 def test_the_dead_of_this_machine_hold_no_lease(out: ObjectPath) -> None:
-    process = begin(["--version"])
-    process.communicate()
+    with begin(["--version"]) as process:
+        process.communicate()
     lease = Lease.take(out)
     lease._ended.set()
     held = out / "state/driver.lock" / f"{lease.number:06d}.json"

@@ -16,7 +16,7 @@ from pipelines import terminal
 from pipelines.events import Event
 from pipelines.terminal import Progress, sparkline
 from pipelines.worst import Reading, WorstRHat
-from tests.pipelines.running import begin, write_config
+from tests.pipelines.running import PATIENCE, begin, write_config
 
 OPTIONS = SamplerOptions(seed=1, draws=100, warmup=50, chains=2)
 
@@ -217,11 +217,11 @@ def test_what_control_c_does_is_said_where_it_does_it(asker: str, driver: bool, 
 
 def test_a_pipe_that_is_closed_early_does_not_end_the_run(tmp_path: Path) -> None:
     """As by ``exmc run CONFIG 2>&1 | head -1``."""
-    process = begin(["run", str(write_config(tmp_path)), "--out", str(tmp_path / "run")])
-    assert process.stderr is not None
-    assert process.stdout is not None
-    assert "build" in process.stderr.readline()
-    process.stderr.close()
-    process.stdout.close()
-    assert process.wait(120) == 0
+    with begin(["run", str(write_config(tmp_path)), "--out", str(tmp_path / "run")]) as process:
+        assert process.stderr is not None
+        assert process.stdout is not None
+        assert "build" in process.stderr.readline()
+        process.stderr.close()
+        process.stdout.close()
+        assert process.wait(PATIENCE) == 0
     assert RunStore.open(tmp_path / "run").complete

@@ -129,6 +129,26 @@ def nested() -> Builder:
     )
 
 
+def in_part() -> Builder:
+    """Populations whose elements are seen more or less often: of two levels, one with a constant location or scale."""
+    generator = np.random.default_rng(1)
+    seen = np.repeat(np.arange(12), np.arange(12))
+    return (
+        Builder()
+        .coords(place=[f"p{i}" for i in range(12)], kind=["a", "b"])
+        .data("region", np.repeat(np.arange(4), 3))
+        .data("g", seen)
+        .rv("m", "Normal", sigma=3.0)
+        .rv("t", "HalfNormal", shape=1)
+        .rv("r", "Logistic", mu="m", s=1.5, shape=4)
+        .rv("theta", "StudentT", nu=5.0, mu="r[region]", sigma="t[0]", dims="place")
+        .rv("u", "HalfNormal")
+        .rv("plane", "Laplace", mu=0.5, b="u", dims=["place", "kind"])
+        .rv("y", "Normal", mu="theta[g]", sigma=1.0, observed=2.0 * np.cos(seen) + generator.normal(size=seen.size))
+        .rv("n", "Poisson", mu="exp(plane)[g]", observed=generator.poisson(np.exp([1, -1] * np.sin(seen)[:, None])))
+    )
+
+
 def lifted_twice() -> Builder:
     """The second lifted observation depends on the first, by name: on what was seen, not on what it was solved for."""
     return (
@@ -406,6 +426,8 @@ def autoregressions() -> Builder:
 MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "schools": (schools, {}),
     "informative schools": (lambda: schools(10.0), {}),
+    "schools in part": (lambda: schools(3.0), {}),
+    "in part": (in_part, {}),
     "asked for": (lambda: schools(10.0, "noncentered"), {}),
     "declined": (lambda: schools(1.0, "centered"), {}),
     "t schools": (lambda: schools(family="StudentT", nu=4.0), {}),

@@ -115,3 +115,15 @@ def test_moments_of_normal_rows_are_exact() -> None:
     assert np.allclose(mean[:2], [0.5, 2.0], rtol=1e-8)
     assert np.allclose(variance[:2], [2.0, 4.0], rtol=1e-6)
     assert np.isinf(variance[2])
+
+
+def test_a_likelihood_without_a_maximum_tells_nothing() -> None:
+    """Successes alone: the search runs off, to where differences are denormal numbers."""
+    build = Builder().rv("a", "Normal", shape=3).rv("y", "Bernoulli", logit="a", observed=[1, 0, 1])
+    surface = surface_of(build)
+    free = surface.origin()
+    block = block_of(("a",), surface, free)
+    for start in (0.0, 300.0, 700.0, 740.0, 800.0):
+        _, variance = likelihood_moments(block, surface, {"a": np.array([start, -start, start])})
+        assert np.all(variance > 1.0)
+        assert start < 100.0 or np.all(np.isinf(variance))

@@ -46,11 +46,16 @@ def verdict(build: Builder, name: str = "theta") -> Verdict:
     return weigh(model, hierarchical)[name]
 
 
+def centred(found: Verdict) -> bool:
+    """Whether most elements are nearer to being centred than to being non-centred."""
+    return found.centred if found.weights is None else bool(np.median(found.weights.values) > 0.5)
+
+
 @pytest.mark.parametrize("family", ["Normal", "StudentT", "Poisson", "Bernoulli"])
 @pytest.mark.parametrize("intercept", [False, True])
 def test_informative_data_centre_and_weak_data_do_not(family: str, intercept: bool) -> None:
-    assert verdict(grouped(20, 100, 1.0, family, intercept=intercept)).centred
-    assert not verdict(grouped(20, 4, 0.05, family, intercept=intercept)).centred
+    assert centred(verdict(grouped(20, 100, 1.0, family, intercept=intercept)))
+    assert not centred(verdict(grouped(20, 4, 0.05, family, intercept=intercept)))
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1e4])
@@ -59,11 +64,11 @@ def test_informative_data_centre_and_weak_data_do_not(family: str, intercept: bo
 def test_units_do_not_matter(scale: float, intercept: bool, rows: int, spread: float) -> None:
     """The reference values of scales and coefficients may be far off: what counts comes from the data."""
     unit = verdict(grouped(20, rows, spread, intercept=intercept))
-    assert verdict(grouped(20, rows, spread, scale=scale, intercept=intercept)).centred == unit.centred
+    assert centred(verdict(grouped(20, rows, spread, scale=scale, intercept=intercept))) == centred(unit)
 
 
 def test_one_row_a_group_says_nothing_about_the_spread() -> None:
-    assert not verdict(grouped(50, 1, 1.0)).centred
+    assert not centred(verdict(grouped(50, 1, 1.0)))
 
 
 def test_elements_in_rows_of_their_own_and_in_shared_rows_agree() -> None:
@@ -77,7 +82,7 @@ def test_elements_in_rows_of_their_own_and_in_shared_rows_agree() -> None:
         by_index = base.rv("y", "Normal", mu="theta[group]", sigma=1.0, observed=seen)
         by_matrix = Builder().rv("tau", "HalfNormal").rv("theta", "Normal", sigma="tau", shape=10)
         by_matrix.data("X", np.eye(10)[group]).rv("y", "Normal", mu="X @ theta", sigma=1.0, observed=seen)
-        assert verdict(by_index).centred == verdict(by_matrix).centred == (spread == 2.0)
+        assert centred(verdict(by_index)) == centred(verdict(by_matrix)) == (spread == 2.0)
 
 
 def test_scalar_variables_with_one_scale_are_one_population() -> None:
@@ -89,8 +94,8 @@ def test_scalar_variables_with_one_scale_are_one_population() -> None:
             build.rv(f"y_{name}", "Normal", mu=name, sigma="s", observed=level + generator.normal(size=30))
         return build
 
-    assert verdict(two(3.0), "theta_a").centred
-    assert not verdict(two(0.1), "theta_a").centred
+    assert centred(verdict(two(3.0), "theta_a"))
+    assert not centred(verdict(two(0.1), "theta_a"))
 
 
 def test_a_single_value_with_an_unknown_location() -> None:
@@ -102,7 +107,7 @@ def test_a_single_value_with_an_unknown_location() -> None:
 def test_a_scale_for_each_element() -> None:
     build = Builder().rv("tau", "HalfNormal", shape=3).rv("theta", "Normal", sigma="tau", shape=3)
     found = verdict(build.rv("y", "Normal", mu="theta", sigma=0.01, observed=[3.0, 1.0, 2.0]))
-    assert not found.centred
+    assert not centred(found)
     assert "a scale of its own" in found.why
 
 
@@ -118,8 +123,53 @@ def test_a_constant_scale_needs_no_estimate() -> None:
         build = Builder().rv("mu", "Normal").rv("theta", "Normal", mu="mu", sigma=1.0)
         return build.rv("y", "Normal", mu="theta", sigma=error, observed=3.0)
 
-    assert verdict(model(0.5)).centred
-    assert not verdict(model(2.0)).centred
+    assert centred(verdict(model(0.5)))
+    assert not centred(verdict(model(2.0)))
+
+
+def test_weights_are_what_the_data_tell_beside_the_population() -> None:
+    """Of a known spread s and noise n: rows s^2 / (rows s^2 + n^2), rounded, and 0 without rows."""
+    rows = np.array([0, 1, 2, 5, 40])
+    group = np.repeat(np.arange(5), rows)
+    build = Builder().data("g", group).rv("mu", "Normal").rv("theta", "Normal", mu="mu", sigma=0.6, shape=5)
+    found = verdict(build.rv("y", "Normal", mu="theta[g]", sigma=1.5, observed=np.cos(np.arange(48.0))))
+    expected = rows * 0.6**2 / (rows * 0.6**2 + 1.5**2)
+    np.testing.assert_array_equal(found.weights.values, np.round(expected, 2))
+    assert found.weights.typical == 0.6
+    assert found.why.startswith("the data tell some of its elements better than others (standard error")
+
+
+def test_weights_are_cautious_where_the_spread_is_not_known() -> None:
+    """By the lower limit of the population's variance, from the same data as its estimate."""
+    build = grouped(12, 8, 0.7)
+    weights = verdict(build).weights
+    noise, spread = 1.0 / 8.0, weights.typical**2
+    assert 0.1 < np.median(weights.values) < spread / (spread + noise) - 0.1
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e4])
+def test_weights_do_not_depend_on_units(scale: float) -> None:
+    one, other = verdict(grouped(12, 8, 0.7)).weights, verdict(grouped(12, 8, 0.7, scale=scale)).weights
+    # The priors are not as wide in other units by all digits, and weights are rounded.
+    np.testing.assert_allclose(other.values, one.values, atol=0.011)
+    assert other.typical == pytest.approx(scale * one.typical, rel=0.05)
+
+
+def test_slopes_and_intercepts_stand_in_each_others_error() -> None:
+    """Where all rows of a group have one value of x, they say nothing of its slope by itself."""
+    generator = np.random.default_rng(9)
+    group = np.repeat(np.arange(20), 12)
+    x = np.where(group < 10, 1.0, np.tile(np.repeat([0.0, 1.0], 6), 20))
+    a, b = generator.normal(size=20), generator.normal(size=20)
+    build = Builder().data("g", group).data("x", x)
+    for name in ("theta_a", "theta_b"):
+        build.rv(f"mu_{name}", "Normal", sigma=10.0).rv(f"tau_{name}", "HalfNormal", sigma=2.0)
+        build.rv(name, "Normal", mu=f"mu_{name}", sigma=f"tau_{name}", shape=20)
+    seen = a[group] + b[group] * x + generator.normal(size=240)
+    build.rv("y", "Normal", mu="theta_a[g] + theta_b[g] * x", sigma=1.0, observed=seen)
+    weights = verdict(build, "theta_b").weights.values
+    assert np.all(weights[:10] == 0.0)
+    assert np.all(weights[10:] > 0.3)
 
 
 def test_a_location_by_regression_is_fitted_first() -> None:
@@ -135,8 +185,8 @@ def test_a_location_by_regression_is_fitted_first() -> None:
         seen = 2.0 + 3.0 * x + spread * generator.normal(size=30) + generator.normal(size=30)
         return build.rv("y", "Normal", mu="theta", sigma=1.0, observed=seen)
 
-    assert verdict(line(5.0)).centred
-    assert not verdict(line(0.1)).centred
+    assert centred(verdict(line(5.0)))
+    assert not centred(verdict(line(0.1)))
 
 
 def test_nested_populations_are_judged_from_below() -> None:
@@ -168,11 +218,11 @@ def test_nested_populations_are_judged_from_below() -> None:
     for between, within in [(3.0, 1.0), (0.05, 1.0), (3.0, 0.02), (0.005, 0.02)]:
         model = build(between, within).build()
         found = weigh(model, [model["theta_region"], model["theta_county"]])
-        assert (found["theta_region"].centred, found["theta_county"].centred) == (between > 1.0, within > 0.5)
+        assert (centred(found["theta_region"]), centred(found["theta_county"])) == (between > 1.0, within > 0.5)
 
 
-@pytest.mark.parametrize(("noise", "centred"), [(0.05, True), (1.0, False), (20.0, False)])
-def test_a_random_walk_of_scalars(noise: float, centred: bool) -> None:
+@pytest.mark.parametrize(("noise", "expected"), [(0.05, True), (1.0, False), (20.0, False)])
+def test_a_random_walk_of_scalars(noise: float, expected: bool) -> None:
     """Each location is another member of the population, known with error: at noise 1 that error decides."""
     generator = np.random.default_rng(7)
     path = np.cumsum(generator.normal(size=100))
@@ -180,7 +230,10 @@ def test_a_random_walk_of_scalars(noise: float, centred: bool) -> None:
     for t, value in enumerate(path + noise * generator.normal(size=100)):
         build.rv(f"theta{t}", "Normal", mu=f"theta{t - 1}" if t else 0.0, sigma="tau")
         build.rv(f"y{t}", "Normal", mu=f"theta{t}", sigma=noise, observed=value)
-    assert verdict(build, "theta5").centred is centred
+    found = verdict(build, "theta5")
+    assert found.centred is expected
+    # Each is told by its neighbours, too: there are no weights for that.
+    assert found.weights is None
 
 
 def test_stochastic_volatility_is_weak_data() -> None:
@@ -191,12 +244,14 @@ def test_stochastic_volatility_is_weak_data() -> None:
     for t, value in enumerate(np.exp(logs) * generator.normal(size=60)):
         build.rv(f"theta{t}", "Normal", mu=f"theta{t - 1}" if t else 0.0, sigma="tau")
         build.rv(f"y{t}", "Normal", sigma=f"exp(theta{t})", observed=value)
-    assert not verdict(build, "theta30").centred
+    assert not centred(verdict(build, "theta30"))
 
 
 def test_the_same_answer_every_time() -> None:
-    model = schools().build()
-    assert weigh(model, [model["theta"]]) == weigh(model, [model["theta"]])
+    model = schools(3.0).build()
+    first, second = (weigh(model, [model["theta"]])["theta"] for _ in range(2))
+    assert first.why == second.why
+    assert first.weights.values.tolist() == second.weights.values.tolist()
 
 
 def test_moments_are_unbiased_and_the_limit_covers() -> None:
@@ -244,4 +299,4 @@ def test_of_many_coefficients_that_share_rows_some_stand_for_all() -> None:
     matrix = generator.normal(size=(500, 3 * SAMPLED))
     seen = matrix @ generator.normal(size=3 * SAMPLED) + generator.normal(size=500)
     build = Builder().data("X", matrix).rv("tau", "HalfNormal").rv("theta", "Normal", sigma="tau", shape=3 * SAMPLED)
-    assert verdict(build.rv("y", "Normal", mu="X @ theta", sigma=1.0, observed=seen)).centred
+    assert centred(verdict(build.rv("y", "Normal", mu="X @ theta", sigma=1.0, observed=seen)))

@@ -46,10 +46,23 @@ def test_eight_schools_are_noncentered_and_ten_times_the_effects_are_not() -> No
     assert "the data tell its elements better" in changes[0].why
 
 
+def test_three_times_the_effects_are_centered_in_part() -> None:
+    source = schools(3.0).build()
+    result, changes = noncenter(source)
+    assert [n.name for n in result] == ["mu", "tau", "theta_partial", "theta", "y"]
+    assert check(result)["theta"] == check(source)["theta"]
+    (change,) = changes
+    low, high = (f"{f(result.data['theta_weight'].values):.2g}" for f in (np.min, np.max))
+    assert change.what.startswith(f"centred in part, by weights from {low} to {high} (median ")
+    assert noncenter(result) == (result, ())
+
+
 def test_what_is_asked_for_is_done() -> None:
-    assert "theta_raw" in noncenter(schools(10.0, "noncentered").build())[0]
-    source = schools(1.0, "centered").build()
-    assert noncenter(source) == (source, ())
+    for factor in (3.0, 10.0):
+        assert "theta_raw" in noncenter(schools(factor, "noncentered").build())[0]
+    for factor in (1.0, 3.0):
+        source = schools(factor, "centered").build()
+        assert noncenter(source) == (source, ())
 
 
 @pytest.mark.parametrize("centering", ["auto", "noncentered"])

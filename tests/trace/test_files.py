@@ -12,7 +12,7 @@ from exmc.errors import StoreError
 from exmc.trace import files
 from exmc.trace.files import Location
 from exmc.trace.objects import ObjectPath
-from tests.object_stores import KINDS, folder_of, s3, s3_server
+from tests.object_stores import KINDS, close_sessions, folder_of, s3, s3_server
 
 __all__ = ["s3", "s3_server"]
 
@@ -181,7 +181,7 @@ def test_refused_access_says_what_to_do(s3: str, monkeypatch: pytest.MonkeyPatch
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    path._file_system().clear_instance_cache()
+    close_sessions()
     with pytest.raises(StoreError, match=r"refuses access.*Give credentials"):
         files.write_whole(path, b"")
-    path._file_system().clear_instance_cache()
+    close_sessions()

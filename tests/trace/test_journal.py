@@ -34,6 +34,28 @@ def record_file(journal: Journal, chain: int, number: int) -> Path:
     return journal.directory / "state" / f"chain-{chain:05d}" / f"segment-{number:06d}.json"
 
 
+def test_a_record_is_read_once(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_missing(journal, 1, 10)
+    read: list[bytes] = []
+    decode = records.decode
+    monkeypatch.setattr(records, "decode", lambda content: decode(read.append(content) or content))  # type: ignore[func-returns-value]
+    found = journal.committed(1)
+    assert len(read) == len(found) == 4
+    assert journal.committed(1) == found
+    assert len(read) == 4
+    assert journal.damage() == ()
+    assert len(read) == 8, "where damage is looked for, what is there counts"
+
+
+def test_what_was_set_aside_is_not_remembered(journal: Journal) -> None:
+    """Drawn again in a longer run, the last segment is another one."""
+    write_missing(journal, 0, 10, until=10)
+    assert journal.done(0) == {"draws": 10, "warmup": 10}
+    journal.set_aside(0, 1)
+    write_missing(journal, 0, 20, until=20)
+    assert journal.done(0) == {"draws": 20, "warmup": 10}
+
+
 def test_workers_need_neither_zarr_nor_xarray() -> None:
     code = (
         "import sys, exmc.trace.journal; print(sorted({'zarr', 'xarray', 'pandas', 'arviz_stats'} & set(sys.modules)))"

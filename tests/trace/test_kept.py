@@ -54,7 +54,7 @@ def test_only_what_counts_is_in_the_groups(tree: xr.DataTree) -> None:
 def test_predictions_of_the_others_are_those_of_a_model_without_the_mask(tree: xr.DataTree) -> None:
     from exmc.predictive.predict import posterior_predictive
 
-    whole = posterior_predictive(model(), tree, seed=1)["y"]
+    whole = posterior_predictive(model(), {v: a.values for v, a in tree.posterior.data_vars.items()}, seed=1)["y"]
     np.testing.assert_array_equal(tree.posterior_predictive.y, whole[..., KEPT])
     np.testing.assert_array_equal(tree.predictions.y, whole[..., ~KEPT])
 

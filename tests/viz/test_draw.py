@@ -5,10 +5,12 @@ from pathlib import Path
 import matplotlib.pyplot
 import numpy as np
 import pytest
+import xarray as xr
 
 from exmc.diagnostics.selection import SLASH
 from exmc.errors import ConfigError, StoreError
 from exmc.viz import plot
+from exmc.viz.draw import Backend
 from tests.viz.runs import small
 
 matplotlib.use("Agg")
@@ -41,7 +43,24 @@ def test_a_long_label_is_broken_and_shortened() -> None:
     picture = plot(tree.assign(posterior=tree["posterior"].from_dict({"/": long})), "trace", ["a_name_" * 8])
     titles = [axes.get_title() for axes in picture.figure.axes]
     picture.close()
-    assert titles == ["a_name_a_nam…name_a_name_"]
+    assert titles == ["a_name_a_n…me_a_name_"]
+
+
+def test_energies_are_those_of_chains_by_name() -> None:
+    """Chains that failed are left out, and of many some have their names beside the axis."""
+
+    def names(chains: list[int], labels: list[int], backend: Backend = "matplotlib") -> list[str]:
+        statistics = small()["sample_stats"].to_dataset().isel(chain=chains).assign_coords(chain=labels)
+        picture = plot(xr.DataTree.from_dict({"sample_stats": statistics}), "energy", backend=backend)
+        axes = picture.collection.viz["plot"].sel(column="bfmi").item()
+        picture.close()
+        if backend == "bokeh":
+            return list(axes.yaxis[0].major_label_overrides.values())
+        return [tick.get_text() for tick in axes.get_yticklabels()]
+
+    assert names([0, 2], [0, 2]) == ["0", "2"]
+    assert names([0, 2], [0, 2], "bokeh") == ["0", "2"]
+    assert names([0, 1] * 50, list(range(100))) == [str(n) for n in range(0, 100, 9)]
 
 
 def test_a_heavy_prior_does_not_hide_the_posterior() -> None:

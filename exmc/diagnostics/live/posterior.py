@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.diagnostics.live.chain import ChainSummary, Detail
@@ -15,6 +14,12 @@ from exmc.diagnostics.live.convergence import effective_draws, split_r_hat
 from exmc.diagnostics.live.moments import FloatArray, Moments, together
 from exmc.diagnostics.live.sketch import Sketch, quantiles
 from exmc.errors import StoreError, suggest
+from exmc.late import Late
+
+if TYPE_CHECKING:
+    import xarray as xr
+else:
+    xr = Late("xarray")
 
 
 class Variable(NamedTuple):

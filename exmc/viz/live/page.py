@@ -57,8 +57,10 @@ class LivePage:
         self._convergence = ConvergencePanel(enough=_DRAWS_A_CHAIN * len(posterior.chains))
         self._energy, self._pairs = EnergyPanel(), PairPanel()
         self._axes = [self._axis(place) for place in range(min(2, len(self._labels)))]
-        self._pause.on_click(self._toggle)
-        self._abort.on_click(lambda: self._ask("stop"))
+        # What was asked for last, and where the run stood then: until that changes, the button says so.
+        self._asked: tuple[Request, str] | None = None
+        self._pause.on_click(lambda: self._wish("go" if self._view.status.standing == "paused" else "pause"))
+        self._abort.on_click(lambda: self._wish("stop"))
         self._search.on_change("value_input", lambda attr, old, new: self._list())
         self._rows.selected.on_change("indices", lambda attr, old, new: self._choose(new))
         for name, root in self._roots().items():
@@ -78,10 +80,7 @@ class LivePage:
         status = view.status
         _set(self._header, text=header_html(status))
         _set(self._chains, text=chains_html(status))
-        ended = status.standing in _ENDED
-        paused = status.standing == "paused"
-        _set(self._pause, label="Resume" if paused else "Pause", visible=not ended)
-        _set(self._abort, visible=not ended)
+        self._name_buttons()
         self._list()
         self._draw()
 
@@ -106,10 +105,20 @@ class LivePage:
         found.on_change("value", lambda attr, old, new: self._draw_pairs())
         return found
 
-    def _toggle(self) -> None:
-        paused = self._view.status.standing == "paused"
-        self._ask("go" if paused else "pause")
-        self._pause.label = "Resuming…" if paused else "Pausing…"
+    def _wish(self, wanted: Request) -> None:
+        self._asked = (wanted, self._view.status.standing)
+        self._ask(wanted)
+        self._name_buttons()
+
+    def _name_buttons(self) -> None:
+        """Say what the buttons do, or that they were pressed: a run obeys once its segments are done."""
+        standing = self._view.status.standing
+        if self._asked is not None and self._asked[1] != standing:
+            self._asked = None
+        asked = None if self._asked is None else self._asked[0]
+        pause = {"pause": "Pausing…", "go": "Resuming…"}.get(str(asked), "Resume" if standing == "paused" else "Pause")
+        _set(self._pause, label=pause, visible=standing not in _ENDED)
+        _set(self._abort, label="Aborting…" if asked == "stop" else "Abort", visible=standing not in _ENDED)
 
     def _list(self) -> None:
         """Fill the table: the worst of those whose label holds what is searched for."""

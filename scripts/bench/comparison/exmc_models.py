@@ -1,4 +1,4 @@
-"""The posteriors of `problems.py` as a user of exmc writes them."""
+"""The posteriors of `problems.py` as a user of exmc writes them, a function of its name each."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _logistic(data: Arrays, intercept: float, slope: float) -> Builder:
     )
 
 
-def volatility(data: Arrays) -> Builder:
+def sv(data: Arrays) -> Builder:
     steps = len(data["returns"])
     return (
         Builder()
@@ -101,6 +101,9 @@ def volatility(data: Arrays) -> Builder:
         .rv("s", GaussianRandomWalk(mu=0, sigma="sigma", init_dist=Normal(0, "sigma")), shape=steps)
         .rv("r", "StudentT", nu="nu", mu=0, sigma="exp(s)", observed=data["returns"])
     )
+
+
+sv_long = sv
 
 
 def radon(data: Arrays) -> Builder:
@@ -196,28 +199,6 @@ def horseshoe(data: Arrays) -> Builder:
         .rv("sigma", "HalfNormal", sigma=2)
         .rv("y", "Normal", mu="alpha + X @ (z * lambda_ * tau)", sigma="sigma", observed=data["y"])
     )
-
-
-MODELS: dict[str, Callable[[Arrays], Builder]] = {
-    "simple": simple,
-    "simple_race": simple_race,
-    "medium": medium,
-    "stress": stress,
-    "eight_schools": eight_schools,
-    "eight_schools_nc": eight_schools_nc,
-    "funnel": funnel,
-    "logistic": logistic,
-    "sv": volatility,
-    "radon": radon,
-    "irt_2pl": irt_2pl,
-    "bigreg": bigreg,
-    "biglogit": biglogit,
-    "gp_regr": gp_regr,
-    "garch": garch,
-    "sv_long": volatility,
-    "correlated": correlated,
-    "horseshoe": horseshoe,
-}
 
 
 def volatility_by_steps(data: Arrays) -> Builder:

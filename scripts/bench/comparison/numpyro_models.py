@@ -1,8 +1,7 @@
-"""The posteriors of `problems.py` as a user of NumPyro writes them."""
+"""The posteriors of `problems.py` as a user of NumPyro writes them, a function of its name each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import jax
@@ -82,11 +81,14 @@ def _logistic(data: Arrays, intercept: float, slope: float) -> None:
     sample("y", dist.Bernoulli(logits=alpha + data["X"] @ beta), obs=data["y"])
 
 
-def volatility(data: Arrays) -> None:
+def sv(data: Arrays) -> None:
     sigma = sample("sigma", dist.Exponential(50))
     nu = sample("nu", dist.Exponential(0.1))
     s = sample("s", dist.GaussianRandomWalk(sigma, num_steps=len(data["returns"])))
     sample("r", dist.StudentT(nu, 0, jnp.exp(s)), obs=data["returns"])
+
+
+sv_long = sv
 
 
 def radon(data: Arrays) -> None:
@@ -159,25 +161,3 @@ def horseshoe(data: Arrays) -> None:
     z = sample("z", dist.Normal(0, 1).expand([predictors]).to_event(1))
     sigma = sample("sigma", dist.HalfNormal(2))
     sample("y", dist.Normal(alpha + data["X"] @ (z * lambda_ * tau), sigma), obs=data["y"])
-
-
-MODELS: dict[str, Callable[[Arrays], None]] = {
-    "simple": simple,
-    "simple_race": simple_race,
-    "medium": medium,
-    "stress": stress,
-    "eight_schools": eight_schools,
-    "eight_schools_nc": eight_schools_nc,
-    "funnel": funnel,
-    "logistic": logistic,
-    "sv": volatility,
-    "radon": radon,
-    "irt_2pl": irt_2pl,
-    "bigreg": bigreg,
-    "biglogit": biglogit,
-    "gp_regr": gp_regr,
-    "garch": garch,
-    "sv_long": volatility,
-    "correlated": correlated,
-    "horseshoe": horseshoe,
-}

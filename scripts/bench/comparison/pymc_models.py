@@ -1,8 +1,7 @@
-"""The posteriors of `problems.py` as a user of PyMC, or of nutpie, writes them."""
+"""The posteriors of `problems.py` as a user of PyMC, or of nutpie, writes them, a function of its name each."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,11 +77,14 @@ def _logistic(data: Arrays, intercept: float, slope: float) -> None:
     pm.Bernoulli("y", logit_p=alpha + data["X"] @ beta, observed=data["y"])
 
 
-def volatility(data: Arrays) -> None:
+def sv(data: Arrays) -> None:
     sigma = pm.Exponential("sigma", 50)
     nu = pm.Exponential("nu", 0.1)
     s = pm.GaussianRandomWalk("s", sigma=sigma, init_dist=pm.Normal.dist(0, sigma), shape=len(data["returns"]))
     pm.StudentT("r", nu=nu, mu=0, sigma=pt.exp(s), observed=data["returns"])
+
+
+sv_long = sv
 
 
 def radon(data: Arrays) -> None:
@@ -159,29 +161,7 @@ def horseshoe(data: Arrays) -> None:
 
 
 def build(name: str, data: Arrays) -> pm.Model:
-    """The model of that name, of which there is one in `MODELS`."""
+    """The model of the problem of that name."""
     with pm.Model() as model:
-        MODELS[name](data)
+        globals()[name](data)
     return model
-
-
-MODELS: dict[str, Callable[[Arrays], None]] = {
-    "simple": simple,
-    "simple_race": simple_race,
-    "medium": medium,
-    "stress": stress,
-    "eight_schools": eight_schools,
-    "eight_schools_nc": eight_schools_nc,
-    "funnel": funnel,
-    "logistic": logistic,
-    "sv": volatility,
-    "radon": radon,
-    "irt_2pl": irt_2pl,
-    "bigreg": bigreg,
-    "biglogit": biglogit,
-    "gp_regr": gp_regr,
-    "garch": garch,
-    "sv_long": volatility,
-    "correlated": correlated,
-    "horseshoe": horseshoe,
-}

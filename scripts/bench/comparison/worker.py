@@ -46,7 +46,8 @@ def by_exmc(request: Request, data: Numbers) -> Run:
     """`exmc.sample`, which computes the pointwise log likelihood too; its calls of `advance` are timed."""
     chain: Any = import_module("exmc.sampling.chain")
     written = import_module("comparison.exmc_models")
-    models = written.MODELS | written.OTHERWISE if request.get("otherwise") else written.MODELS
+    otherwise = written.OTHERWISE if request.get("otherwise") else {}
+    model = otherwise.get(request["problem"], getattr(written, request["problem"]))
     spans: list[tuple[float, float]] = []
     warmup: list[list[int]] = [[] for _ in range(request["chains"])]
     advance = chain.advance
@@ -62,7 +63,7 @@ def by_exmc(request: Request, data: Numbers) -> Run:
     # Before those who call it import it.
     chain.advance = timed
     tree = import_module("exmc.inference").sample(
-        models[request["problem"]](data),
+        model(data),
         chains=request["chains"],
         seed=request["seed"],
         predictive=False,
@@ -162,7 +163,7 @@ def by_numpyro(request: Request, data: Numbers) -> Run:
             compiled.append((seconds, time.perf_counter()))
 
     jax.monitoring.register_event_duration_secs_listener(heard)
-    model = import_module("comparison.numpyro_models").MODELS[request["problem"]]
+    model = getattr(import_module("comparison.numpyro_models"), request["problem"])
     infer = import_module("numpyro.infer")
     warmup, draws = request.get("warmup", 1000), request.get("draws", 1000)
     chains = infer.MCMC(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 from bokeh.document import Document
+from bokeh.events import ButtonClick
+from bokeh.models.widgets.buttons import Button
 
 from exmc.diagnostics.live.posterior import LivePosterior
 from exmc.viz.live.page import ROWS, LivePage
@@ -97,16 +99,27 @@ def test_before_the_first_draw_there_is_a_page() -> None:
 def test_buttons_ask_and_follow_where_the_run_stands() -> None:
     opened = Opened(3)
     page = opened.page
-    page._toggle()
+
+    def press(button: Button) -> None:
+        button._trigger_event(ButtonClick(button))
+
+    press(page._pause)
     assert opened.asked == ["pause"]
+    # Until it holds, the button says that it will.
+    page.update(opened.look("running"))
+    assert page._pause.label == "Pausing…"
     page.update(opened.look("paused"))
     assert page._pause.label == "Resume"
-    page._toggle()
+    press(page._pause)
     assert opened.asked == ["pause", "go"]
     page.update(opened.look("running"))
     assert page._pause.label == "Pause"
+    press(page._abort)
+    page.update(opened.look("running"))
+    assert (page._pause.label, page._abort.label) == ("Pause", "Aborting…")
     assert page._abort.visible
     page.update(opened.look("finished"))
+    assert opened.asked == ["pause", "go", "stop"]
     assert not page._pause.visible
     assert not page._abort.visible
 

@@ -1,0 +1,26 @@
+"""Packages that are imported when something of theirs is first used, for the time that takes."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+class Late:
+    """Stands for the module `name`, which is imported when an attribute of it is first asked for.
+
+    For packages that this one depends on alone: that one is missing is then found late, too. Written so, where types
+    are checked, the module is itself (compare the standard library's LazyLoader, which puts what is not imported yet
+    among ``sys.modules``, where others find it)::
+
+        if TYPE_CHECKING:
+            import xarray as xr
+        else:
+            xr = Late("xarray")
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(import_module(self._name), attribute)
