@@ -57,7 +57,7 @@ def plain_legend(found: figure, place: Literal["within", "above"]) -> None:
     if place == "above":
         found.center.remove(legend)
         # Four names beside one another are wider than a phone.
-        legend.ncols, legend.padding, legend.margin = 2, 2, 0
+        legend.ncols, legend.margin = 2, 0
         found.add_layout(legend, "above")
 
 
