@@ -34,6 +34,9 @@ _SCHEDULER = {
     "distributed.scheduler.worker-ttl": "60 s",
     "distributed.scheduler.no-workers-timeout": "120 s",
     "distributed.scheduler.http.routes": [],
+    # Dask's profiler asks for all threads' frames a hundred times a second. Python 3.11 holds a lock meanwhile, and may
+    # collect garbage under it: a thread that ends just then waits for that lock with the GIL, and all stand still.
+    "distributed.worker.profile.enabled": False,
 }
 _ATTEMPTS = 4
 _LOGGERS = ("distributed", "tornado.application", "asyncio")
@@ -180,7 +183,8 @@ def _check_protocol(address: str, security: Security) -> None:
             where=("cluster", "address"),
             remedy="Write host:port or tls://host:port, as the scheduler prints it.",
         )
-    if protocol == "tls" and security.get_connection_args("client").get("ssl_context") is None:
+    options = security.get_connection_args("client")  # type: ignore[no-untyped-call]
+    if protocol == "tls" and options.get("ssl_context") is None:
         raise ClusterError(
             f"{address} is encrypted, and this side has no certificates.",
             where=("cluster", "address"),

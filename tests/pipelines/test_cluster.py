@@ -66,6 +66,15 @@ def test_who_has_no_certificates_or_others_is_told_so(tmp_path: Path) -> None:
                 pass
 
 
+@pytest.mark.parametrize("processes", [False, True])
+def test_workers_are_not_profiled(processes: bool) -> None:
+    """Dask's profiler can lock a process up for good, together with the driver in it."""
+    with cluster.connect(LocalCluster(workers=1, processes=processes), 1) as client:
+        (callbacks,) = client.run(lambda dask_worker: sorted(dask_worker.periodic_callbacks)).values()
+    assert "heartbeat" in callbacks
+    assert not [name for name in callbacks if "profile" in name]
+
+
 def test_an_unknown_protocol_is_an_error_that_names_it() -> None:
     with pytest.raises(ClusterError, match="protocol foo"), cluster.attach(RemoteCluster(address="foo://127.0.0.1:9")):
         pass
