@@ -103,6 +103,31 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
+class Recurrence:
+    """How a series of normal steps is made: each value is drift + coefficients @ values before + scale * innovation.
+
+    Innovations are independent standard normals, of numbers or of vectors. Attributes are names of parameters.
+
+    Attributes
+    ----------
+    drift
+        What is added at each step.
+    scales
+        Those of which one says how far a step goes: a standard deviation, or of vectors a covariance matrix, its
+        Cholesky factor or its inverse, by the names of `MvNormal`.
+    start
+        The distribution of the values that nothing comes before, as many as there are coefficients.
+    coefficients
+        Those of the values before, the latest first; "" where each value is added to the one before it.
+    """
+
+    drift: str
+    scales: tuple[str, ...]
+    start: str
+    coefficients: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Distribution:
     """A family of distributions of numbers, vectors or matrices, applied to each event of an array.
 
@@ -138,6 +163,9 @@ class Distribution:
         Names of location and scale, for families closed under increasing affine maps; they can be non-centred.
     symmetric
         Whether such a family is symmetric about its location, and so closed under decreasing affine maps too.
+    recurrence
+        How a value is made of independent innovations, for families of series of normal steps along the first of its
+        event axes; they can be non-centred, too.
     form
         ``form(parts)`` -> `Form`, where it depends on which parameters are given or on the distributions and texts
         among them: `parts` has a `Form`, a tuple of them, a text, or None (a value) by name. Raises ModelError for
@@ -167,6 +195,7 @@ class Distribution:
     log_ccdf: Callable[..., Array] | None = None
     location_scale: tuple[str, str] | None = None
     symmetric: bool = False
+    recurrence: Recurrence | None = None
     event: tuple[str, ...] = ()
     form: Callable[[Mapping[str, Any]], Form] | None = None
     limits: Callable[..., tuple[Array, ...]] | None = None
@@ -182,6 +211,9 @@ class Distribution:
             raise ModelError(f"{self.name} has a log_cdf or a log_ccdf without the other.")
         used = {name for names_together in self.alternatives for name in names_together}
         used.update(self.bounds, self.location_scale or ())
+        if self.recurrence is not None:
+            used.update((self.recurrence.drift, self.recurrence.start, *self.recurrence.scales))
+            used.update([self.recurrence.coefficients] if self.recurrence.coefficients else [])
         if unknown := used - set(names):
             raise ModelError(f"{self.name} names {sorted(unknown)}, which are none of its parameters {names}.")
 

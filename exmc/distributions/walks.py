@@ -9,7 +9,7 @@ import autograd.numpy as np
 import numpy
 from numpy.typing import NDArray
 
-from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Form, Parameter, with_axis
+from exmc.distributions.base import HALF_LOG_TWO_PI, Distribution, Form, Parameter, Recurrence, with_axis
 from exmc.distributions.law import Law
 from exmc.distributions.mv_normal import MATRICES, spread, square_and_log_scale
 from exmc.errors import ModelError
@@ -68,6 +68,7 @@ GaussianRandomWalk = Distribution(
     transform="identity",
     log_density=_walk_log_density,
     draw=_walk_draw,
+    recurrence=Recurrence("mu", ("sigma",), "init_dist"),
     event=("t",),
     form=_walk_form,
 )
@@ -116,6 +117,7 @@ MvGaussianRandomWalk = Distribution(
     transform="identity",
     log_density=_vector_log_density,
     draw=_vector_draw,
+    recurrence=Recurrence("mu", tuple(matrix.name for matrix in MATRICES), "init_dist"),
     alternatives=tuple(("mu", matrix.name, "init_dist") for matrix in MATRICES),
     event=("t", "n"),
     form=_vector_form,
@@ -180,6 +182,7 @@ AR = Distribution(
     transform="identity",
     log_density=_series_log_density,
     draw=_series_draw,
+    recurrence=Recurrence("intercept", ("sigma",), "init_dist", coefficients="rho"),
     event=("t",),
     form=_series_form,
 )

@@ -12,6 +12,7 @@ from exmc.rewrite.surface import FloatArray, Free, Surface
 # A block whose elements share rows is differenced one element at a time: of a larger one, this many stand for all.
 SAMPLED = 64
 _HALVINGS = 12
+_REFINEMENTS = 12
 # Steps end at 1e12: less than its inverse square is what a likelihood without a maximum leaves, far out.
 _NO_INFORMATION = 1e-24
 # In standard errors; this spacing integrates a normal density to nine digits, and a scale has a long upper tail.
@@ -122,6 +123,28 @@ def difference(block: Block, surface: Surface, free: Free) -> tuple[FloatArray, 
     return slope, information
 
 
+def settled_difference(block: Block, surface: Surface, free: Free) -> tuple[FloatArray, FloatArray]:
+    """What `difference` gives once the block's steps are half a standard error, give or take a factor of two.
+
+    Where other variables have moved, the likelihood may be far narrower or wider than the steps.
+    """
+    for _ in range(_REFINEMENTS):
+        slope, information = difference(block, surface, free)
+        steps = _half_errors(block, information)
+        settled = np.all((steps < 2.0 * block.step) & (block.step < 2.0 * steps) | (information <= 0.0))
+        block.step = steps
+        if settled:
+            break
+    return slope, information
+
+
+def _half_errors(block: Block, information: FloatArray) -> FloatArray:
+    """Steps of half a standard error; longer than before where there is no information."""
+    curved = information > 0
+    half = 0.5 / np.sqrt(np.where(curved, information, 1.0))
+    return np.clip(np.where(curved, half, 4.0 * block.step), 1e-12, 1e12)
+
+
 def improved(block: Block, surface: Surface, free: Free) -> dict[str, FloatArray]:
     """`free` after one Newton step in each element of `block`, shortened until the likelihood does not fall.
 
@@ -132,8 +155,7 @@ def improved(block: Block, surface: Surface, free: Free) -> dict[str, FloatArray
     curved = information > 0
     step = np.where(curved, slope / np.where(curved, information, 1.0), 4.0 * block.step * np.sign(slope))
     block.information = np.where(curved, information, 0.0)
-    half_error = 0.5 / np.sqrt(np.where(curved, information, 1.0))
-    block.step = np.clip(np.where(curved, half_error, 4.0 * block.step), 1e-12, 1e12)
+    block.step = _half_errors(block, information)
     elements, here = gathered(block, free), surface.rows(free)
     for _ in range(_HALVINGS):
         rows = surface.rows(scattered(block, elements + step, free))

@@ -15,10 +15,11 @@ import numpy as np
 from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Expression, Reference, apply
 from exmc.ir.model import Model
-from exmc.ir.nodes import Call, Deterministic, RandomVariable
+from exmc.ir.nodes import Deterministic, RandomVariable
 from exmc.ir.operations import infer_type
 from exmc.ir.types import ArrayType
-from exmc.rewrite.algebra import ONE, ZERO, plus
+from exmc.rewrite.algebra import plus
+from exmc.rewrite.standard import standard_normals
 
 FACTORS: Mapping[str, Mapping[str, Callable[[Expression], Expression]]] = MappingProxyType(
     {
@@ -42,15 +43,21 @@ def factors_of(model: Model, types: Mapping[str, ArrayType]) -> dict[str, Expres
     """
     found: dict[str, Expression] = {}
     for variable in model.free:
-        if variable.centering == "centered":
-            continue
-        factor = _factor_of(variable, types)
-        if factor is not None and (variable.centering == "noncentered" or _gains_by(variable, factor, model)):
+        factor = factor_of(variable, model, types)
+        if factor is not None:
             found[variable.name] = factor
     return found
 
 
-def _factor_of(variable: RandomVariable, types: Mapping[str, ArrayType]) -> Expression | None:
+def factor_of(variable: RandomVariable, model: Model, types: Mapping[str, ArrayType]) -> Expression | None:
+    """The factor of the covariance of `variable`, if that should be non-centred by it."""
+    factor = None if variable.centering == "centered" else _matrix_of(variable, types)
+    if factor is None or not (variable.centering == "noncentered" or _gains_by(variable, factor, model)):
+        return None
+    return factor
+
+
+def _matrix_of(variable: RandomVariable, types: Mapping[str, ArrayType]) -> Expression | None:
     factors, arguments = FACTORS.get(variable.call.distribution), variable.call.arguments
     if factors is None:
         return None
@@ -72,12 +79,11 @@ def split_by_factor(
     node: RandomVariable, factor: Expression, raw: str, found: ArrayType
 ) -> tuple[RandomVariable, Deterministic]:
     """Independent standard normals called `raw`, and `node` computed from them; `found` is the type of both."""
-    dims = found.dims if any(found.dims) else None
-    variable = RandomVariable(raw, Call("Normal", (("mu", ZERO), ("sigma", ONE))), dims, found.shape, auxiliary=True)
+    variable = standard_normals(raw, found)
     # The events of a batch are its rows.
     spread = (
         apply("matmul", factor, Reference(raw))
         if len(found.shape) == 1
         else apply("matmul", Reference(raw), apply("transpose", factor))
     )
-    return variable, Deterministic(node.name, plus(node.call.arguments["mu"], spread), dims)
+    return variable, Deterministic(node.name, plus(node.call.arguments["mu"], spread), variable.dims)

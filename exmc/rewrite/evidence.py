@@ -30,7 +30,7 @@ tell about one element when the others are known, an upper bound.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -38,6 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.distributions.base import Recurrence
 from exmc.ir.constants import constant_value, is_constant
 from exmc.ir.expressions import Expression
 from exmc.ir.infer import infer_types
@@ -48,9 +49,12 @@ from exmc.ir.text import expression_text
 from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
 from exmc.rewrite.chi_squared import chi_squared_quantile
 from exmc.rewrite.partial import Weights
+from exmc.rewrite.series import recurrence_of, scale_of
+from exmc.rewrite.series_evidence import series_verdict
 from exmc.rewrite.shared_rows import information_left
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import unpooled_fit
+from exmc.rewrite.verdict import NOTHING, Verdict
 
 CONFIDENCE = 0.95
 # Weights this near to 0 or 1 gain less than they cost: an exponential for each element in each gradient.
@@ -60,21 +64,13 @@ _COVARIATES = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether to leave a variable centred, and why; with `weights`, whether in part."""
-
-    centred: bool
-    why: str
-    weights: Weights | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Population:
-    """Variables that share a scale: its expression, and whether it is constant."""
+    """Variables that share a scale: its expression, and whether it is constant; or one series."""
 
     variables: tuple[RandomVariable, ...]
     scale: Expression
     constant: bool
+    recurrence: Recurrence | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,14 +78,18 @@ class _Population:
 
 
 def weigh(model: Model, variables: Sequence[RandomVariable]) -> dict[str, Verdict]:
-    """A verdict on each of `variables`, hierarchical ones of location-scale families."""
-    surface = Surface(model, infer_types(model))
-    populations = _populations(model, variables)
+    """A verdict on each of `variables`: hierarchical ones of location-scale families, and series."""
+    types = infer_types(model)
+    surface = Surface(model, types)
+    series = {v.name: r for v in variables if (r := recurrence_of(v, types)) is not None}
+    populations = _populations(model, variables, series)
     if not surface.rows(surface.origin()).size:
-        return {v.name: _NOTHING for v in variables}
+        return {v.name: NOTHING for v in variables}
     free = unpooled_fit([p.names for p in populations], surface)
     verdicts: dict[str, Verdict] = {}
     for population in reversed(populations):
+        if population.recurrence is not None and population.variables[0].centering != "auto":
+            continue
         block = block_of(population.names, surface, free)
         if block.places.size:
             for _ in range(4):
@@ -99,24 +99,30 @@ def weigh(model: Model, variables: Sequence[RandomVariable]) -> dict[str, Verdic
     return verdicts
 
 
-_NOTHING = Verdict(False, "no data bear on it")
-
-
-def _populations(model: Model, variables: Sequence[RandomVariable]) -> list[_Population]:
+def _populations(
+    model: Model, variables: Sequence[RandomVariable], series: Mapping[str, Recurrence]
+) -> list[_Population]:
     """Populations with every one after those that its locations depend on."""
     names = {v.name for v in variables}
     found: dict[tuple[str, ...], list[RandomVariable]] = {}
     for node in in_order(model):
         if isinstance(node, RandomVariable) and node.name in names:
-            scale = _location_scale(node)[1]
+            scale = _scale(node, series)
             constant = is_constant(scale, model)
-            key = (node.name,) if constant else (node.call.distribution, expression_text(scale))
+            key = (node.name,) if constant or node.name in series else (node.call.distribution, expression_text(scale))
             found.setdefault(key, []).append(node)
     # By the last member: another population may lie between the members of one.
     position = {n.name: i for i, n in enumerate(in_order(model))}
     ordered = sorted(found.values(), key=lambda members: position[members[-1].name])
-    made = [(tuple(members), _location_scale(members[0])[1]) for members in ordered]
-    return [_Population(members, scale, is_constant(scale, model)) for members, scale in made]
+    made = [(tuple(members), _scale(members[0], series), series.get(members[0].name)) for members in ordered]
+    return [_Population(members, scale, is_constant(scale, model), recurrence) for members, scale, recurrence in made]
+
+
+def _scale(variable: RandomVariable, series: Mapping[str, Recurrence]) -> Expression:
+    recurrence = series.get(variable.name)
+    if recurrence is None:
+        return _location_scale(variable)[1]
+    return variable.call.arguments[scale_of(variable, recurrence)]
 
 
 def _location_scale(variable: RandomVariable) -> tuple[Expression, Expression]:
@@ -135,7 +141,11 @@ def _verdicts(
 ) -> dict[str, Verdict]:
     """The verdicts on `population`, whose estimates then stand for its data in `surface`."""
     if not block.places.size:
-        return dict.fromkeys(population.names, _NOTHING)
+        return dict.fromkeys(population.names, NOTHING)
+    if population.recurrence is not None:
+        variable = population.variables[0]
+        verdict = series_verdict(variable, population.recurrence, population.constant, block, surface, free)
+        return {variable.name: verdict}
     if not population.constant and infer_type(population.scale, surface.types).size != 1:
         return _all(population, "each element has a scale of its own, which one value cannot tell")
     located = _locations(population, surface)

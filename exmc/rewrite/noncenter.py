@@ -1,35 +1,40 @@
 """The pass that chooses between the centred and the non-centred parameterisation of hierarchical variables.
 
 ``theta ~ F(mu, tau)`` becomes ``theta_raw ~ F(0, 1)`` with ``theta = mu + tau * theta_raw``, or something in between
-(`exmc.rewrite.partial`). `exmc.rewrite.evidence` holds the rule for ``centering: auto``; multivariate normals, of
-`exmc.rewrite.correlated`, are non-centred unless that is ruled out.
+(`exmc.rewrite.partial`); walks and autoregressions follow from innovations (`exmc.rewrite.series`).
+`exmc.rewrite.evidence` holds the rule for ``centering: auto``, and `exmc.rewrite.series_evidence` that for series;
+multivariate normals, of `exmc.rewrite.correlated`, are non-centred unless that is ruled out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.distributions.base import Recurrence
 from exmc.errors import ModelError
 from exmc.ir.calls import is_restricted
 from exmc.ir.constants import is_constant
-from exmc.ir.expressions import Reference
+from exmc.ir.expressions import Expression
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model
-from exmc.ir.nodes import Call, Deterministic, Node, RandomVariable
+from exmc.ir.nodes import Deterministic, Node, RandomVariable
 from exmc.ir.text import expression_text
 from exmc.ir.types import ArrayType
-from exmc.rewrite.algebra import ONE, ZERO, plus, times
 from exmc.rewrite.changes import Change, unused_name
 from exmc.rewrite.correlated import FACTORS, factors_of, split_by_factor
-from exmc.rewrite.evidence import Verdict, weigh
+from exmc.rewrite.evidence import weigh
 from exmc.rewrite.partial import Weights, split_partially
+from exmc.rewrite.series import recurrence_of, split_series
+from exmc.rewrite.standard import split_by_scale
+from exmc.rewrite.verdict import Verdict
 
 
 def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
-    """`model` with each free location-scale or multivariate normal variable that should be non-centred rewritten.
+    """`model` with each free location-scale or multivariate normal variable or series that should be rewritten so.
 
     A variable whose location and scale refer to data alone is left as it is, unless its elements are correlated. One
     of ``centering: auto`` that is better left centred is marked so, and the mark is what later runs go by.
@@ -41,7 +46,8 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
     """
     types = infer_types(model)
     factors = factors_of(model, types)
-    hierarchical = [v for v in model.free if v.name not in factors and _is_hierarchical(v, model)]
+    series = {v.name: r for v in model.free if (r := recurrence_of(v, types)) is not None}
+    hierarchical = [v for v in model.free if v.name in series or (v.name not in factors and _is_hierarchical(v, model))]
     undecided = [v for v in hierarchical if v.centering == "auto"]
     verdicts = {v.name: Verdict(False, "it is asked for") for v in hierarchical if v.centering == "noncentered"}
     if undecided:
@@ -68,11 +74,9 @@ def noncenter(model: Model) -> tuple[Model, tuple[Change, ...]]:
             data |= {d.name: d for d in parts.data}
             what = f"centred in part, by weights {_range(verdict.weights)}"
         else:
-            raw, found = unused_name(f"{node.name}_raw", model), types[node.name]
-            factor = factors.get(node.name)
-            pair = _split(node, raw, found) if factor is None else split_by_factor(node, factor, raw, found)
-            nodes.extend(pair)
-            what = f"non-centred: {node.name} = {expression_text(pair[1].expression)}"
+            origins, computed = _split(node, model, types, series.get(node.name), factors.get(node.name))
+            nodes.extend((*origins, computed))
+            what = f"non-centred: {node.name} = {expression_text(computed.expression)}"
         changes.append(Change(node.name, what, verdict.why))
     return replace(model, nodes=tuple(nodes), data=data), tuple(changes)
 
@@ -96,10 +100,13 @@ def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:
         return False
     if names is None or any(n not in arguments for n in names):
         if variable.centering == "noncentered":
-            families = [d.name for d in DISTRIBUTIONS.values() if d.location_scale is not None]
-            able = ", ".join([*families, *(f for f in FACTORS if f != variable.call.distribution)])
+            rows = DISTRIBUTIONS.values()
+            families = [d.name for d in rows if d.location_scale is not None or d.recurrence is not None]
+            able = ", ".join(f for f in (*families, *FACTORS) if f != variable.call.distribution)
+            series = DISTRIBUTIONS[variable.call.distribution].recurrence is not None
+            why = "it is of several walks or matrices" if series else "it has no location and scale"
             raise ModelError(
-                f"{variable.call.distribution} cannot be non-centred: it has no location and scale.",
+                f"{variable.call.distribution} cannot be non-centred: {why}.",
                 where=("variables", variable.name, "centering"),
                 remedy=f"These can: {able}. Leave centering out, or use one of them under a transformation.",
             )
@@ -107,15 +114,16 @@ def _is_hierarchical(variable: RandomVariable, model: Model) -> bool:
     return not all(is_constant(arguments[n], model) for n in names)
 
 
-def _split(node: RandomVariable, raw: str, found: ArrayType) -> tuple[RandomVariable, Deterministic]:
-    """The standard variable called `raw`, and `node` computed from it."""
-    names = DISTRIBUTIONS[node.call.distribution].location_scale
-    assert names is not None
-    location, scale = (node.call.arguments[n] for n in names)
-    standard = {names[0]: ZERO, names[1]: ONE}
-    call = Call(node.call.distribution, tuple((k, standard.get(k, e)) for k, e in node.call.parameters))
-    dims = found.dims if any(found.dims) else None
-    shape = found.shape if found.shape else None
-    variable = RandomVariable(raw, call, dims, shape, node.transform, auxiliary=True)
-    value = plus(location, times(scale, Reference(raw)))
-    return variable, Deterministic(node.name, value, dims)
+def _split(
+    node: RandomVariable,
+    model: Model,
+    types: Mapping[str, ArrayType],
+    recurrence: Recurrence | None,
+    factor: Expression | None,
+) -> tuple[tuple[Node, ...], Deterministic]:
+    """Standard variables, and `node` computed from them."""
+    if recurrence is not None:
+        return split_series(node, recurrence, model, types)
+    raw, found = unused_name(f"{node.name}_raw", model), types[node.name]
+    split = split_by_scale(node, raw, found) if factor is None else split_by_factor(node, factor, raw, found)
+    return split[:1], split[1]

@@ -40,6 +40,7 @@ class Surface:
         self._data = {name: data.values for name, data in model.data.items()}
         self._potentials = [d.name for d in model.deterministics if d.potential]
         self._observed = {o.target.name: o for o in model.observations if isinstance(o.target, Reference)}
+        self._transforms = {v.name: _transform(v) for v in model.free}
         self._calls = {v.name: v.call for v in model.nodes if isinstance(v, RandomVariable)}
 
     def origin(self) -> dict[str, FloatArray]:
@@ -54,7 +55,7 @@ class Surface:
                 if node.name in self.free:
                     assert isinstance(node, RandomVariable)
                     bounds = law_at(node.call, values).bounds
-                    values[node.name] = _transform(node).constrain(free[node.name], *bounds)
+                    values[node.name] = self._transforms[node.name].constrain(free[node.name], *bounds)
                 elif isinstance(node, Deterministic):
                     values[node.name] = evaluate(node.expression, values)
                 else:
@@ -78,7 +79,7 @@ class Surface:
         node = self.free[name]
         with np.errstate(all="ignore"):
             law = law_at(node.call, values)
-            jacobian = np.asarray(_transform(node).log_jacobian(free[name], *law.bounds), float)
+            jacobian = np.asarray(self._transforms[name].log_jacobian(free[name], *law.bounds), float)
             density = np.asarray(law.log_density(values[name]), float)
         shape = batch_of(self.types[name], law.form).shape
         return float(np.sum(np.broadcast_to(density, shape)) + np.sum(jacobian))

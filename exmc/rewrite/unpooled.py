@@ -15,7 +15,7 @@ _LEAST, _MOST = 150, 1500
 _ROUNDS = 8
 _SCALARS = 24
 # Differences of less than this in a log likelihood, or of its square root in standard errors, decide nothing.
-_NEGLIGIBLE = 0.01
+NEGLIGIBLE = 0.01
 
 
 def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> dict[str, FloatArray]:
@@ -25,8 +25,7 @@ def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> di
     part: element by element with their priors, or as a block without, if there are many elements.
     """
     free = surface.origin()
-    rows = surface.rows(free).size
-    limit = surface.evaluations + int(np.clip(_ROW_EVALUATIONS / max(rows, 1), _LEAST, _MOST))
+    limit = limit_of(surface, free)
     hierarchical = {name for names in populations for name in names}
     blocks = [b for names in populations if (b := block_of(names, surface, free)).places.size]
     scalars: list[tuple[str, int]] = []
@@ -46,13 +45,19 @@ def unpooled_fit(populations: Sequence[tuple[str, ...]], surface: Surface) -> di
         for _ in range(3 if round_number == 0 else 1):
             for name, place in scalars:
                 objective = _objective(name, blocks, surface)
-                free, steps[name, place] = _climbed(objective, name, place, steps[name, place], free)
+                free, steps[name, place] = climbed(objective, name, place, steps[name, place], free)
         for block in [*others, *blocks]:
             for _ in range(2):
                 free = improved(block, surface, free)
         if surface.evaluations > limit or _settled(before, free, scalars, blocks):
             break
     return free
+
+
+def limit_of(surface: Surface, free: Free) -> int:
+    """How many evaluations `surface` may have had when a fit from here on ends."""
+    rows = surface.rows(free).size
+    return surface.evaluations + int(np.clip(_ROW_EVALUATIONS / max(rows, 1), _LEAST, _MOST))
 
 
 def _matters(name: str, surface: Surface, free: Free) -> bool:
@@ -75,7 +80,7 @@ def _objective(name: str, blocks: Sequence[Block], surface: Surface) -> Callable
     return objective
 
 
-def _climbed(
+def climbed(
     objective: Callable[[Free], float], name: str, place: int, step: float, free: Free
 ) -> tuple[dict[str, FloatArray], float]:
     """`free` with one element moved to a maximum of `objective`, by parabolas and doubled steps; and the last step."""
@@ -102,14 +107,14 @@ def _climbed(
             continue
         # The step that would lose one half: about a standard error.
         step = step / np.sqrt(curvature) if 0.0 < curvature < np.inf else 0.25 * step
-        if gain < _NEGLIGIBLE:
+        if gain < NEGLIGIBLE:
             break
     return dict(free), float(np.clip(step, 1e-12, 1e12))
 
 
 def _settled(before: Free, after: Free, scalars: Sequence[tuple[str, int]], blocks: Sequence[Block]) -> bool:
     """Whether a round has moved nothing by more than a small part of its error."""
-    tolerance = np.sqrt(_NEGLIGIBLE)
+    tolerance = np.sqrt(NEGLIGIBLE)
     calm = all(abs(after[n].flat[j] - before[n].flat[j]) < tolerance for n, j in scalars)
     return calm and all(
         np.all(np.abs(gathered(b, after) - gathered(b, before)) * np.sqrt(b.information) < tolerance) for b in blocks

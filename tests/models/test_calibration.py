@@ -16,8 +16,8 @@ FOLDER = Path(__file__).parents[2] / "configs/calibration"
 CONFIGS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def test_there_are_six() -> None:
-    assert len(CONFIGS) == 6
+def test_there_are_seven() -> None:
+    assert len(CONFIGS) == 7
 
 
 @pytest.mark.parametrize("name", CONFIGS)

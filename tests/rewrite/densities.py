@@ -192,30 +192,41 @@ def rows_of(node: Observation, value: Any) -> tuple[int, ...]:
 def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[str, Any], float]:
     """The free variables of `result` at the point `free` of `source`, and log|d source / d result| there.
 
-    A variable ``x`` of `source` that `result` computes from a new auxiliary ``x_raw`` or ``x_partial`` is solved for
-    it, the matrix of the affine map found by applying it to unit vectors.
+    A variable ``x`` of `source` that `result` computes from new auxiliary ones, ``x_raw`` or several, is solved for
+    them, the matrix of the affine map found by applying it to unit vectors.
     """
     # Missing values are free before there is a variable of them.
     point: dict[str, Any] = {name: value for name, value in free.items() if name not in result}
     jacobian = 0.0
     types = check(result)
+    sources = {v.name for v in source.free}
     # Parents first, so that locations and scales are known when a variable is solved for.
     for node in in_order(result):
-        if not (isinstance(node, RandomVariable) and node.name in {v.name for v in result.free}):
-            continue
-        if node.name in free:
+        if node.name in free and node in result.free:
             point[node.name] = free[node.name]
-        if node.name in free or not node.auxiliary:
+        if not (isinstance(node, Deterministic) and node.name in sources):
             continue
-        original = node.name.removesuffix("_raw").removesuffix("_partial")
+        unknown = [
+            v for v in result.free if v.auxiliary and v.name not in free and _origin(v.name, sources) == node.name
+        ]
         rest = {v.name: np.zeros(types[v.name].shape) for v in result.free} | point
-        shape = types[node.name].shape
-        units = np.eye(int(np.prod(shape))).reshape(-1, *shape)
-        shift, *moved = (
-            np.ravel(np.broadcast_to(all_values(result, rest | {node.name: z})[original], shape))
-            for z in (np.zeros(shape), *units)
-        )
-        matrix = np.stack(moved, axis=1) - shift[:, None]
-        point[node.name] = np.linalg.solve(matrix, np.ravel(free[original]) - shift).reshape(shape)
+        shapes = [types[v.name].shape for v in unknown]
+        ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
+
+        def parts(z: Any, unknown: Any = unknown, shapes: Any = shapes, ends: Any = ends) -> dict[str, Any]:
+            pieces = np.split(z, ends[:-1])
+            return {v.name: piece.reshape(shape) for v, piece, shape in zip(unknown, pieces, shapes, strict=True)}
+
+        found = [
+            np.ravel(np.broadcast_to(all_values(result, rest | parts(z))[node.name], types[node.name].shape))
+            for z in (np.zeros(ends[-1]), *np.eye(ends[-1]))
+        ]
+        matrix = np.stack(found[1:], axis=1) - found[0][:, None]
+        point |= parts(np.linalg.solve(matrix, np.ravel(free[node.name]) - found[0]))
         jacobian += float(np.linalg.slogdet(matrix).logabsdet)
     return point, jacobian
+
+
+def _origin(name: str, sources: set[str]) -> str:
+    """Of `sources` the variable that an auxiliary one is called after."""
+    return max((s for s in sources if name.startswith(f"{s}_")), key=len, default="")

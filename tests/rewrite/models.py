@@ -6,7 +6,20 @@ from collections.abc import Callable
 
 import numpy as np
 
-from exmc.distributions import Censored, Mixture, Normal, Poisson, Truncated, ZeroInflated
+from exmc.distributions import (
+    AR,
+    Censored,
+    GaussianRandomWalk,
+    HalfNormal,
+    Mixture,
+    MvGaussianRandomWalk,
+    MvNormal,
+    Normal,
+    Poisson,
+    StudentT,
+    Truncated,
+    ZeroInflated,
+)
 from exmc.ir.builder import Builder
 
 EFFECT = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
@@ -355,6 +368,61 @@ def chains() -> Builder:
     )
 
 
+def walks() -> Builder:
+    """Walks of every kind of start, drift and scale, several at once, of vectors, of one place; and some that stay."""
+    asked = "noncentered"
+    return (
+        Builder()
+        .coords(store=["a", "b"], day=[1, 2, 3, 4], item=["p", "q"])
+        .rv("m", "Normal")
+        .rv("t", "HalfNormal")
+        .rv("own", "HalfNormal", dims="store")
+        .rv("L", "LKJCholeskyCov", n=2, eta=2.0, sd_dist=HalfNormal(1.0))
+        .rv("walk", GaussianRandomWalk("m", "t", StudentT(4.0, "m", "t")), dims="day", centering=asked)
+        .rv("few", GaussianRandomWalk("m", "own", Normal("own", 2.0)), dims=["store", "day"], centering=asked)
+        .rv("single", GaussianRandomWalk("m", "t", Normal("m", "t")), shape=1, centering=asked)
+        .rv(
+            "vector",
+            MvGaussianRandomWalk("m", chol="L", init_dist=MvNormal("m", chol="L")),
+            dims=["day", "item"],
+            centering=asked,
+        )
+        .rv(
+            "precise",
+            MvGaussianRandomWalk(precision=np.eye(2) + 0.5, init_dist=Normal("m", 1.0)),
+            shape=(3, 2),
+            centering=asked,
+        )
+        .rv("held", MvGaussianRandomWalk(chol="L", init_dist=Normal(0.0, 1.0)), shape=(2, 3, 2))
+        .rv("stays", GaussianRandomWalk(0.0, "t", Normal(0.0, "t")), shape=3, centering="centered")
+        .rv("plain", GaussianRandomWalk(init_dist=Normal(1.0, 2.0)), shape=4)
+        .rv("y", "Normal", mu="walk + few", sigma=1.0, observed=np.ones((2, 4)))
+        .rv("u", "Normal", mu="plain", sigma=0.1, observed=[1.0, 3.0, 2.0, 5.0])
+    )
+
+
+def autoregressions() -> Builder:
+    """Autoregressions of one and two coefficients, several at once, starts of every kind; and an observed one."""
+    asked = "noncentered"
+    return (
+        Builder()
+        .coords(store=["a", "b"], day=[1, 2, 3, 4, 5])
+        .rv("m", "Normal")
+        .rv("t", "HalfNormal")
+        .rv("own", "HalfNormal", dims="store")
+        .rv("phi", "Uniform", low=-0.9, high=0.9, shape=1)
+        .rv("rho", "Normal", sigma=0.4, shape=(2, 2))
+        .rv("stationary", AR("phi", "t", "m", Normal("m", "t / sqrt(1 - phi ** 2)")), dims="day", centering=asked)
+        .rv("two", AR("rho[0]", "t", 0.5, MvNormal("m", cov=np.eye(2) + 0.5)), shape=5, centering=asked)
+        .rv("each", AR("rho", "own", "m", Normal(0.0, [1.0, 2.0])), dims=["store", "day"], centering=asked)
+        .rv("many", AR("rho", 0.7, "own", Normal(0.0, 1.0)), shape=(3, 2, 4), centering=asked)
+        .rv("one", AR("phi", 0.7, "own", Normal(0.0, 1.0)), shape=(3, 2, 4), centering=asked)
+        .rv("short", AR("rho[1]", "t", "m", Normal("m", [1.0, 2.0])), shape=2, centering=asked)
+        .rv("seen", AR("rho[0]", "t", "m", Normal(0.0, 1.0)), observed=[1.0, 2.0, 0.5])
+        .rv("z", "Normal", mu="stationary + each", sigma=1.0, observed=np.ones((2, 5)))
+    )
+
+
 MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "schools": (schools, {}),
     "informative schools": (lambda: schools(10.0), {}),
@@ -386,6 +454,8 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
     "groups": (groups, {}),
     "several discrete": (several_discrete, {}),
     "chains": (chains, {}),
+    "walks": (walks, {}),
+    "autoregressions": (autoregressions, {}),
     "nested": (nested, {}),
     "no data": (lambda: Builder().rv("y", "Normal", sigma=3.0).rv("x", "Normal", sigma="exp(y / 2)", shape=9), {}),
     "bounded": (
