@@ -14,6 +14,8 @@ from typing import Any
 import dask
 from distributed import Client, LocalCluster, Worker, WorkerPlugin
 from distributed.comm.addressing import get_address_host, parse_address
+from distributed.comm.core import FatalCommClosedError
+from distributed.comm.registry import backends
 from distributed.security import Security
 from threadpoolctl import threadpool_limits
 
@@ -32,6 +34,9 @@ _SCHEDULER = {
     "distributed.scheduler.worker-ttl": "60 s",
     "distributed.scheduler.no-workers-timeout": "120 s",
     "distributed.scheduler.http.routes": [],
+    # Dask's profiler asks for all threads' frames a hundred times a second. Python 3.11 holds a lock meanwhile, and may
+    # collect garbage under it: a thread that ends just then waits for that lock with the GIL, and all stand still.
+    "distributed.worker.profile.enabled": False,
 }
 _ATTEMPTS = 4
 _LOGGERS = ("distributed", "tornado.application", "asyncio")
@@ -76,7 +81,8 @@ def connect(cluster: Cluster, chains: int) -> Iterator[Client]:
 @contextlib.contextmanager
 def attach(cluster: RemoteCluster) -> Iterator[Client]:
     """A client of the scheduler that looks on, and sets nothing up; raises `ClusterError` as `connect` does."""
-    security = _security(cluster.security) if cluster.security else None
+    security = _security(cluster.security) if cluster.security else Security()  # type: ignore[no-untyped-call]
+    _check_protocol(cluster.address, security)
     with _quiet_logs(), _client(cluster.address, cluster.timeout_seconds, security) as client:
         yield client
 
@@ -168,6 +174,24 @@ def _security(section: SecuritySection) -> Security:
     )  # type: ignore[no-untyped-call]
 
 
+def _check_protocol(address: str, security: Security) -> None:
+    """Refuse what no client could connect to; a client that fails half-made may lock up the one that is made next."""
+    protocol = parse_address(address)[0]
+    if protocol not in backends:
+        raise ClusterError(
+            f"{address} is of the protocol {protocol}, which Dask does not speak here.",
+            where=("cluster", "address"),
+            remedy="Write host:port or tls://host:port, as the scheduler prints it.",
+        )
+    options = security.get_connection_args("client")  # type: ignore[no-untyped-call]
+    if protocol == "tls" and options.get("ssl_context") is None:
+        raise ClusterError(
+            f"{address} is encrypted, and this side has no certificates.",
+            where=("cluster", "address"),
+            remedy="Give them: cluster.security in the config, or distributed.comm.tls in Dask's own.",
+        )
+
+
 def _refuse_to_listen_openly(section: FactoryCluster, address: str) -> None:
     """Whoever reaches an unencrypted scheduler runs code as its user: only this machine may."""
     if parse_address(address)[0] in ("tls", "inproc"):
@@ -189,18 +213,17 @@ def _refuse_to_listen_openly(section: FactoryCluster, address: str) -> None:
 def _client(target: Any, timeout: float, security: Security | None = None) -> Iterator[Client]:
     try:
         client = Client(target, timeout=timeout, set_as_default=False, security=security)  # type: ignore[no-untyped-call]
-    except TypeError as error:
-        # What Dask makes of tls:// without certificates.
+    except FatalCommClosedError as error:
         raise ClusterError(
-            f"{target} cannot be reached: {error}.",
-            where=("cluster", "address"),
-            remedy="Give the certificates: cluster.security in the config, or distributed.comm.tls in Dask's own.",
+            f"the scheduler at {target} has no TLS, or does not accept this side's certificate, or this side not its.",
+            where=("cluster", "security"),
+            remedy="The authority in the ca_file of each must have signed the certificate of the other.",
         ) from error
-    except (OSError, TimeoutError, ValueError) as error:
+    except (OSError, TimeoutError) as error:
         raise ClusterError(
             f"the scheduler at {target} did not answer within {timeout:g} s ({type(error).__name__}).",
             where=("cluster", "address"),
-            remedy="Check the address and that it is running.",
+            remedy="Check the address, that it is running, and whether it asks for tls://.",
         ) from error
     try:
         yield client

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import sys
 import threading
 import traceback
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future
+from types import FrameType
 from typing import Any, TypeVar
 
 from numpy.typing import NDArray
@@ -96,7 +98,18 @@ def _stuck(thread: threading.Thread, seconds: float) -> StuckError:
         where=("watchdog",),
         remedy="Look for an endless loop in a function of your own, or raise the watchdog's bound (sampler.watchdog).",
     )
-    frame = sys._current_frames().get(thread.ident or 0)
+    frame = _frames().get(thread.ident or 0)
     if frame is not None:
         error.add_note("It is stuck here:\n" + "".join(traceback.format_stack(frame)))
     return error
+
+
+def _frames() -> dict[int, FrameType]:
+    """What each thread does; no garbage is collected meanwhile, by which Python 3.11 may lock up for good."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        if collected:
+            gc.enable()

@@ -30,6 +30,11 @@ model: {variables: {x: {dist: Custom, function: "slow_density:log_density"}}}
 sampler: {draws: DRAWS, warmup: 500, chains: 3, seed: 1, engine: autograd, max_treedepth: 1}
 run: {segment_seconds: 1e-9, predictive: {prior_draws: 0, posterior: false}}
 """
+# Chains that learn their metric together, which wait for one another in a warm-up of three chunks.
+POOLED = {
+    "warmup: 500": "warmup: 1500",
+    "engine: autograd": "engine: autograd, adaptation: fisher, metric: auto, pool_metric: true",
+}
 _DISK_BYTES = 24 << 20
 
 
@@ -171,10 +176,16 @@ class Campaign:
 
 
 @contextlib.contextmanager
-def campaign(folder: Path, seed: int, draws: int, rehearsals: int = 0, impatient: bool = False) -> Iterator[Campaign]:
-    """A campaign in `folder`, its undisturbed run made; Dask is `impatient` if asked to be."""
-    (folder / "chaos.yaml").write_text(CONFIG.replace("DRAWS", str(draws)))
-    (folder / "half.yaml").write_text(CONFIG.replace("DRAWS", str(draws // 2)))
+def campaign(
+    folder: Path, seed: int, draws: int, rehearsals: int = 0, impatient: bool = False,
+    replaced: Mapping[str, str] | None = None,
+) -> Iterator[Campaign]:  # fmt: skip
+    """A campaign in `folder`, its undisturbed run made; Dask `impatient` if asked, parts of CONFIG replaced."""
+    config = CONFIG
+    for old, new in (replaced or {}).items():
+        config = config.replace(old, new)
+    (folder / "chaos.yaml").write_text(config.replace("DRAWS", str(draws)))
+    (folder / "half.yaml").write_text(config.replace("DRAWS", str(draws // 2)))
     order = {faults.VARIABLE: str(folder / "faults")} | (IMPATIENT if impatient else {})
     workers = HandCluster(folder / "cluster", 2, worker_options=("--preload", "tests.chaos.faults"), extra=order)
     with small_disk(folder / "disk") as mounted, workers as cluster:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.chaos.campaign import Campaign, campaign, rows
+from tests.chaos.campaign import POOLED, Campaign, campaign, rows
 from tests.chaos.clock import Clock, Cost, Mark
 from tests.chaos.disturbances import COMBINED, EVERYTHING, FULL_DISK, KILLS, LONG_STALLS, STALLS, STORAGE
 
@@ -46,6 +47,14 @@ def test_each_disturbance_is_survived(impatient: Campaign, name: str) -> None:
     assert all(
         ended.identical for ended in impatient.disturb_often({name: EVERYTHING[name]}, 2, impatient.pauses(0.1, 0.6))
     )
+
+
+@pytest.mark.slow
+def test_chains_that_learn_together_survive_kills(tmp_path: Path) -> None:
+    with campaign(tmp_path, seed=5, draws=1000, impatient=True, replaced=POOLED) as pooled:
+        assert list((pooled.reference / "state").glob("pools/round-*/pooled.json"))
+        ended = pooled.disturb_often(KILLS, 10, pooled.pauses(0.04, 0.35))
+    assert all(run.identical for run in ended)
 
 
 def test_the_cost_of_a_disturbance_is_what_the_undisturbed_run_had_done_meanwhile() -> None:

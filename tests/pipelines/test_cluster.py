@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 from distributed import Client
+from distributed import LocalCluster as LocalDask
 from distributed.comm.core import CommClosedError
+from distributed.security import Security
 from threadpoolctl import threadpool_info
 
 from exmc.errors import ClusterError
@@ -34,6 +36,48 @@ def test_a_certificate_that_cannot_be_read_is_an_error_at_once(tmp_path: Path) -
     with pytest.raises(ClusterError, match="cannot be read") as raised, cluster.connect(section, 1):
         pass
     assert raised.value.where == ("cluster", "security", "ca_file")
+
+
+def temporary_certificates(folder: Path) -> tuple[Security, SecuritySection]:
+    """An authority of its own: for a scheduler, and as the keys of a config."""
+    made = Security.temporary()
+    paths = {}
+    for key, pem in (("ca_file", made.tls_ca_file), ("cert", made.tls_client_cert), ("key", made.tls_client_key)):
+        (folder / f"{key}.pem").write_text(pem)
+        paths[key] = str(folder / f"{key}.pem")
+    return made, SecuritySection(**paths)
+
+
+def test_who_has_no_certificates_or_others_is_told_so(tmp_path: Path) -> None:
+    """Not that the scheduler does not answer: it does."""
+    (tmp_path / "its").mkdir()
+    (tmp_path / "other").mkdir()
+    security, its = temporary_certificates(tmp_path / "its")
+    _, other = temporary_certificates(tmp_path / "other")
+    options: dict[str, Any] = {"n_workers": 0, "processes": False, "dashboard_address": "127.0.0.1:0"}
+    with LocalDask(security=security, protocol="tls", **options) as started:
+        address = started.scheduler_address
+        with cluster.attach(RemoteCluster(address=address, security=its)):
+            pass
+        for section, said in ((None, "has no certificates"), (other, "does not accept this side's certificate")):
+            with pytest.raises(ClusterError, match=said), cluster.attach(
+                RemoteCluster(address=address, security=section, timeout_seconds=5)
+            ):  # fmt: skip
+                pass
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_workers_are_not_profiled(processes: bool) -> None:
+    """Dask's profiler can lock a process up for good, together with the driver in it."""
+    with cluster.connect(LocalCluster(workers=1, processes=processes), 1) as client:
+        (callbacks,) = client.run(lambda dask_worker: sorted(dask_worker.periodic_callbacks)).values()
+    assert "heartbeat" in callbacks
+    assert not [name for name in callbacks if "profile" in name]
+
+
+def test_an_unknown_protocol_is_an_error_that_names_it() -> None:
+    with pytest.raises(ClusterError, match="protocol foo"), cluster.attach(RemoteCluster(address="foo://127.0.0.1:9")):
+        pass
 
 
 def factory(**kwargs: Any) -> FactoryCluster:
