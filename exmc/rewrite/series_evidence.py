@@ -28,20 +28,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_solve_banded, cholesky_banded
 
 from exmc.distributions.base import Recurrence
 from exmc.ir.calls import form_of, law_at
 from exmc.ir.nodes import RandomVariable
+from exmc.late import Late
 from exmc.rewrite.block import Block, gathered, improved, likelihood_moments, settled_difference
 from exmc.rewrite.series import scale_of
 from exmc.rewrite.surface import FloatArray, Free, Surface, Values
 from exmc.rewrite.unpooled import NEGLIGIBLE, climbed, limit_of
 from exmc.rewrite.verdict import Verdict
+
+if TYPE_CHECKING:
+    from scipy import linalg
+else:
+    linalg = Late("scipy.linalg")
 
 _ALL = slice(None)
 _ROUNDS = 8
@@ -243,10 +248,10 @@ def log_evidence(seen: Estimates, steps: Steps) -> FloatArray:
     towards = seen.information * seen.values + drifts
     try:
         # Series one after the other are one banded matrix.
-        factor = cholesky_banded(bands.reshape(order + 1, -1), lower=True)
-    except LinAlgError:
+        factor = linalg.cholesky_banded(bands.reshape(order + 1, -1), lower=True)
+    except np.linalg.LinAlgError:
         return np.full(count, np.nan)
-    means = cho_solve_banded((factor, True), towards.ravel()).reshape(count, length)
+    means = linalg.cho_solve_banded((factor, True), towards.ravel()).reshape(count, length)
     log_scale = np.sum(np.log(factor[0]).reshape(count, length), axis=1) + (length - order) * np.log(steps.scale)
     drifted = (length - order) * (steps.drift / steps.scale) ** 2
     return np.asarray(0.5 * np.sum(towards * means, axis=1) - 0.5 * drifted - log_scale)

@@ -209,6 +209,9 @@ def mapped(source: Model, result: Model, free: Mapping[str, Any]) -> tuple[dict[
         unknown = [
             v for v in result.free if v.auxiliary and v.name not in free and _origin(v.name, sources) == node.name
         ]
+        if not unknown:
+            # It is computed from variables of the source.
+            continue
         rest = {v.name: np.zeros(types[v.name].shape) for v in result.free} | point
         shapes = [types[v.name].shape for v in unknown]
         ends = np.cumsum([int(np.prod(shape)) for shape in shapes])
