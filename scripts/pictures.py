@@ -25,7 +25,7 @@ ASSETS = ROOT / "assets"
 CONFIG = ROOT / "configs" / "eight_schools.yaml"
 EXMC = [sys.executable, "-c", "import sys; from pipelines.cli import main; sys.exit(main())"]
 _SECONDS_TO_URL, _SECONDS_TO_WATCH = 60.0, 25.0
-_WINDOW = "--window-size=1280,2300"
+_WINDOW = "--window-size=1280,2064"
 
 
 class NotDrawnError(Exception):
