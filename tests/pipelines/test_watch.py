@@ -38,7 +38,7 @@ def test_a_scheduler_without_runs_says_so(cluster: LocalCluster, capfd: pytest.C
     assert main(["watch", "tcp://127.0.0.1:9"]) == 1
     assert "did not answer" in capfd.readouterr().err
     assert main(["watch", "tls://127.0.0.1:9"]) == 1
-    assert "Give the certificates" in capfd.readouterr().err
+    assert "has no certificates. Give them" in capfd.readouterr().err
     assert main(["watch", "runs/x", "--run", "x"]) == 2
     assert "--run" in capfd.readouterr().err
 
