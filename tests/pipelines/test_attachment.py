@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,18 +21,6 @@ from pipelines.sections import RemoteCluster
 from pipelines.topic import RUNS, Announcement
 from pipelines.watching import events_of
 from tests.pipelines.running import SLOW, await_that, reachable_cluster, stopped_run, write_config
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with reachable_cluster() as found:
-        yield found
-
-
-@pytest.fixture
-def client(cluster: LocalCluster) -> Iterator[Client]:
-    with Client(cluster.scheduler_address, set_as_default=False) as found:
-        yield found
 
 
 def announcement(label: str, number: int = 0) -> Announcement:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +15,7 @@ from pipelines.live import Live
 from pipelines.locks import being_run
 from pipelines.mirror import mirrored
 from pipelines.requests import Wish
-from tests.pipelines.running import LONG, PATIENCE, await_that, begun_on, reachable_cluster
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with reachable_cluster() as found:
-        yield found
-
-
-@pytest.fixture
-def client(cluster: LocalCluster) -> Iterator[Client]:
-    with Client(cluster.scheduler_address, set_as_default=False) as found:
-        yield found
+from tests.pipelines.running import LONG, PATIENCE, await_that, begun_on
 
 
 def test_a_mirror_has_what_the_run_has(cluster: LocalCluster, client: Client, tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ import os
 import signal
 import tempfile
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,19 +14,7 @@ from distributed import Client, LocalCluster
 from pipelines import watch
 from pipelines.attachment import going_on, name_of
 from pipelines.cli import main
-from tests.pipelines.running import LONG, PATIENCE, await_that, begun_on, reachable_cluster
-
-
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[LocalCluster]:
-    with reachable_cluster() as found:
-        yield found
-
-
-@pytest.fixture
-def client(cluster: LocalCluster) -> Iterator[Client]:
-    with Client(cluster.scheduler_address, set_as_default=False) as found:
-        yield found
+from tests.pipelines.running import LONG, PATIENCE, await_that, begun_on
 
 
 def test_a_scheduler_without_runs_says_so(cluster: LocalCluster, capfd: pytest.CaptureFixture[str]) -> None:
