@@ -10,6 +10,7 @@ import pytest
 from distributed import Client, LocalCluster
 
 from exmc.errors import StoreError
+from exmc.trace.description import ZARR
 from pipelines.attachment import Attachment, chosen, going_on
 from pipelines.live import Live
 from pipelines.locks import being_run
@@ -37,7 +38,13 @@ def test_a_mirror_has_what_the_run_has(cluster: LocalCluster, client: Client, tm
         assert live.draws == run.live.draws
         lines = (mirror.directory / "events.jsonl").read_text().splitlines()
         assert len(lines) == len(set(lines))
-        np.testing.assert_array_equal(live.summary()["mean"], run.live.summary()["mean"])
+        fetched = [path for path in (mirror.directory / ZARR).rglob("*") if path.is_file()]
+        assert fetched
+        for path in fetched:
+            assert path.read_bytes() == (run.directory / path.relative_to(mirror.directory)).read_bytes()
+        # Each took the draws in at other moments, so that sums are rounded otherwise: by an eps a draw at most.
+        rounding = live.draws * np.finfo(np.float64).eps
+        np.testing.assert_allclose(live.summary()["mean"], run.live.summary()["mean"], rtol=rounding)
         mirror.ask(Wish.STOP)
         assert run.wait(PATIENCE)
         while live.tally.standing != "ended":
