@@ -142,12 +142,15 @@ def _unusual(values: FloatArray, cutoff: float) -> tuple[float, NDArray[np.intp]
 def geometric_mean(positions: FloatArray, gradients: FloatArray) -> FloatArray:
     """The symmetric S with S @ gradients @ S = positions, for two positive definite matrices.
 
-    With gradients = L Lᵀ it is L⁻ᵀ (Lᵀ positions L)^½ L⁻¹. Raises `numpy.linalg.LinAlgError` if one of them is none.
+    With gradients = L Lᵀ it is L⁻ᵀ (Lᵀ positions L)^½ L⁻¹. Raises `numpy.linalg.LinAlgError` if one of them is none, or
+    if rounding hides whether: of a chain that slides down a slope, positions and gradients may lie on one line.
     """
     factor = np.linalg.cholesky(gradients)
     inverse = np.linalg.inv(factor)
     values, vectors = np.linalg.eigh(factor.T @ positions @ factor)
-    half = inverse.T @ (vectors * np.maximum(values, 0.0) ** 0.25)
+    if values[0] <= values.size * np.finfo(np.float64).eps * values[-1]:
+        raise np.linalg.LinAlgError("not positive definite but for rounding")
+    half = inverse.T @ (vectors * values**0.25)
     found: FloatArray = half @ half.T
     return found
 

@@ -75,6 +75,7 @@ class Agreement:
     scalars: tuple[Scalar, ...]
     draws: int
     divergences: int
+    failed: tuple[int, ...]
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -82,6 +83,7 @@ class Agreement:
         found = [problem for scalar in self.scalars for problem in scalar.problems()]
         if not self.divergences < DIVERGING_SHARE * self.draws:
             found.append(f"{self.divergences} of {self.draws} transitions diverged")
+        found += [f"chain {chain} failed" for chain in self.failed]
         return tuple(found)
 
     @property
@@ -120,7 +122,8 @@ def compare(tree: xr.DataTree, reference: Mapping[str, Reference]) -> Agreement:
     posterior = tree["posterior"].to_dataset()
     diverging = tree["sample_stats"].to_dataset()["diverging"].values
     scalars = tuple(_scalar(name, _draws(posterior, name), row) for name, row in reference.items())
-    return Agreement(scalars, diverging.size, int(diverging.sum()))
+    failed = tuple(chain["chain"] for chain in tree.attrs.get("failed_chains", ()))
+    return Agreement(scalars, diverging.size, int(diverging.sum()), failed)
 
 
 def _draws(posterior: xr.Dataset, scalar: str) -> np.ndarray:

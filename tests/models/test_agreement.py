@@ -146,3 +146,9 @@ def test_stored_references_are_whole(posterior: str) -> None:
     for row in reference.values():
         assert math.isfinite(row.mean)
         assert row.sd > row.mcse > 0
+
+
+def test_a_run_that_lost_a_chain_does_not_agree() -> None:
+    tree = tree_of(standard_draws())
+    tree.attrs["failed_chains"] = [{"chain": 3, "traceback": "it broke"}]
+    assert compare(tree, REFERENCE).problems == ("chain 3 failed",)

@@ -164,6 +164,18 @@ def test_correlations_of_a_few_early_draws_are_not_learnt() -> None:
     assert np.array_equal(estimate.low_rank(window, variances, CUTOFF), [variances, np.zeros(4)])
 
 
+@pytest.mark.parametrize("metric", ["dense", "low_rank"])
+@pytest.mark.parametrize("seed", range(20))
+def test_draws_on_a_line_have_no_correlations(metric: str, seed: int) -> None:
+    """A chain on its way down, which moves along one direction only: rounding hides the others."""
+    random = np.random.default_rng(seed)
+    along = np.linspace(1.0, 2.0, 70)[:, np.newaxis] * random.normal(size=3)
+    window = window_of(1e6 * along, 1e9 * along + random.normal(size=(70, 3)))
+    variances = estimate.fisher_variances(window.moments, np.ones(3))
+    found = matrix_of(metric, METRICS[metric].estimate(estimate.FISHER, window, variances))
+    np.testing.assert_allclose(found, np.diag(variances), rtol=1e-12)
+
+
 def test_numbers_too_large_to_square_leave_the_variances() -> None:
     positions, gradients = np.random.default_rng(0).normal(size=(2, 99, 3)) * 1e300
     window = window_of(np.zeros((99, 3)), np.zeros((99, 3)))._replace(positions=positions, gradients=gradients)
