@@ -31,7 +31,7 @@ from exmc.methods.chain import FittedState, advance_fitted
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block
-from exmc.sampling.options import SamplerOptions
+from exmc.sampling.options import ADAPTATION, SamplerOptions, defaults_of
 from exmc.sampling.watchdog import Pulse
 from exmc.trace.dataset import build_datatree
 from exmc.trace.draws import Draws
@@ -46,13 +46,13 @@ def sample(
     model: Model | Builder,
     *,
     draws: int = 1000,
-    warmup: int = 1000,
+    warmup: int | None = None,
     chains: int = 4,
     seed: int | None = None,
     target_accept: float = 0.8,
     max_treedepth: int = 10,
-    metric: str = "diagonal",
-    adaptation: str = "stan",
+    metric: str | None = None,
+    adaptation: str = ADAPTATION,
     pool_metric: bool = False,
     engine: Engine = "native",
     predictive: bool = True,
@@ -70,11 +70,12 @@ def sample(
     model
         A `Builder` is built first.
     draws, warmup, chains
-        Counts; `draws` and `warmup` are per chain.
+        Counts; `draws` and `warmup` are per chain. A chain warms up for 400 iterations, or, with the adaptation "stan",
+        1000.
     seed
         Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
     target_accept, max_treedepth, metric, adaptation, pool_metric, init
-        See `exmc.sampling.options.SamplerOptions`.
+        See `exmc.sampling.options.SamplerOptions`. The metric is "auto", or, with the adaptation "stan", "diagonal".
     engine
         "native" (machine code) or "autograd" (interpreted).
     predictive
@@ -106,14 +107,15 @@ def sample(
     Exception
         What a function of one's own raised, if all chains failed.
     """
+    usual = defaults_of(adaptation)
     options = SamplerOptions(
         seed=as_seed(seed),
         draws=_plain(draws),
-        warmup=_plain(warmup) if method == NUTS else 0,
+        warmup=_plain(usual.warmup if warmup is None else warmup) if method == NUTS else 0,
         chains=_plain(chains),
         target_accept=target_accept,
         max_treedepth=_plain(max_treedepth),
-        metric=metric,
+        metric=usual.metric if metric is None else metric,
         adaptation=adaptation,
         pool_metric=pool_metric,
         init=init,

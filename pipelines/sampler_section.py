@@ -11,6 +11,7 @@ from pydantic import create_model
 
 from exmc.errors import suggest
 from exmc.methods import METHODS, NUTS, options_of
+from exmc.sampling.options import defaults_of
 from exmc.trace.files import location
 from pipelines.places import Places
 from pipelines.sections import MethodSection, SamplerSection
@@ -38,10 +39,13 @@ def parse_sampler(raw: Any, places: Places) -> SamplerSection | MethodSection:
             message = f"{key!r} is an option of {' and '.join(owners)}, not of the method {name}."
             raise places.error(message, (*_WHERE, str(key)), near)
     section = parse_section(kind, raw, places, _WHERE)
-    if not isinstance(section, SamplerSection) or section.warm_start is None:
+    if not isinstance(section, SamplerSection):
         return section
-    few = {} if "warmup" in raw else {"warmup": WARM_ITERATIONS}
-    return section.model_copy(update={"warm_start": str(location(section.warm_start).absolute())} | few)
+    usual: dict[str, Any] = defaults_of(section.adaptation)._asdict()
+    if section.warm_start is not None:
+        usual |= {"warmup": WARM_ITERATIONS}
+        section = section.model_copy(update={"warm_start": str(location(section.warm_start).absolute())})
+    return section.model_copy(update={key: value for key, value in usual.items() if key not in raw})
 
 
 @functools.cache

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import arviz_stats
 import numpy as np
 import pytest
@@ -42,6 +44,24 @@ def test_same_seed_same_draws_whatever_the_threads() -> None:
     two = exmc.sample(seed_example(), draws=50, warmup=60, chains=2, seed=7)
     for group in ("posterior", "sample_stats", "posterior_predictive", "prior"):
         assert one[group].to_dataset().equals(two[group].to_dataset())
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ({}, {"adaptation": "fisher", "metric": "auto", "warmup": 400}),
+        ({"adaptation": "stan"}, {"adaptation": "stan", "metric": "diagonal", "warmup": 1000}),
+    ],
+)
+def test_an_adaptation_brings_its_metric_and_its_warm_up(said: dict[str, str], meant: dict[str, Any]) -> None:
+    one, two = (exmc.sample(seed_example(), draws=20, chains=1, seed=7, predictive=False, **o) for o in (said, meant))
+    assert one["posterior"].to_dataset().equals(two["posterior"].to_dataset())
+
+
+def test_an_unknown_adaptation_is_refused() -> None:
+    with pytest.raises(SamplingError, match="There is no adaptation 'stam'") as caught:
+        exmc.sample(seed_example(), adaptation="stam")
+    assert caught.value.where == ("adaptation",)
 
 
 def test_engines_agree() -> None:

@@ -5,16 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from exmc.errors import SamplingError, brief, suggest
 
 AUTO = "auto"
 METRIC_NAMES = (AUTO, "diagonal", "dense", "low_rank")
-ADAPTATION_NAMES = ("fisher", "stan")
 INITS = ("uniform", "prior", "pathfinder")
 _MAX_SEED = 2**128 - 1
 _MAX_TREEDEPTH = 30
+
+
+class Defaults(NamedTuple):
+    """What an adaptation is used with, unless something else is asked for: a number of iterations, a metric."""
+
+    warmup: int
+    metric: str
+
+
+ADAPTATIONS = {"fisher": Defaults(warmup=400, metric=AUTO), "stan": Defaults(warmup=1000, metric="diagonal")}
+ADAPTATION = "fisher"
+
+
+def defaults_of(adaptation: str) -> Defaults:
+    """Those of the adaptation of this name; raises `SamplingError` if there is none."""
+    check_one_of("adaptation", adaptation, tuple(ADAPTATIONS))
+    return ADAPTATIONS[adaptation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +52,8 @@ class SamplerOptions:
         short), or ``"auto"``: of low rank where these directions do not bend, and where the draws of warm-up, from
         which they are learnt, are small enough to keep.
     adaptation : str
-        ``"fisher"``, which learns from gradients too, or ``"stan"``.
+        ``"fisher"``, which learns from gradients too, or ``"stan"``, whose `warmup` and `metric` would be others
+        (`defaults_of`).
     pool_metric : bool
         Whether chains learn the metric together (`exmc.sampling.pooling`): at the ends of long warm-up windows each
         waits for the others, and all go on with one. Draws then depend on how many chains there are.
@@ -61,12 +78,12 @@ class SamplerOptions:
 
     seed: int
     draws: int = 1000
-    warmup: int = 1000
+    warmup: int = ADAPTATIONS[ADAPTATION].warmup
     chains: int = 4
     target_accept: float = 0.8
     max_treedepth: int = 10
-    metric: str = "diagonal"
-    adaptation: str = "stan"
+    metric: str = ADAPTATIONS[ADAPTATION].metric
+    adaptation: str = ADAPTATION
     pool_metric: bool = False
     init: str | Mapping[str, Any] = "uniform"
     initial_radius: float = 2.0
@@ -82,7 +99,7 @@ class SamplerOptions:
         check_between("target_accept", self.target_accept, 0.0, 1.0)
         check_integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
         check_one_of("metric", self.metric, METRIC_NAMES)
-        check_one_of("adaptation", self.adaptation, ADAPTATION_NAMES)
+        check_one_of("adaptation", self.adaptation, tuple(ADAPTATIONS))
         check_truth("pool_metric", self.pool_metric)
         if not isinstance(self.init, Mapping):
             check_one_of("init", self.init, INITS)

@@ -13,7 +13,7 @@ from pipelines.checking import build, check_config
 from pipelines.config import config_text, load_config, resolved, with_out
 from pipelines.model_section import InlineModel, RecordedModel
 from pipelines.places import LocatedError
-from pipelines.sections import FactoryCluster, LocalCluster, RemoteCluster, SecuritySection
+from pipelines.sections import FactoryCluster, LocalCluster, RemoteCluster, SamplerSection, SecuritySection
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 ALL = sorted(CONFIGS.rglob("*.yaml"))
@@ -40,10 +40,28 @@ def test_defaults(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, SMALL))
     assert config.name == "small"
     assert config.out == Path("runs/small")
-    assert (config.sampler.draws, config.sampler.warmup, config.sampler.chains) == (1000, 1000, 4)
+    assert (config.sampler.draws, config.sampler.warmup, config.sampler.chains) == (1000, 400, 4)
     assert config.cluster == LocalCluster()
     assert config.min_chains == 2
     assert config.seed != load_config(write(tmp_path, SMALL)).seed
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("{}", ("fisher", "auto", 400)),
+        ("{adaptation: fisher}", ("fisher", "auto", 400)),
+        ("{adaptation: stan}", ("stan", "diagonal", 1000)),
+        ("{adaptation: stan, metric: dense, warmup: 70}", ("stan", "dense", 70)),
+        ("{metric: diagonal, warmup: 0}", ("fisher", "diagonal", 0)),
+    ],
+)
+def test_an_adaptation_brings_its_metric_and_its_warm_up(
+    section: str, expected: tuple[str, str, int], tmp_path: Path
+) -> None:
+    config = load_config(write(tmp_path, SMALL + f"sampler: {section}"))
+    assert isinstance(config.sampler, SamplerSection)
+    assert (config.sampler.adaptation, config.sampler.metric, config.sampler.warmup) == expected
 
 
 def test_one_chain_needs_one_chain(tmp_path: Path) -> None:

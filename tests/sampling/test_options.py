@@ -8,14 +8,23 @@ import pytest
 
 from exmc.errors import SamplingError
 from exmc.nuts.metric import METRICS
-from exmc.sampling.options import AUTO, METRIC_NAMES, SamplerOptions
+from exmc.sampling.options import AUTO, METRIC_NAMES, SamplerOptions, defaults_of
 
 
 def test_the_defaults() -> None:
     options = SamplerOptions(seed=1)
-    assert (options.draws, options.warmup, options.chains) == (1000, 1000, 4)
+    assert (options.draws, options.warmup, options.chains) == (1000, 400, 4)
     assert (options.target_accept, options.max_treedepth) == (0.8, 10)
-    assert (options.metric, options.adaptation) == ("diagonal", "stan")
+    assert (options.metric, options.adaptation) == ("auto", "fisher")
+
+
+def test_the_defaults_are_those_of_the_default_adaptation() -> None:
+    options = SamplerOptions(seed=1)
+    assert (options.warmup, options.metric) == defaults_of(options.adaptation)
+
+
+def test_stans_adaptation_brings_what_stan_does() -> None:
+    assert defaults_of("stan") == (1000, "diagonal")
 
 
 def test_every_metric_can_be_chosen() -> None:

@@ -11,7 +11,7 @@ import pytest
 from exmc.density import LogDensity
 from exmc.errors import SamplingError
 from exmc.sampling.chain import advance, begin, pool
-from exmc.sampling.options import ADAPTATION_NAMES, METRIC_NAMES, SamplerOptions
+from exmc.sampling.options import ADAPTATIONS, METRIC_NAMES, SamplerOptions
 from exmc.sampling.pooling import MOST_POOLED, pooled_at, waits
 from exmc.sampling.state import ChainState
 from tests.sampling.targets import scaled_normal
@@ -42,7 +42,7 @@ def target() -> LogDensity:
     return scaled_normal(np.array([0.1, 1.0, 7.0, 1.0]))
 
 
-@pytest.mark.parametrize("adaptation", ADAPTATION_NAMES)
+@pytest.mark.parametrize("adaptation", ADAPTATIONS)
 @pytest.mark.parametrize("metric", METRIC_NAMES)
 def test_splits_do_not_change_a_bit(target: LogDensity, metric: str, adaptation: str) -> None:
     options = replace(OPTIONS, metric=metric, adaptation=adaptation)
