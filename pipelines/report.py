@@ -132,7 +132,7 @@ def _verdict(found: Diagnosis, standing: str, failed: int) -> tuple[str, str, st
 def _facts(tree: xr.DataTree, found: Diagnosis, store: RunStore) -> list[tuple[str, str]]:
     table = found.summary
     facts = [
-        ("chains", f"{table.attrs['chains']} of {store.attributes['sampler']['chains']}"),
+        ("chains", f"{table.attrs['chains']} of {store.schema.chains}"),
         ("draws of each", str(table.attrs["draws"])),
         ("scalars", str(table.sizes["scalar"])),
     ]
