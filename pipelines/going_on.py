@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from exmc.trace.files import Location
 from pipelines.arguments import Shown
+from pipelines.asking import let_go_on
 from pipelines.checking import Checked, check_config
 from pipelines.checkpoint import read_checkpoint
 from pipelines.config import parse_cluster, scheduler_override
-from pipelines.elsewhere import hand_over, let_go_on, require_detachable
+from pipelines.elsewhere import hand_over, require_detachable
 from pipelines.exits import PASSED
 from pipelines.guard import Scene, shown_path
 from pipelines.places import Places
