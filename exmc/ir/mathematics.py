@@ -6,10 +6,10 @@ from html import escape
 from typing import NamedTuple
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.declarations import Declarations
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.laws import call_in
 from exmc.ir.loops import loop_body
-from exmc.ir.model import Model
 from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Deterministic, Node, RandomVariable
 from exmc.ir.text import expression_text
 from exmc.ir.types import Dims
@@ -36,12 +36,12 @@ class Statement(NamedTuple):
     remark: str = ""
 
 
-def statements(model: Model) -> list[Statement]:
+def statements(model: Declarations) -> list[Statement]:
     """One statement a node, in the model's order."""
     return [_statement(node) for node in model.nodes]
 
 
-def model_mathml(model: Model) -> str:
+def model_mathml(model: Declarations) -> str:
     """`model` as a table of MathML, a row a node; browsers show it without a library, or a network."""
     lines = []
     for left, relation, right, remark in statements(model):
@@ -53,7 +53,7 @@ def model_mathml(model: Model) -> str:
     return f'<math display="block"><mtable displaystyle="true">{"".join(lines)}</mtable></math>'
 
 
-def model_latex(model: Model) -> str:
+def model_latex(model: Declarations) -> str:
     """`model` as an ``aligned`` environment of LaTeX, a line a node."""
     lines = []
     for left, relation, right, remark in statements(model):
