@@ -70,8 +70,12 @@ def expression_math(expression: Expression) -> Math:
 def _statement(node: Node) -> Statement:
     if isinstance(node, Deterministic):
         if node.potential:
-            return Statement(row(Math("name", "log"), Math("symbol", "p")), "+=", _math(node.expression)[0], node.name)
-        return Statement(_left(node.name, node.dims), "=", _math(node.expression)[0], "" if node.keep else "not kept")
+            return Statement(
+                row(Math("name", "log"), Math("symbol", "p")), "+=", expression_math(node.expression), node.name
+            )
+        return Statement(
+            _left(node.name, node.dims), "=", expression_math(node.expression), "" if node.keep else "not kept"
+        )
     if isinstance(node, RandomVariable):
         return Statement(_left(node.name, node.dims), "~", call_math(node.call))
     remarks = ["observed" if node.value == Reference(node.name) else f"observed: {_brief(node.value)}"]
@@ -99,7 +103,7 @@ def _argument(argument: Argument) -> Math:
         return call_math(argument)
     if isinstance(argument, tuple):
         return fenced(listed([call_math(call) for call in argument]), "[]")
-    return Math("code", argument) if isinstance(argument, str) else _math(argument)[0]
+    return Math("code", argument) if isinstance(argument, str) else expression_math(argument)
 
 
 def _left(name: str, dims: Dims | None) -> Math:
@@ -146,14 +150,14 @@ def _operation(expression: Apply) -> tuple[Math, int]:
     if name == "abs":
         return fenced(_math(operands[0])[0], "||"), _ATOM
     if name == "index":
-        keys = listed([_math(key)[0] for key in operands[1:]])
+        keys = listed([expression_math(key) for key in operands[1:]])
         return Math("subscript", parts=(_wrapped(operands[0], _ATOM), keys)), _ATOM
     if name in _SUMS and len(operands) == 1:
         options = dict(expression.options)
         over = [Math("name", str(options[key])) for key in ("dim", "axis") if options.get(key) is not None]
         total = Math("subscript", parts=(sign(_SUMS[name]), over[0])) if over else sign(_SUMS[name])
         return row(total, _wrapped(operands[0], 4)), 4
-    parts = [_math(operand)[0] for operand in operands]
+    parts = [expression_math(operand) for operand in operands]
     parts += [row(Math("name", key), sign("="), Math("code", str(value))) for key, value in expression.options]
     return row(Math("name", name), fenced(listed(parts))), _ATOM
 
