@@ -61,11 +61,3 @@ def _asked(run: str, wish: Wish, command: str) -> int:
 
 def _command(name: str, address: str, wanted: str | None) -> str:
     return f"exmc {name} {address}{f' --run {wanted}' if wanted is not None else ''}"
-
-
-def let_go_on(directory: Location) -> bool:
-    """Let the run in `directory` go on if its driver holds it; whether it did."""
-    if not being_run(directory) or not let_go(directory):
-        return False
-    print(f"exmc: {directory} goes on. To follow it: exmc watch {directory}", file=sys.stderr)
-    return True

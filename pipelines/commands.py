@@ -94,18 +94,18 @@ def resume(
     the Dask scheduler at ADDRESS."""
 
     def action(scene: Scene) -> int:
-        directory = run_or_scheduler(where, run)
-        with stopped_at_once():
-            from pipelines.asking import let_go_on_at
-            from pipelines.going_on import Way, go_on
-        way = Way(None, code, scheduler, force_restart, detach)
+        directory, way = run_or_scheduler(where, run), (code, scheduler, force_restart, detach)
         if directory is not None:
-            return go_on(scene, directory, way, Shown(quiet, plain, as_json, live))
-        if way != Way():
+            with stopped_at_once():
+                from pipelines.going_on import Way, go_on
+            return go_on(scene, directory, Way(None, *way), Shown(quiet, plain, as_json, live))
+        if any(way):
             raise ConfigError(
                 "--code, --scheduler, --force-restart and --detach are for a run directory, and this is a scheduler.",
                 remedy="Leave them out: a paused run goes on as it was. Or name the run's directory.",
             )
+        with stopped_at_once():
+            from pipelines.asking import let_go_on_at
         return let_go_on_at(where, run)
 
     return guarded(action, debug)
