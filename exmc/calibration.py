@@ -15,10 +15,11 @@ from exmc.diagnostics.summary import stacked, summarise
 from exmc.errors import ExmcError, ModelError
 from exmc.inference import sample_model
 from exmc.ir.calls import form_of, law_at
+from exmc.ir.declarations import expressions_of
 from exmc.ir.expressions import Reference, names_in
 from exmc.ir.infer import infer_types
 from exmc.ir.missing import missing_in
-from exmc.ir.model import Model, expressions_of
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Data, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.predictive.simulate import Samples, simulate

@@ -15,8 +15,9 @@ from exmc.density import LogDensity
 from exmc.errors import SamplingError, brief, suggest
 from exmc.fitting import problem_of
 from exmc.ir.calls import law_at
+from exmc.ir.declarations import in_order
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Model, in_order
+from exmc.ir.model import Model
 from exmc.ir.nodes import Deterministic, RandomVariable
 from exmc.methods.method import Problem
 from exmc.methods.pathfinder import PathfinderSettings, run_path

@@ -78,6 +78,15 @@ def is_scheduler(where: str) -> bool:
     return where.partition("://")[0] in _PROTOCOLS and "://" in where
 
 
+def run_or_scheduler(where: str, run: str | None) -> Location | None:
+    """The run directory `where`; None if that is a scheduler's address, on which `run` goes on."""
+    if is_scheduler(where):
+        return None
+    if run is not None:
+        raise ConfigError("--run chooses among the runs of a scheduler.", remedy="Leave it out.")
+    return run_in(where)
+
+
 def warm_start_override(directory: str | None) -> list[str]:
     """What ``--warm-start`` puts over a config."""
     return [] if directory is None else [f"sampler.warm_start={json.dumps(directory)}"]

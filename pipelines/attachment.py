@@ -7,12 +7,13 @@ import contextlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from distributed import Client
 
 from exmc.errors import ClusterError, ConfigError, StoreError
+from exmc.trace.files import location
 from pipelines.cluster import attach
 from pipelines.plan import Plan
 from pipelines.sections import Cluster, RemoteCluster
@@ -55,7 +56,7 @@ def listening(cluster: Cluster, plan: Plan) -> Iterator[Pause]:
         except ClusterError:
             pause = time.sleep  # type: ignore[assignment]
         else:
-            client.subscribe_topic(topic_of(plan), lambda event: woken.set())  # type: ignore[no-untyped-call]
+            _hear(client, {topic_of(plan): lambda message: woken.set()})
         yield pause
 
 
@@ -120,7 +121,7 @@ class Attachment:
         self._refused = 0
         self._connection: Any = client.scheduler_comm
         # From now on what happens is pushed; what happened before is asked for.
-        self._subscribe()
+        self._listen()
         self.driven = _is_there(client, run.driver)
 
     def held(self) -> list[str]:
@@ -150,22 +151,23 @@ class Attachment:
             self._changed.notify_all()
 
     def on_worker(self, function: Callable[..., R], *arguments: Any) -> R:
-        """What `function` returns on a worker, which sees the run's directory; beside its tasks, not among them.
+        """What `function` returns of the run's directory on a worker, which sees that; beside its tasks.
 
         Raises `StoreError` if no worker answers, whatever the reason.
         """
+        directory = self.run.directory
         try:
             workers = sorted(self.client.nthreads())  # type: ignore[no-untyped-call]
             worker = workers[self._refused % len(workers)]
             found = self.client.run(
-                _beside, function, *arguments, workers=[worker], callback_timeout=_SECONDS_FOR_A_WORKER
+                _beside, function, directory, *arguments, workers=[worker], callback_timeout=_SECONDS_FOR_A_WORKER
             )
             return found[worker]  # type: ignore[no-any-return]
         except Exception as error:
             # One that is halted, or does not see the directory, is not asked again at once.
             self._refused += 1
             raise StoreError(
-                f"no worker reads the run's directory: {type(error).__name__}: {error}.", where=(self.run.directory,)
+                f"no worker reads the run's directory: {type(error).__name__}: {error}.", where=(directory,)
             ) from error
 
     def _missed(self) -> list[str]:
@@ -183,7 +185,7 @@ class Attachment:
         connection = self.client.scheduler_comm
         # Lost again meanwhile, it is asked once more when it is found.
         with contextlib.suppress(OSError):
-            self._subscribe()
+            self._listen()
             again = [run for run in going_on(self.client) if run.topic == self.run.topic]
             self.driven = bool(again)
             for run in again:
@@ -193,35 +195,28 @@ class Attachment:
             return held
         return []
 
-    def _subscribe(self) -> None:
-        """Return once what happens is pushed: the scheduler takes subscriptions in order, but in its own time."""
-        self.client.subscribe_topic(RUNS, self._on_run)  # type: ignore[no-untyped-call]
-        self.client.subscribe_topic(self.run.topic, self._on_event)  # type: ignore[no-untyped-call]
-        self._follow(self.run)
-        heard, own = threading.Event(), f"exmc-{self.client.id}"
-        self.client.subscribe_topic(own, lambda event: heard.set())  # type: ignore[no-untyped-call]
-        deadline = time.monotonic() + _SECONDS_TO_ANSWER
-        while time.monotonic() < deadline:
-            self.client.log_event(own, {})
-            if heard.wait(_SECONDS_TO_BE_HEARD):
-                return
+    def _listen(self) -> None:
+        _hear(
+            self.client,
+            {RUNS: self._on_run, self.run.topic: self._on_event, self.run.driver: self._on_driver},
+        )
 
     def _follow(self, run: Announcement) -> None:
         self.run = run
-        self.client.subscribe_topic(run.driver, self._on_driver)  # type: ignore[no-untyped-call]
+        _subscribe(self.client, run.driver, self._on_driver)
 
-    def _on_event(self, event: tuple[float, Any]) -> None:
+    def _on_event(self, message: Any) -> None:
         with self._changed:
-            self._pushed.append(_line(event[1]))
+            self._pushed.append(_line(message))
             self._changed.notify_all()
 
-    def _on_driver(self, event: tuple[float, Any]) -> None:
-        if event[1] == _gone(self.run.driver):
+    def _on_driver(self, message: Any) -> None:
+        if message == _gone(self.run.driver):
             self._drive(False)
 
-    def _on_run(self, event: tuple[float, Any]) -> None:
+    def _on_run(self, message: Any) -> None:
         with contextlib.suppress(TypeError):
-            run = Announcement(**event[1])
+            run = Announcement(**message)
             if run.topic == self.run.topic and not run.over:
                 # The driver on a worker that died begins again on another.
                 self._follow(run)
@@ -233,6 +228,26 @@ class Attachment:
         with self._changed:
             self.driven = driven
             self._changed.notify_all()
+
+
+def _hear(client: Client, listeners: Mapping[str, Callable[[Any], None]]) -> None:
+    """Have each of `listeners` told what is pushed in its topic; return once that is so.
+
+    The scheduler takes subscriptions in order, but in its own time.
+    """
+    for topic, listener in listeners.items():
+        _subscribe(client, topic, listener)
+    heard, own = threading.Event(), f"exmc-{client.id}"
+    _subscribe(client, own, lambda message: heard.set())
+    deadline = time.monotonic() + _SECONDS_TO_ANSWER
+    while time.monotonic() < deadline:
+        client.log_event(own, {})
+        if heard.wait(_SECONDS_TO_BE_HEARD):
+            return
+
+
+def _subscribe(client: Client, topic: str, listener: Callable[[Any], None]) -> None:
+    client.subscribe_topic(topic, lambda event: listener(event[1]))  # type: ignore[no-untyped-call]
 
 
 def _line(message: Any) -> str:
@@ -249,6 +264,6 @@ def _is_there(client: Client, driver: str) -> bool:
     return bool(events) and events[-1][1] != _gone(driver)
 
 
-async def _beside(function: Callable[..., R], *arguments: Any) -> R:
-    """What `function` returns, computed in a thread: a worker goes on answering meanwhile."""
-    return await asyncio.to_thread(function, *arguments)
+async def _beside(function: Callable[..., R], directory: str, *arguments: Any) -> R:
+    """What `function` returns of `directory`, computed in a thread: a worker goes on answering meanwhile."""
+    return await asyncio.to_thread(function, location(directory), *arguments)

@@ -108,9 +108,7 @@ def _set_up_workers(client: Client) -> None:
     try:
         patiently(_ATTEMPTS - 1, client.register_plugin, OneBlasThread())
     except ClusterError as error:
-        raise ClusterError(
-            f"the workers could not be set up: {error.message}", where=("cluster",), remedy="Are they being restarted?"
-        ) from error
+        raise _fault(f"the workers could not be set up: {error.message}", "Are they being restarted?") from error
 
 
 def _start_local(section: LocalClusterSection, chains: int) -> LocalCluster:
@@ -163,9 +161,7 @@ def _security(section: SecuritySection) -> Security:
     paths = {key: os.path.expanduser(path) for key, path in section.model_dump().items()}
     for key, path in paths.items():
         if not os.access(path, os.R_OK) or os.path.isdir(path):
-            raise ClusterError(
-                f"{path} cannot be read.", where=("cluster", "security", key), remedy="Name a PEM file of yours."
-            )
+            raise _fault(f"{path} cannot be read.", "Name a PEM file of yours.", "security", key)
     return Security(
         require_encryption=True,
         tls_ca_file=paths["ca_file"],
@@ -178,17 +174,17 @@ def _check_protocol(address: str, security: Security) -> None:
     """Refuse what no client could connect to; a client that fails half-made may lock up the one that is made next."""
     protocol = parse_address(address)[0]
     if protocol not in backends:
-        raise ClusterError(
+        raise _fault(
             f"{address} is of the protocol {protocol}, which Dask does not speak here.",
-            where=("cluster", "address"),
-            remedy="Write host:port or tls://host:port, as the scheduler prints it.",
+            "Write host:port or tls://host:port, as the scheduler prints it.",
+            "address",
         )
     options = security.get_connection_args("client")  # type: ignore[no-untyped-call]
     if protocol == "tls" and options.get("ssl_context") is None:
-        raise ClusterError(
+        raise _fault(
             f"{address} is encrypted, and this side has no certificates.",
-            where=("cluster", "address"),
-            remedy="Give them: cluster.security in the config, or distributed.comm.tls in Dask's own.",
+            "Give them: cluster.security in the config, or distributed.comm.tls in Dask's own.",
+            "address",
         )
 
 
@@ -202,10 +198,10 @@ def _refuse_to_listen_openly(section: FactoryCluster, address: str) -> None:
     except ValueError:
         loopback = host == "localhost"
     if not loopback:
-        raise ClusterError(
+        raise _fault(
             f"{section.factory} listens on {address}, where whoever reaches it can run code as you.",
-            where=("cluster", "factory"),
-            remedy='Encrypt it (kwargs: {protocol: "tls://", security: true}), or bind it to 127.0.0.1.',
+            'Encrypt it (kwargs: {protocol: "tls://", security: true}), or bind it to 127.0.0.1.',
+            "factory",
         )
 
 
@@ -214,22 +210,17 @@ def _client(target: Any, timeout: float, security: Security | None = None) -> It
     try:
         client = Client(target, timeout=timeout, set_as_default=False, security=security)  # type: ignore[no-untyped-call]
     except FatalCommClosedError as error:
-        raise ClusterError(
-            f"the scheduler at {target} has no TLS, or does not accept this side's certificate, or this side not its.",
-            where=("cluster", "security"),
-            remedy="The authority in the ca_file of each must have signed the certificate of the other.",
-        ) from error
+        message = (
+            f"the scheduler at {target} has no TLS, or does not accept this side's certificate, or this side not its."
+        )
+        remedy = "The authority in the ca_file of each must have signed the certificate of the other."
+        raise _fault(message, remedy, "security") from error
     except (OSError, TimeoutError) as error:
-        raise ClusterError(
-            f"the scheduler at {target} did not answer within {timeout:g} s ({type(error).__name__}).",
-            where=("cluster", "address"),
-            remedy="Check the address, that it is running, and whether it asks for tls://.",
-        ) from error
-    try:
+        message = f"the scheduler at {target} did not answer within {timeout:g} s ({type(error).__name__})."
+        remedy = "Check the address, that it is running, and whether it asks for tls://."
+        raise _fault(message, remedy, "address") from error
+    with _closed(client, timeout=5):
         yield client
-    finally:
-        with contextlib.suppress(Exception):
-            client.close(timeout=5)  # type: ignore[no-untyped-call]
 
 
 @contextlib.contextmanager
@@ -238,17 +229,14 @@ def _from_factory(section: FactoryCluster) -> Iterator[Any]:
     try:
         kind = import_function(f"{module}:{name}", ())
     except ModelError as error:
-        raise ClusterError(error.message, where=("cluster", "factory"), remedy=error.remedy) from error
+        raise _fault(error.message, error.remedy, "factory") from error
     with _starting(section):
         cluster = kind(**section.kwargs)
-    try:
+    with _closed(cluster):
         _refuse_to_listen_openly(section, cluster.scheduler_address)
         with _starting(section):
             cluster.scale(section.workers)
         yield cluster
-    finally:
-        with contextlib.suppress(Exception):
-            cluster.close()
 
 
 @contextlib.contextmanager
@@ -256,22 +244,31 @@ def _starting(section: FactoryCluster) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise ClusterError(
-            f"{section.factory} could not be started: {type(error).__name__}: {error}.",
-            where=("cluster", "factory"),
-            remedy="Check that kwargs are its arguments.",
-        ) from error
+        message = f"{section.factory} could not be started: {type(error).__name__}: {error}."
+        raise _fault(message, "Check that kwargs are its arguments.", "factory") from error
 
 
 def _await_workers(client: Client, section: FactoryCluster) -> None:
     try:
         client.wait_for_workers(1, timeout=section.timeout_seconds)
     except TimeoutError as error:
-        raise ClusterError(
-            f"no worker of {section.factory} came within {section.timeout_seconds:g} s.",
-            where=("cluster", "timeout_seconds"),
-            remedy="Raise timeout_seconds if jobs wait in a queue.",
-        ) from error
+        message = f"no worker of {section.factory} came within {section.timeout_seconds:g} s."
+        raise _fault(message, "Raise timeout_seconds if jobs wait in a queue.", "timeout_seconds") from error
+
+
+def _fault(message: str, remedy: str, *key: str) -> ClusterError:
+    """What is wrong with the cluster, told at a `key` of its section."""
+    return ClusterError(message, where=("cluster", *key), remedy=remedy)
+
+
+@contextlib.contextmanager
+def _closed(opened: Any, **options: Any) -> Iterator[None]:
+    """Close what was `opened` in the end; that it cannot be is no news any more."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):
+            opened.close(**options)
 
 
 @contextlib.contextmanager

@@ -32,8 +32,8 @@ from pipelines.arguments import (
     WarmStart,
     Watched,
     checked_config,
-    is_scheduler,
     run_in,
+    run_or_scheduler,
     warm_start_override,
 )
 from pipelines.exits import DOUBTFUL, INTERRUPTED, PASSED, sigterm_as_control_c, stopped_at_once
@@ -86,18 +86,27 @@ def run(
 
 @app.command()
 def resume(
-    directory: Directory, code: MovedCode = None, scheduler: Scheduler = None, force_restart: ForceRestart = False,
-    detach: Detach = False, quiet: Quiet = False, plain: Plain = False, live: Page = False, as_json: Json = False,
-    debug: Debug = False,
+    where: Watched, run: Chosen = None, code: MovedCode = None, scheduler: Scheduler = None,
+    force_restart: ForceRestart = False, detach: Detach = False, quiet: Quiet = False, plain: Plain = False,
+    live: Page = False, as_json: Json = False, debug: Debug = False,
 ) -> int:  # fmt: skip
-    """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on."""
+    """Finish the run in DIR: what was drawn is kept, failed chains are tried again. A paused run goes on, also that on
+    the Dask scheduler at ADDRESS."""
 
     def action(scene: Scene) -> int:
-        where = run_in(directory)
+        directory, way = run_or_scheduler(where, run), (code, scheduler, force_restart, detach)
+        if directory is not None:
+            with stopped_at_once():
+                from pipelines.going_on import Way, go_on
+            return go_on(scene, directory, Way(None, *way), Shown(quiet, plain, as_json, live))
+        if any(way):
+            raise ConfigError(
+                "--code, --scheduler, --force-restart and --detach are for a run directory, and this is a scheduler.",
+                remedy="Leave them out: a paused run goes on as it was. Or name the run's directory.",
+            )
         with stopped_at_once():
-            from pipelines.going_on import Way, go_on
-        way = Way(None, code, scheduler, force_restart, detach)
-        return go_on(scene, where, way, Shown(quiet, plain, as_json, live))
+            from pipelines.asking import let_go_on_at
+        return let_go_on_at(where, run)
 
     return guarded(action, debug)
 
@@ -136,10 +145,7 @@ def watch(
     Ctrl-C ends the watching alone."""
 
     def action(scene: Scene) -> int:
-        shown, scheduler = Shown(quiet, plain, as_json, live), is_scheduler(where)
-        if run is not None and not scheduler:
-            raise ConfigError("--run chooses among the runs of a scheduler.", remedy="Leave it out.")
-        directory = None if scheduler else run_in(where)
+        shown, directory = Shown(quiet, plain, as_json, live), run_or_scheduler(where, run)
         with stopped_at_once():
             from pipelines.watch import watch as follow
             from pipelines.watch import watch_on
@@ -147,7 +153,7 @@ def watch(
             with sigterm_as_control_c():
                 return watch_on(where, run, once, shown) if directory is None else follow(directory, once, shown)
         except KeyboardInterrupt:
-            how = "" if scheduler else f" To stop the run: exmc abort {where}"
+            how = f" To stop the run: exmc abort {where}{'' if run is None else f' --run {run}'}"
             print(f"exmc: no longer watching.{how}", file=sys.stderr)
             return INTERRUPTED
 
@@ -155,29 +161,26 @@ def watch(
 
 
 @app.command()
-def pause(directory: Directory, debug: Debug = False) -> int:
-    """Have the run in DIR hold, its cluster kept, once its segments are done; `exmc resume DIR` lets it go on."""
-
-    def action(scene: Scene) -> int:
-        where = run_in(directory)
-        with stopped_at_once():
-            from pipelines.elsewhere import ask
-            from pipelines.requests import Wish
-        return ask(where, Wish.PAUSE, f"To go on: exmc resume {directory}")
-
-    return guarded(action, debug)
+def pause(where: Watched, run: Chosen = None, debug: Debug = False) -> int:
+    """Have the run in DIR, or on the Dask scheduler at ADDRESS, hold, its cluster kept, once its segments are done;
+    `exmc resume` lets it go on."""
+    return _ask(where, run, "pause", debug)
 
 
 @app.command()
-def abort(directory: Directory, debug: Debug = False) -> int:
-    """Stop the run in DIR, wherever its driver is, once its segments are done; `exmc resume DIR` finishes it."""
+def abort(where: Watched, run: Chosen = None, debug: Debug = False) -> int:
+    """Stop the run in DIR, or on the Dask scheduler at ADDRESS, wherever its driver is, once its segments are done;
+    `exmc resume DIR` finishes it."""
+    return _ask(where, run, "stop", debug)
 
+
+def _ask(where: str, run: str | None, wish: str, debug: bool) -> int:
     def action(scene: Scene) -> int:
-        where = run_in(directory)
+        directory = run_or_scheduler(where, run)
         with stopped_at_once():
-            from pipelines.elsewhere import ask
+            from pipelines.asking import ask, ask_on
             from pipelines.requests import Wish
-        return ask(where, Wish.STOP, f"To finish it: exmc resume {directory}")
+        return ask_on(where, run, Wish(wish)) if directory is None else ask(directory, Wish(wish))
 
     return guarded(action, debug)
 

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import DataError, suggest
+from exmc.ir.declarations import Label
 from exmc.ir.inputs import as_dims
-from exmc.ir.model import Label
 from exmc.ir.nodes import as_data_array
 from exmc.ir.types import Dims
 from pipelines.data_files import Column, DataFiles, Labels, as_label_list

@@ -1,8 +1,7 @@
-"""What the commands do with a run whose driver is another process: hand it over, ask it to hold or end."""
+"""How the commands hand a run over to a driver that is another process."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from exmc.errors import ConfigError, StoreError
@@ -15,34 +14,9 @@ from pipelines.detach import LOG, detach
 from pipelines.entrust import entrust
 from pipelines.exits import PASSED
 from pipelines.guard import say, shown_path
-from pipelines.locks import being_run, owner_of
+from pipelines.locks import being_run
 from pipelines.places import Places
-from pipelines.requests import Wish, request, requested
 from pipelines.sections import Cluster, RemoteCluster
-
-
-def ask(directory: Location, wish: Wish, remedy: str) -> int:
-    """Ask the run in `directory` for `wish`; `StoreError` if nobody runs it, or if that cannot be written."""
-    if not being_run(directory):
-        raise StoreError("nobody runs this run.", where=(str(directory),), remedy=f"See: exmc summary {directory}")
-    try:
-        request(directory, wish)
-    except OSError as error:
-        message = f"the run could not be asked to {wish}: {error.strerror or error}."
-        owner = owner_of(directory)
-        remedy = f"Try again once its storage can be written{f', or send SIGTERM to {owner}' if owner else ''}."
-        raise StoreError(message, where=(str(directory),), remedy=remedy) from None
-    print(f"exmc: {directory} was asked to {wish}, which it does once its segments are done. {remedy}", file=sys.stderr)
-    return PASSED
-
-
-def let_go_on(directory: Location) -> bool:
-    """Let the run in `directory` go on if its driver holds it; whether it did."""
-    if requested(directory) is not Wish.PAUSE or not being_run(directory):
-        return False
-    request(directory, Wish.GO)
-    print(f"exmc: {directory} goes on. To follow it: exmc watch {directory}", file=sys.stderr)
-    return True
 
 
 def require_detachable(directory: Location, cluster: Cluster) -> None:

@@ -10,11 +10,13 @@ from pipelines.arguments import Shown
 from pipelines.checking import Checked, check_config
 from pipelines.checkpoint import read_checkpoint
 from pipelines.config import parse_cluster, scheduler_override
-from pipelines.elsewhere import hand_over, let_go_on, require_detachable
+from pipelines.elsewhere import hand_over, require_detachable
 from pipelines.exits import PASSED
 from pipelines.guard import Scene, shown_path
+from pipelines.locks import being_run
 from pipelines.places import Places
 from pipelines.reporting import conclude, progress_of
+from pipelines.requests import let_go
 from pipelines.run import extend, prepare, restarted, resume, start
 
 
@@ -45,7 +47,7 @@ def go_on(scene: Scene, directory: Location, way: Way, shown: Shown) -> int:
     """Finish the run in `directory`, extend it if ``way.draws`` is given, or begin it again beside it; exit status."""
     if way.force_restart:
         return _begin_again(scene, directory, way, shown)
-    if way.draws is None and let_go_on(directory):
+    if way.draws is None and _let_go_on(directory):
         return PASSED
     if way.detach:
         return hand_over(directory, way.draws, way.scheduler, shown.quiet, way.code)
@@ -68,3 +70,11 @@ def _begin_again(scene: Scene, directory: Location, way: Way, shown: Shown) -> i
     checked = check_config(restarted(directory, [*overrides, *scheduler_override(way.scheduler)], way.code))
     print(f"exmc: begun again in {shown_path(checked.config.out)}; {directory} is left as it is.", file=sys.stderr)
     return begin(scene, checked, way, shown)
+
+
+def _let_go_on(directory: Location) -> bool:
+    """Let the run in `directory` go on if its driver holds it; whether it did."""
+    if not being_run(directory) or not let_go(directory):
+        return False
+    print(f"exmc: {directory} goes on. To follow it: exmc watch {directory}", file=sys.stderr)
+    return True

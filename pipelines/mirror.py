@@ -11,7 +11,7 @@ from pathlib import Path
 from exmc.errors import ExmcError, StoreError
 from exmc.trace import chunks
 from exmc.trace.description import DESCRIPTION, STATE, ZARR
-from exmc.trace.files import location, open_log, read_log, write_whole
+from exmc.trace.files import Location, open_log, read_log, write_whole
 from exmc.trace.journal import Journal
 from pipelines.attachment import Attachment
 from pipelines.events import Event
@@ -73,16 +73,16 @@ class Mirror:
 
     def ask(self, wish: Wish) -> None:
         """Ask the run for `wish`; raises `StoreError` if no worker passes that on."""
-        self._attachment.on_worker(_ask, self._attachment.run.directory, wish.value)
+        self._attachment.on_worker(request, wish)
 
     def result(self) -> RunResult:
         """What the finished run came to, judged by a worker; raises `StoreError` if none answers."""
-        return self._attachment.on_worker(_result, self._attachment.run.directory)
+        return self._attachment.on_worker(result_of)
 
     def _past(self) -> list[str]:
         """The events so far, from the run's last beginning on."""
         with contextlib.suppress(StoreError):
-            log = self._attachment.on_worker(_read_log, self._attachment.run.directory)
+            log = self._attachment.on_worker(_read_log)
             # A log on an object store lags behind.
             return [*log.decode(errors="replace").splitlines(), *self._attachment.held()]
         held = self._attachment.held()
@@ -115,7 +115,7 @@ class Mirror:
         """Fetch what says which arrays there are; without it there are no draws."""
         self.whole = False
         names = [f"{STATE}/{DESCRIPTION}", PLAN]
-        for name, content in self._attachment.on_worker(_files, self._attachment.run.directory, names).items():
+        for name, content in self._attachment.on_worker(_files, names).items():
             write_whole(self.directory / name, content)
         with contextlib.suppress(ExmcError):
             Journal.open(self.directory)
@@ -131,7 +131,7 @@ class Mirror:
                 first = self._fetched.get(chain, 0) // journal.chunk_draws
                 wanted |= dict.fromkeys(_names(journal, chain, first))
                 behind[chain] = min(drawn, (first + 1) * journal.chunk_draws)
-            found = self._attachment.on_worker(_chunks, self._attachment.run.directory, list(wanted))
+            found = self._attachment.on_worker(_chunks, list(wanted))
             for name, content in found.items():
                 write_whole(self.directory / ZARR / name, content)
             if len(found) < len(wanted):
@@ -169,25 +169,17 @@ def _kind(line: str) -> str:
 # What workers do, where the run's directory is.
 
 
-def _read_log(directory: str) -> bytes:
-    return read_log(location(directory) / EVENTS, 0)
+def _read_log(directory: Location) -> bytes:
+    return read_log(directory / EVENTS, 0)
 
 
-def _files(directory: str, names: Sequence[str]) -> dict[str, bytes]:
-    return {name: (location(directory) / name).read_bytes() for name in names}
+def _files(directory: Location, names: Sequence[str]) -> dict[str, bytes]:
+    return {name: (directory / name).read_bytes() for name in names}
 
 
-def _chunks(directory: str, names: Sequence[str]) -> dict[str, bytes]:
+def _chunks(directory: Location, names: Sequence[str]) -> dict[str, bytes]:
     arrays, found = Journal.open(directory).arrays, {}
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             found[name] = (arrays / name).read_bytes()
     return found
-
-
-def _ask(directory: str, wish: str) -> None:
-    request(location(directory), Wish(wish))
-
-
-def _result(directory: str) -> RunResult:
-    return result_of(location(directory))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exmc.errors import DataError, suggest
+from exmc.ir.declarations import Label
 from exmc.ir.inputs import Labelled
-from exmc.ir.model import Label, Model
+from exmc.ir.model import Model
 from pipelines.config import read_document
 from pipelines.data_files import DataFiles
 from pipelines.data_section import parse_data

@@ -38,6 +38,7 @@ class PageProcess:
         self._ask = ask or partial(request, directory)
         self._directory = directory
         self._process: subprocess.Popen[str] | None = None
+        self._announced, self._given_up = threading.Event(), False
         self.url = ""
 
     def wake(self, event: Event | None = None) -> None:
@@ -60,6 +61,7 @@ class PageProcess:
             self._process.stdin.close()
         if not self.url:
             # Nobody knows of it: a short run is over before it is served.
+            self._given_up = True
             self._process.kill()
         try:
             self._process.wait(_SECONDS_TO_END)
@@ -68,6 +70,11 @@ class PageProcess:
             self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+    def served(self) -> bool:
+        """Wait until it has said where the page is, or why there is none; whether there is one."""
+        self._announced.wait()
+        return bool(self.url)
 
     def wait(self) -> None:
         """Stay until the process ends, by Ctrl-C most often."""
@@ -82,20 +89,26 @@ class PageProcess:
         threading.Thread(target=self._announce, name="exmc-page", daemon=True).start()
 
     def _announce(self) -> None:
-        """Say where the page is; a process that ends without a word is told of, too."""
+        """Say where the page is, then pass on what its buttons ask for."""
         assert self._process is not None
         assert self._process.stdout is not None
         with contextlib.suppress(OSError, ValueError):
-            first = self._process.stdout.readline().strip()
-            if not first.startswith("http"):
-                self.say(f"there is no live page: {first.removeprefix('error ') or 'its process ended'}")
-                return
+            try:
+                self._tell(self._process.stdout.readline().strip())
+            finally:
+                self._announced.set()
+            for line in self._process.stdout:
+                self._pass_on(line.strip())
+
+    def _tell(self, first: str) -> None:
+        """Say what the `first` line of the process says; one that ends without a word is told of, too."""
+        if first.startswith("http"):
             self.url = first
             port = urllib.parse.urlsplit(first).port
             busy = "" if port == PORT else f" (port {PORT} is busy)"
             self.say(f"live page: {first}{busy}")
-            for line in self._process.stdout:
-                self._pass_on(line.strip())
+        elif not self._given_up:
+            self.say(f"there is no live page: {first.removeprefix('error ') or 'its process ended'}")
 
     def _pass_on(self, wanted: str) -> None:
         """Ask the run for what a button of the page asks for."""

@@ -48,7 +48,8 @@ def read_groups(store: RunStore, wanted: tuple[str, ...]) -> xr.DataTree:
     The root's attributes say, of an unfinished run too, whether it is complete and which chains failed. Raises
     `StoreError` if there are no draws, or the store is damaged.
     """
-    if not store.draws_done():
+    # A finished run is whole without the records of how it was drawn, which `resume` mends.
+    if not store.complete and not store.draws_done():
         raise StoreError(f"there is nothing to show. {unfinished(store)}")
     tree = store.read(loaded=False)
     found = {"/": xr.Dataset(attrs=dict(tree.attrs) | {"complete": store.complete})}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
-from exmc.errors import ExmcError
+from exmc.errors import ExmcError, StoreError
 from exmc.trace.files import Location, location
 from pipelines.attachment import Attachment, chosen, going_on
 from pipelines.checkpoint import read_checkpoint
@@ -19,6 +20,8 @@ from pipelines.sections import RemoteCluster
 from pipelines.topic import Announcement, topic_of
 
 _SECONDS_BETWEEN_LOOKS = 1.0
+
+R = TypeVar("R")
 
 
 @contextlib.contextmanager
@@ -63,6 +66,20 @@ def seen_here(run: Announcement) -> Location | None:
         if topic_of(read_checkpoint(directory).plan) == run.topic:
             return directory
     return None
+
+
+def at_directory(attachment: Attachment, function: Callable[..., R], *arguments: Any) -> R:
+    """What `function` returns of the run's directory: here, if this machine sees that, else on a worker.
+
+    Raises `StoreError` if it raises `OSError`, or if no worker answers.
+    """
+    seen = seen_here(attachment.run)
+    if seen is None:
+        return attachment.on_worker(function, *arguments)
+    try:
+        return function(seen, *arguments)
+    except OSError as error:
+        raise StoreError(f"{error.strerror or error}.", where=(str(seen),)) from None
 
 
 @contextlib.contextmanager

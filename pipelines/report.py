@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shlex
+import struct
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -38,6 +39,8 @@ _ROWS_SHOWN, _ROWS_HELD = 30, 3000
 """Scalars of the summary that are seen at once, and that can be unfolded."""
 _SUBJECTS_NAMED = 6
 _DOTS_PER_INCH = 84
+_SHARPNESS = 2
+"""Dots of a picture beside each other in one pixel of the page, as screens and paper have more of them."""
 _MORE = "Others: exmc plot."
 
 _DRAWN: tuple[tuple[str, int], ...] = (
@@ -64,10 +67,13 @@ class Row(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A plot in the page: its kind, the picture as a data URL, what it shows, and what is not in it."""
+    """A plot in the page: its kind, the picture as a data URL, its size in pixels of the page, what it shows, and what
+    is not in it."""
 
     kind: str
     source: str
+    width: int
+    height: int
     caption: str
     notes: tuple[str, ...]
 
@@ -126,7 +132,7 @@ def _verdict(found: Diagnosis, standing: str, failed: int) -> tuple[str, str, st
 def _facts(tree: xr.DataTree, found: Diagnosis, store: RunStore) -> list[tuple[str, str]]:
     table = found.summary
     facts = [
-        ("chains", f"{table.attrs['chains']} of {store.attributes['sampler']['chains']}"),
+        ("chains", f"{table.attrs['chains']} of {store.schema.chains}"),
         ("draws of each", str(table.attrs["draws"])),
         ("scalars", str(table.sizes["scalar"])),
     ]
@@ -177,10 +183,13 @@ def _figures(tree: xr.DataTree, found: Diagnosis) -> list[Figure]:
         except StoreError:
             # A run without predictions, say, has no plot of them; which groups were skipped, and why, is told above.
             continue
-        encoded = base64.b64encode(picture.rendered("png", _DOTS_PER_INCH)).decode()
+        png = picture.rendered("png", _DOTS_PER_INCH * _SHARPNESS)
         picture.close()
+        source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        # A PNG begins with its signature, then length and name of its first chunk, which begins with its size.
+        width, height = (dots // _SHARPNESS for dots in struct.unpack_from(">II", png, 16))
         notes = tuple(note.replace(CHOOSING, _MORE) for note in picture.notes)
-        figures.append(Figure(kind, f"data:image/png;base64,{encoded}", PLOTS[kind].meaning, notes))
+        figures.append(Figure(kind, source, width, height, PLOTS[kind].meaning, notes))
     return figures
 
 

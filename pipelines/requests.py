@@ -35,3 +35,11 @@ def requested(directory: Location) -> Wish:
         return Wish.PAUSE if (directory / STOP).read_bytes() == Wish.PAUSE.value.encode() else Wish.STOP
     except FileNotFoundError:
         return Wish.GO
+
+
+def let_go(directory: Location) -> bool:
+    """Ask the run in `directory` to go on if it was asked to hold, and to do nothing else since; whether it was."""
+    held = requested(directory) is Wish.PAUSE
+    if held:
+        request(directory, Wish.GO)
+    return held

@@ -139,12 +139,6 @@ class Tally:
         (began, first), (ended, last) = self._pace[0], self._pace[-1]
         return left * (ended - began) / (last - first) if last > first and ended > began else math.nan
 
-    @property
-    def current_stage(self) -> str:
-        """The pipeline stage that the run is in, by its name in events; nothing once all are done."""
-        finished = {stage for stage, _ in self.stages}
-        return next((stage for stage in STAGES if stage not in finished), "")
-
 
 STAGES = {
     "build": "build",

@@ -65,6 +65,8 @@ def watch(directory: Location, once: bool, shown: Shown) -> int:
     Where its scheduler can be attached to, they are pushed. A page stays when the run has ended, until Ctrl-C. The
     status is that of ``exmc run``; 1 for a run that ended unfinished.
     """
+    # What cannot be read is told before anything is shown.
+    RunStore.open(directory)
     checkpoint = read_checkpoint(directory)
     plan, driven = checkpoint.plan, partial(being_run, directory)
     attached = listening(checkpoint.cluster, plan) if driven() and not once else contextlib.nullcontext(time.sleep)
@@ -114,9 +116,10 @@ def _show(watched: _Watched, once: bool, shown: Shown) -> int:
     try:
         status = _follow(watched, once, shown, page)
         page.wake()
-        print("exmc: the page stays until Ctrl-C.", file=sys.stderr)
         with contextlib.suppress(KeyboardInterrupt):
-            page.wait()
+            if page.served():
+                print("exmc: the page stays until Ctrl-C.", file=sys.stderr)
+                page.wait()
         return status
     finally:
         page.stop()

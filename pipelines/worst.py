@@ -51,7 +51,8 @@ class WorstRHat:
         """Look no more."""
         self._ended.set()
         self._woken.set()
-        if self._thread is not None:
+        # A signal may have come while it was being started; then it finds the end at its first look, whenever that is.
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join()
 
     def look(self) -> None:

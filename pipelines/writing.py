@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import ExpressionError, ModelError
+from exmc.ir.declarations import expressions_of
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, walk
 from exmc.ir.loops import OdeBody, ScanBody, loop_body, parts_of
-from exmc.ir.model import Model, expressions_of
+from exmc.ir.model import Model
 from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.parse import parse_expression
 from exmc.ir.text import expression_text

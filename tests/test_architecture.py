@@ -30,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "late": set(),
     "distributions": {"errors", "imports", "late", "special", "linalg", "graphs", "logspace", "transforms"},
     "ir": {
-        *("errors", "special", "linalg", "logspace", "covariances", "hilbert", "integrators", "transforms"),
+        *("errors", "late", "special", "linalg", "logspace", "covariances", "hilbert", "integrators", "transforms"),
         "distributions",
     },
     "rewrite": {"errors", "late", "ir", "distributions", "transforms"},

@@ -18,10 +18,11 @@ from exmc.errors import CompileError, ModelError
 from exmc.ir.calls import batch_of, form_of, law_at
 from exmc.ir.check import infer_types
 from exmc.ir.constants import is_constant
+from exmc.ir.declarations import in_order
 from exmc.ir.expressions import Reference
 from exmc.ir.loops import OdeBody, loop_body
 from exmc.ir.missing import imputed_variables, missing_in
-from exmc.ir.model import Model, in_order
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.ir.serial import encode_node

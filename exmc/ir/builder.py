@@ -13,12 +13,13 @@ from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Distribution, Given, Parameter
 from exmc.errors import DataError, ExpressionError, ModelError, brief, suggest
 from exmc.ir.check import check
+from exmc.ir.declarations import Label
 from exmc.ir.expressions import Constant, Expression, Reference, as_operand
 from exmc.ir.infer import resolve_expressions
 from exmc.ir.inputs import DimsLike, as_dims, as_labelled, as_labels, as_length, as_name, as_shape
 from exmc.ir.lengths import Length, Lengths
 from exmc.ir.loops import Collect, OdeBody, make_ode, make_scan, with_length
-from exmc.ir.model import Label, Model
+from exmc.ir.model import Model
 from exmc.ir.nodes import Argument as Parsed
 from exmc.ir.nodes import Call, Centering, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.parse import parse_expression

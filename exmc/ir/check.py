@@ -15,6 +15,7 @@ from exmc.errors import DataError, ExpressionError, ModelError, brief, suggest
 from exmc.ir.calls import distribution_of, form_of, law_of
 from exmc.ir.check_loops import check_loop, check_times
 from exmc.ir.constants import constant_value, is_constant
+from exmc.ir.declarations import expressions_of, observed_call, parents, place_of
 from exmc.ir.expressions import Apply, Expression, Reference, Slice, extent, names_in, walk
 from exmc.ir.infer import (
     dim_sizes,
@@ -24,7 +25,7 @@ from exmc.ir.infer import (
 )
 from exmc.ir.loops import loop_body, place_in_loop
 from exmc.ir.missing import check_missing, missing_in, of_events
-from exmc.ir.model import Model, expressions_of, observed_call, parents, place_of
+from exmc.ir.model import Model
 from exmc.ir.nodes import CENTERINGS, NO_JACOBIAN, Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, infer_type
 from exmc.ir.types import ArrayType

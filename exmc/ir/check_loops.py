@@ -9,9 +9,10 @@ import numpy as np
 from exmc.errors import DataError, ExpressionError, ModelError, suggest
 from exmc.integrators import METHODS
 from exmc.ir.constants import constant_value, is_constant
+from exmc.ir.declarations import expressions_of
 from exmc.ir.expressions import Apply, Expression, names_in, walk
 from exmc.ir.loops import BODIES, COLLECTS, Body, OdeBody, ScanBody, loop_body
-from exmc.ir.model import Model, expressions_of
+from exmc.ir.model import Model
 from exmc.ir.nodes import Deterministic, Node
 
 

@@ -7,8 +7,8 @@ from html import escape
 from itertools import pairwise
 from typing import Literal, TypeAlias
 
+from exmc.ir.declarations import Declarations, in_order, parents
 from exmc.ir.layered import Layout, layered
-from exmc.ir.model import Model, in_order, parents
 from exmc.ir.nodes import Call, Deterministic, Node, Observation
 from exmc.ir.text import call_text, expression_text
 from exmc.ir.types import Dims
@@ -54,7 +54,7 @@ class Drawing:
     layout: Layout
 
 
-def draw_model(model: Model) -> Drawing:
+def draw_model(model: Declarations) -> Drawing:
     """The drawing of `model`, each variable and datum a box; it may be larger than anybody wants beyond `MOST`."""
     targets = model.observed_targets
     used = {name for node in model.nodes for name in parents(node)}
@@ -145,7 +145,7 @@ def _svg_box(box: Box, x: float, y: float) -> str:
     return shape + heading + detail
 
 
-def dot(model: Model) -> str:
+def dot(model: Declarations) -> str:
     """`model` in the DOT language of Graphviz."""
     shapes = {"data": "box", "free": "ellipse", "deterministic": "box, style=rounded", "observed": "ellipse"}
     drawing = draw_model(model)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from html import escape
 
+from exmc.ir.declarations import Declarations
 from exmc.ir.drawing import MOST, draw_model, svg
 from exmc.ir.mathematics import model_mathml
-from exmc.ir.model import Model
 
 _LONGEST_TABLE = 30
 
 
-def model_html(model: Model) -> str:
+def model_html(model: Declarations) -> str:
     """The drawing and the mathematics of `model`, and a table of its data; everything is in it, and nothing runs."""
     return (
         '<div style="max-width: 100%; overflow-x: auto">'
@@ -19,7 +19,7 @@ def model_html(model: Model) -> str:
     )
 
 
-def drawing_html(model: Model) -> str:
+def drawing_html(model: Declarations) -> str:
     """The drawing of `model`, or a sentence where it has too many boxes for one."""
     drawing = draw_model(model)
     if len(drawing.boxes) > MOST:
@@ -27,7 +27,7 @@ def drawing_html(model: Model) -> str:
     return svg(drawing)
 
 
-def data_html(model: Model) -> str:
+def data_html(model: Declarations) -> str:
     """A table of the data of `model`: name, kind, shape with dims, and source."""
     if not model.data:
         return ""

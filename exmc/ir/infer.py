@@ -8,9 +8,10 @@ from typing import TypeAlias
 
 from exmc.errors import ModelError, suggest
 from exmc.ir.calls import batch_of, distribution_of, form_of, unconstrained_type
+from exmc.ir.declarations import expressions_of, in_order, place_of
 from exmc.ir.events import check_fits, infer_call
 from exmc.ir.expressions import Apply, Expression, Reference, transform_bottom_up
-from exmc.ir.model import Model, expressions_of, in_order, place_of
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import infer_type, resolve_dims
 from exmc.ir.types import ArrayType, Dims

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from exmc.errors import DataError, ExpressionError, ModelError, brief
+from exmc.ir.declarations import Label
 from exmc.ir.expressions import Expression, Reference
-from exmc.ir.model import Label
 from exmc.ir.parse import parse_expression
 from exmc.ir.types import Dims
 

@@ -6,10 +6,10 @@ from html import escape
 from typing import NamedTuple
 
 from exmc.distributions import DISTRIBUTIONS
+from exmc.ir.declarations import Declarations
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.laws import call_in
 from exmc.ir.loops import loop_body
-from exmc.ir.model import Model
 from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Deterministic, Node, RandomVariable
 from exmc.ir.text import expression_text
 from exmc.ir.types import Dims
@@ -36,12 +36,12 @@ class Statement(NamedTuple):
     remark: str = ""
 
 
-def statements(model: Model) -> list[Statement]:
+def statements(model: Declarations) -> list[Statement]:
     """One statement a node, in the model's order."""
     return [_statement(node) for node in model.nodes]
 
 
-def model_mathml(model: Model) -> str:
+def model_mathml(model: Declarations) -> str:
     """`model` as a table of MathML, a row a node; browsers show it without a library, or a network."""
     lines = []
     for left, relation, right, remark in statements(model):
@@ -53,7 +53,7 @@ def model_mathml(model: Model) -> str:
     return f'<math display="block"><mtable displaystyle="true">{"".join(lines)}</mtable></math>'
 
 
-def model_latex(model: Model) -> str:
+def model_latex(model: Declarations) -> str:
     """`model` as an ``aligned`` environment of LaTeX, a line a node."""
     lines = []
     for left, relation, right, remark in statements(model):
@@ -70,8 +70,12 @@ def expression_math(expression: Expression) -> Math:
 def _statement(node: Node) -> Statement:
     if isinstance(node, Deterministic):
         if node.potential:
-            return Statement(row(Math("name", "log"), Math("symbol", "p")), "+=", _math(node.expression)[0], node.name)
-        return Statement(_left(node.name, node.dims), "=", _math(node.expression)[0], "" if node.keep else "not kept")
+            return Statement(
+                row(Math("name", "log"), Math("symbol", "p")), "+=", expression_math(node.expression), node.name
+            )
+        return Statement(
+            _left(node.name, node.dims), "=", expression_math(node.expression), "" if node.keep else "not kept"
+        )
     if isinstance(node, RandomVariable):
         return Statement(_left(node.name, node.dims), "~", call_math(node.call))
     remarks = ["observed" if node.value == Reference(node.name) else f"observed: {_brief(node.value)}"]
@@ -99,7 +103,7 @@ def _argument(argument: Argument) -> Math:
         return call_math(argument)
     if isinstance(argument, tuple):
         return fenced(listed([call_math(call) for call in argument]), "[]")
-    return Math("code", argument) if isinstance(argument, str) else _math(argument)[0]
+    return Math("code", argument) if isinstance(argument, str) else expression_math(argument)
 
 
 def _left(name: str, dims: Dims | None) -> Math:
@@ -146,14 +150,14 @@ def _operation(expression: Apply) -> tuple[Math, int]:
     if name == "abs":
         return fenced(_math(operands[0])[0], "||"), _ATOM
     if name == "index":
-        keys = listed([_math(key)[0] for key in operands[1:]])
+        keys = listed([expression_math(key) for key in operands[1:]])
         return Math("subscript", parts=(_wrapped(operands[0], _ATOM), keys)), _ATOM
     if name in _SUMS and len(operands) == 1:
         options = dict(expression.options)
         over = [Math("name", str(options[key])) for key in ("dim", "axis") if options.get(key) is not None]
         total = Math("subscript", parts=(sign(_SUMS[name]), over[0])) if over else sign(_SUMS[name])
         return row(total, _wrapped(operands[0], 4)), 4
-    parts = [_math(operand)[0] for operand in operands]
+    parts = [expression_math(operand) for operand in operands]
     parts += [row(Math("name", key), sign("="), Math("code", str(value))) for key, value in expression.options]
     return row(Math("name", name), fenced(listed(parts))), _ATOM
 

@@ -15,8 +15,9 @@ from exmc.distributions.base import Form
 from exmc.errors import DataError
 from exmc.ir.calls import form_of
 from exmc.ir.constants import constant_value, is_constant
+from exmc.ir.declarations import Label, expressions_of, observed_call, parents
 from exmc.ir.expressions import Reference, names_in
-from exmc.ir.model import Label, Model, expressions_of, observed_call, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Argument, Call, Observation, RandomVariable
 from exmc.ir.operations import infer_type
 from exmc.ir.types import ArrayType

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from exmc.errors import ModelError
-from exmc.ir.model import Model, parents
+from exmc.ir.declarations import parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Observation
 
 _IMPROPER = ("Flat", "HalfFlat")

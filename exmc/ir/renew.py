@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from exmc.errors import DataError, ModelError, brief, suggest
 from exmc.ir.check import check
+from exmc.ir.declarations import Label, expressions_of, parents
 from exmc.ir.events import infer_call
 from exmc.ir.expressions import Apply, Reference, names_in, walk
 from exmc.ir.infer import dim_sizes, infer_types
 from exmc.ir.inputs import Labelled, as_labelled, as_labels
-from exmc.ir.model import Label, Model, expressions_of, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import infer_type
 from exmc.ir.types import ArrayType

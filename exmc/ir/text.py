@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from exmc.ir.declarations import Declarations, parents
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, Slice
 from exmc.ir.laws import call_in
 from exmc.ir.loops import Body, loop_body, parts_of
-from exmc.ir.model import Model, parents
 from exmc.ir.nodes import NO_JACOBIAN, Argument, Call, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import Dims
 
@@ -42,7 +42,7 @@ def expression_text(expression: Expression) -> str:
     return _write(expression)[0]
 
 
-def model_text(model: Model) -> str:
+def model_text(model: Declarations) -> str:
     """`model` in one canonical text: coordinates, data, then one line a variable."""
     lines = [f"{dim} in [{', '.join(map(str, labels))}]" for dim, labels in model.coords.items()]
     lines += [_data_text(d) for d in model.data.values()]
@@ -85,7 +85,7 @@ def _argument_text(argument: Argument) -> str:
     return repr(argument) if isinstance(argument, str) else expression_text(argument)
 
 
-def mermaid(model: Model) -> str:
+def mermaid(model: Declarations) -> str:
     """`model` as a Mermaid flowchart: data are boxes, free variables round, observed ones filled."""
     lines = ["flowchart TD"]
     observed = model.observed_targets

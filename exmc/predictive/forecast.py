@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from exmc.errors import ModelError
 from exmc.ir.calls import batch_of, form_of, law_of
 from exmc.ir.constants import constant_value
+from exmc.ir.declarations import parents
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Model, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.operations import as_number
 from exmc.predictive.batch import Batch, Loops, evaluate, take

@@ -47,13 +47,3 @@ def pointwise(
         "log_likelihood": dict(zip(likelihoods, shaped[:split], strict=True)),
         "log_prior": dict(zip(priors, shaped[split:], strict=True)),
     }
-
-
-def one_by_one(function: Callable[[FloatArray], Sequence[Any]]) -> Callable[[FloatArray], list[FloatArray]]:
-    """A batch form of a function of one position: the slow way, and the oracle of compiled ones."""
-
-    def evaluate(positions: FloatArray) -> list[FloatArray]:
-        rows = [[np.asarray(term, dtype=np.float64) for term in function(position)] for position in positions]
-        return [np.stack(column) for column in zip(*rows, strict=True)]
-
-    return evaluate

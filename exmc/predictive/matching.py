@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError, brief
 from exmc.ir.calls import form_of, restricted_to
+from exmc.ir.declarations import Label, parents
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Label, Model, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import RandomVariable
 from exmc.ir.types import ArrayType
 

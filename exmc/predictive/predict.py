@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from exmc.errors import ModelError
+from exmc.ir.declarations import parents
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Model, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Deterministic, RandomVariable
 from exmc.predictive.batch import Loops
 from exmc.predictive.simulate import Samples, simulate

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from exmc.distributions.law import Law
 from exmc.errors import ModelError
 from exmc.ir.calls import law_of, restricted_to
+from exmc.ir.declarations import in_order
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Model, in_order
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import ArrayType
 from exmc.predictive.batch import Batch, Loops, Value, evaluate, take

@@ -12,9 +12,10 @@ import numpy as np
 from exmc.errors import ModelError
 from exmc.ir.calls import batch_of, form_of, law_of
 from exmc.ir.constants import constant_value, is_constant
+from exmc.ir.declarations import expressions_of
 from exmc.ir.expressions import Expression, names_in
 from exmc.ir.missing import missing_in
-from exmc.ir.model import Model, expressions_of
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.operations import as_number, infer_type
 from exmc.ir.types import ArrayType

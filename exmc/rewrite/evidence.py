@@ -40,9 +40,10 @@ from numpy.typing import NDArray
 from exmc.distributions import DISTRIBUTIONS
 from exmc.distributions.base import Recurrence
 from exmc.ir.constants import constant_value, is_constant
+from exmc.ir.declarations import in_order
 from exmc.ir.expressions import Expression
 from exmc.ir.infer import infer_types
-from exmc.ir.model import Model, in_order
+from exmc.ir.model import Model
 from exmc.ir.nodes import RandomVariable
 from exmc.ir.operations import evaluate, infer_type
 from exmc.ir.text import expression_text

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.ir.constants import constant_value
+from exmc.ir.declarations import Label
 from exmc.ir.expressions import Apply, Constant, Expression, Reference, apply
 from exmc.ir.infer import infer_types
 from exmc.ir.missing import Missing, entry_labels, imputed_variable, missing_in, of_events
-from exmc.ir.model import Label, Model
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Data, Node, Observation, RandomVariable
 from exmc.ir.types import ArrayType, Dims
 from exmc.rewrite.changes import Change

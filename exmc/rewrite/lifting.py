@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from exmc.ir.calls import form_of, is_restricted
+from exmc.ir.declarations import parents
 from exmc.ir.expressions import Expression, Reference, names_in, substitute
 from exmc.ir.infer import map_expressions
-from exmc.ir.model import Model, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import ArrayType
 from exmc.rewrite.changes import with_known_dims

@@ -14,11 +14,12 @@ import numpy as np
 
 from exmc.ir.calls import form_of
 from exmc.ir.constants import constant_value
+from exmc.ir.declarations import expressions_of, parents
 from exmc.ir.expressions import Reference, names_in, substitute
 from exmc.ir.infer import infer_types, map_expressions
 from exmc.ir.loops import loop_body
 from exmc.ir.missing import missing_in
-from exmc.ir.model import Model, expressions_of, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Data, Deterministic, Node, Observation, RandomVariable
 from exmc.rewrite.blocks import Block, block_of, refusal
 from exmc.rewrite.changes import Change, unused_name, with_known_dims

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from exmc.ir.calls import form_of
+from exmc.ir.declarations import Label
 from exmc.ir.expressions import Constant, Expression, Reference, Slice, apply, indexed
-from exmc.ir.model import Label, Model
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Data, Deterministic, Node, Observation, RandomVariable
 from exmc.ir.types import ArrayType
 from exmc.rewrite.algebra import minus, plus

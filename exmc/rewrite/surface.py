@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.ir.calls import batch_of, form_of, law_at, transform_of, unconstrained_type
+from exmc.ir.declarations import in_order
 from exmc.ir.expressions import Reference
-from exmc.ir.model import Model, in_order
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.operations import as_number, evaluate
 from exmc.ir.types import ArrayType

@@ -56,7 +56,9 @@ def read_description(directory: Location) -> Description:
         return Description(
             from_document(document["schema"]), int(document["chunk_draws"]), dict(document["attributes"])
         )
-    except (KeyError, ValueError, TypeError, StoreError) as error:
+    except StoreError as error:
+        raise _damaged(directory, error.message.rstrip(".")) from None
+    except (KeyError, ValueError, TypeError) as error:
         raise _damaged(directory, f"{type(error).__name__}: {error}") from None
 
 

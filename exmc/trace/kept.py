@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from exmc.ir.calls import batch_of, form_of
 from exmc.ir.constants import constant_value
+from exmc.ir.declarations import observed_call
 from exmc.ir.infer import infer_types
 from exmc.ir.missing import missing_in
-from exmc.ir.model import Model, observed_call
+from exmc.ir.model import Model
 from exmc.ir.nodes import Observation
 from exmc.ir.types import ArrayType
 

@@ -74,13 +74,13 @@ def encode(document: Mapping[str, Any]) -> bytes:
 
 
 def read_metadata(path: Location) -> dict[str, Any]:
-    """The JSON object in the file `path`; raises `StoreError` if it cannot be read."""
+    """The metadata of a group or an array in the file `path`; raises `StoreError` if they cannot be read."""
     try:
         found = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise StoreError(
             f"its metadata cannot be read: {error}.", where=(str(path),), remedy="Resume the run: it repairs this."
         ) from None
-    if not isinstance(found, dict):
+    if not (isinstance(found, dict) and "node_type" in found and isinstance(found.get("attributes", {}), dict)):
         raise StoreError("its metadata are damaged.", where=(str(path),), remedy="Resume the run: it repairs this.")
     return found

@@ -131,10 +131,6 @@ class ObjectPath:
                 return False
         return True
 
-    def touch(self) -> None:
-        """Put an empty object here."""
-        self.write_bytes(b"")
-
     def copy(self, target: ObjectPath) -> None:
         """Copy the object to `target`, within the storage; raises `FileNotFoundError` if there is none."""
         source = self._key()

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from exmc.compile.layout import Layout, posterior_names
 from exmc.errors import StoreError
 from exmc.ir.calls import batch_of, form_of
+from exmc.ir.declarations import Label, observed_call
 from exmc.ir.expressions import Reference
 from exmc.ir.infer import infer_types
 from exmc.ir.missing import entry_labels, imputed_variables
-from exmc.ir.model import Label, Model, observed_call
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Observation
 from exmc.ir.types import ArrayType
 from exmc.sampling.statistics import STATISTICS, Statistic

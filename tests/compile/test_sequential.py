@@ -14,10 +14,11 @@ from exmc.compile.oracle import autograd_value_and_gradient
 from exmc.compile.program import compile_model
 from exmc.compile.sequential import evaluate_loop, loop_values
 from exmc.ir.builder import Builder
+from exmc.ir.declarations import in_order
 from exmc.ir.expressions import Apply
 from exmc.ir.infer import infer_types
 from exmc.ir.loops import loop_body
-from exmc.ir.model import Model, in_order
+from exmc.ir.model import Model
 from exmc.ir.nodes import Deterministic
 from exmc.ir.operations import evaluate
 from exmc.rewrite.run import rewrite

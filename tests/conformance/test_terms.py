@@ -28,8 +28,9 @@ from exmc.compile.logp import constrain_function
 from exmc.ir.calls import form_of
 from exmc.ir.check import infer_types
 from exmc.ir.constants import constant_value
+from exmc.ir.declarations import parents
 from exmc.ir.missing import imputed_variables
-from exmc.ir.model import Model, parents
+from exmc.ir.model import Model
 from exmc.ir.nodes import Observation, RandomVariable
 from exmc.rewrite.run import rewrite
 from exmc.trace.kept import kept_entries

@@ -7,7 +7,8 @@ import pickle
 import pytest
 
 from exmc.ir.builder import Builder
-from exmc.ir.model import Model, expressions_of, in_order, parents
+from exmc.ir.declarations import expressions_of, in_order, parents
+from exmc.ir.model import Model
 from exmc.ir.serial import digest
 
 

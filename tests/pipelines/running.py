@@ -25,7 +25,7 @@ from pipelines.control import StoppedError
 from pipelines.events import Event
 from pipelines.handle import RunHandle
 from pipelines.handle import start as start_in_thread
-from pipelines.run import start
+from pipelines.run import run_config, start
 
 MODEL = """\
 name: small
@@ -53,6 +53,16 @@ def write_config(folder: Path, rest: str = QUICK, extra: str = "") -> Path:
     path = folder / "small.yaml"
     path.write_text(MODEL + rest + extra)
     return path
+
+
+def finished_run(folder: Path) -> Path:
+    """A run of few draws that has finished, whatever its checks found."""
+    rest = (
+        "sampler: {draws: 200, warmup: 150, chains: 2, seed: 5}\n"
+        "run: {predictive: {prior_draws: 0, posterior: false}}\ncluster: {kind: local, workers: 1}\n"
+    )
+    run_config(write_config(folder, rest), out=folder / "run")
+    return folder / "run"
 
 
 def stopped_run(folder: Path, rest: str = QUICK, *, after: int = 3) -> Path:

@@ -16,7 +16,7 @@ import pytest
 from exmc.errors import StoreError
 from exmc.sampling.watchdog import Pulse
 from exmc.trace.objects import ObjectPath
-from pipelines import elsewhere, entrust, locks, requests, segments
+from pipelines import asking, entrust, locks, requests, segments
 from pipelines.control import Control
 from pipelines.locks import Lease, TakenError, being_run, driving, owner_of
 from pipelines.plan import LOCK
@@ -123,7 +123,7 @@ def test_a_request_that_cannot_be_written_is_one_error(run: Path, monkeypatch: p
     monkeypatch.setattr(requests, "write_whole", failing(FULL))
     message = rf"could not be asked to pause: No space left on device\. .*SIGTERM to process {os.getpid()} on "
     with driving(run), pytest.raises(StoreError, match=message):
-        elsewhere.ask(run, Wish.PAUSE, "")
+        asking.ask(run, Wish.PAUSE)
     assert requested(run) is Wish.GO
 
 

@@ -1,29 +1,19 @@
-"""Pictures of run directories: finished, unfinished, damaged, empty, of another version."""
+"""Pictures of run directories, finished and unfinished; for those that cannot be read see `test_unreadable`."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
-from exmc.trace.sealed import CHECKSUM, spare_of, write_sealed
 from exmc.viz.kinds import PLOTS
 from pipelines.cli import main
-from tests.pipelines.running import stopped_run, write_config
-
-SMALL = (
-    "sampler: {draws: 200, warmup: 150, chains: 2, seed: 5}\n"
-    "run: {predictive: {prior_draws: 0, posterior: false}}\ncluster: {kind: local, workers: 1}\n"
-)
+from tests.pipelines.running import finished_run, stopped_run
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("finished")
-    config = write_config(folder, SMALL)
-    assert main(["run", str(config), "--out", str(folder / "run"), "--quiet"]) in (0, 3)
-    return folder / "run"
+    return finished_run(tmp_path_factory.mktemp("finished"))
 
 
 def test_a_picture_is_written_into_the_run_directory(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,34 +68,3 @@ def test_an_unfinished_run_is_drawn_as_far_as_it_is(tmp_path: Path, capsys: pyte
 def test_a_run_without_draws_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plot", str(stopped_run(tmp_path, after=1)), "trace"]) == 1
     assert "there is nothing to show" in capsys.readouterr().err
-
-
-def test_empty_foreign_damaged_and_older_directories_are_refused(
-    finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["plot", str(tmp_path), "trace"]) == 2
-    assert "there is no run here" in capsys.readouterr().err
-    chunk = next((finished / "run.zarr" / "posterior" / "mu").glob("c.*"))
-    whole = chunk.read_bytes()
-    chunk.write_bytes(whole[:-9])
-    assert main(["plot", str(finished), "trace"]) == 1
-    assert f"{chunk.relative_to(finished)}: the chunk" in capsys.readouterr().err
-    chunk.unlink()
-    for command in (["plot", str(finished), "trace"], ["report", str(finished)]):
-        assert main(command) == 1
-        said = capsys.readouterr().err
-        assert "the chunk is missing" in said
-        assert said.count("\n") == 1
-    chunk.write_bytes(whole)
-    described = finished / "state" / "store.json"
-    document = json.loads(described.read_bytes()) | {"format": 1}
-    del document[CHECKSUM]
-    write_sealed(described, document)
-    assert main(["plot", str(finished), "trace"]) == 1
-    assert "was written in format 1" in capsys.readouterr().err
-    spare_of(described).unlink()
-    described.write_bytes(b"{}")
-    assert main(["plot", str(finished), "trace"]) == 1
-    said = capsys.readouterr().err
-    assert "damaged" in said
-    assert said.count("\n") == 1

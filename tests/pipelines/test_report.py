@@ -40,6 +40,8 @@ SCROLLED = """
     return [...document.querySelectorAll("section *")]
         .filter(box => scrolls(box) && box.scrollHeight > box.clientHeight + 1).map(box => box.className);
 """
+# How far the right side of each plot is from the window's left.
+WIDTHS = "return [...document.querySelectorAll('figure img')].map(image => image.getBoundingClientRect().right)"
 
 
 class Page(HTMLParser):
@@ -56,7 +58,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.loaded += [str(value) for name, value in attrs if name in ("src", "href", "onerror") and value]
-        self.open += [] if tag in ("meta", "img", "br") else [tag]
+        self.open += [] if tag in ("meta", "img", "br", "input") else [tag]
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in ("rect", "path"):
@@ -96,7 +98,15 @@ def test_a_browser_shows_it_at_any_width_and_asks_for_nothing(hostile: Path) -> 
             assert driver.title == "hostile: report"
             assert browsing.overflow(driver) <= 0
             assert driver.execute_script(SCROLLED) == []
+            assert all(shown <= width for shown in driver.execute_script(WIDTHS))
         assert driver.execute_script("return [...document.images].every(image => image.naturalWidth > 0)")
+        # On a phone, by now. What is larger is scrolled within its own place.
+        fitted = driver.execute_script(WIDTHS)
+        for larger in (True, False):
+            driver.execute_script("document.querySelectorAll('figure label').forEach(label => label.click())")
+            shown = driver.execute_script(WIDTHS)
+            assert all(now > 1.4 * then if larger else now == then for now, then in zip(shown, fitted, strict=True))
+            assert browsing.overflow(driver) <= 0
         assert browsing.errors(driver) == []
         assert set(browsing.requests(driver)) == {(hostile / "report.html").as_uri()}
         printed = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", {})["data"])

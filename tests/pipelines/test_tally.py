@@ -24,7 +24,7 @@ def segment(seconds: float, chain: int, warmup: bool, first: int, draws: int, di
 
 def test_it_counts_what_is_kept() -> None:
     tally = Tally(OPTIONS)
-    assert (tally.standing, tally.current_stage, tally.total, tally.done) == ("starting", "build", 300, 0)
+    assert (tally.standing, tally.stages, tally.total, tally.done) == ("starting", [], 300, 0)
     assert math.isnan(tally.seconds_left)
     events = [
         Event(kind="started", seconds=0.0),
@@ -34,7 +34,8 @@ def test_it_counts_what_is_kept() -> None:
     ]
     for event in events:
         tally.add(event)
-    assert (tally.standing, tally.current_stage, tally.divergences, tally.done) == ("running", "rewrite", 2, 100)
+    assert (tally.standing, tally.divergences, tally.done) == ("running", 2, 100)
+    assert tally.stages == [("build", 0.1)]
     # The pace is that since the first segment.
     assert tally.seconds_left == pytest.approx(200 / 50)
     chain = tally.chains[0]

@@ -56,6 +56,17 @@ def test_a_thread_looks_when_it_is_woken_and_rests(tmp_path: Path, monkeypatch: 
     assert rests[1] > 0.05
 
 
+def test_a_signal_while_the_thread_starts_does_not_hide_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(thread: threading.Thread) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", interrupted)
+    found = WorstRHat(tmp_path / "none")
+    with pytest.raises(KeyboardInterrupt):
+        found.wake(SEGMENT)
+    found.stop()
+
+
 def test_a_directory_that_is_not_there_is_no_news(tmp_path: Path) -> None:
     found = WorstRHat(tmp_path / "none")
     found.look()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -10,7 +12,17 @@ from exmc.compile.logp import pointwise_function
 from exmc.ir.builder import Builder
 from exmc.ir.nodes import RandomVariable
 from exmc.predictive import log_likelihood as module
-from exmc.predictive.log_likelihood import one_by_one, pointwise
+from exmc.predictive.log_likelihood import pointwise
+
+
+def one_by_one(function: Callable[[np.ndarray], Sequence[Any]]) -> Callable[[np.ndarray], list[np.ndarray]]:
+    """A batch form of a function of one position: the slow way."""
+
+    def evaluate(positions: np.ndarray) -> list[np.ndarray]:
+        rows = [[np.asarray(term, dtype=np.float64) for term in function(position)] for position in positions]
+        return [np.stack(column) for column in zip(*rows, strict=True)]
+
+    return evaluate
 
 
 def test_groups_hold_the_models_densities() -> None:

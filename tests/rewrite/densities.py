@@ -15,8 +15,9 @@ import numpy as np
 
 from exmc.ir.calls import form_of, law_at, law_of, restricted_to
 from exmc.ir.check import check
+from exmc.ir.declarations import in_order
 from exmc.ir.expressions import Reference
-from exmc.ir.model import Model, in_order
+from exmc.ir.model import Model
 from exmc.ir.nodes import Call, Deterministic, Observation, RandomVariable
 from exmc.ir.operations import evaluate
 from exmc.transforms import TRANSFORMS

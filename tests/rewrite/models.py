@@ -8,6 +8,7 @@ import numpy as np
 
 from exmc.distributions import (
     AR,
+    DISTRIBUTIONS,
     Censored,
     GaussianRandomWalk,
     HalfNormal,
@@ -39,6 +40,23 @@ def schools(factor: float = 1.0, centering: str = "auto", family: str = "Normal"
         .rv("tau", "HalfNormal", sigma=5.0 * factor)
         .rv("theta", family, **{location: "mu", scale: "tau"}, **extra, dims="school", centering=centering)
         .rv("y", "Normal", mu="theta", sigma="error", observed="effect")
+    )
+
+
+LOCATION_SCALE = [name for name, distribution in DISTRIBUTIONS.items() if distribution.location_scale]
+"""The families of which a variable can be non-centred."""
+
+
+def location_scale(name: str, centering: str = "auto") -> Builder:
+    """Three elements of the family called `name`, one of `LOCATION_SCALE`, of a population that is not known."""
+    distribution = DISTRIBUTIONS[name]
+    location, scale = distribution.location_scale
+    others = {p.name: 3.0 for p in distribution.parameters if p.name not in (location, scale)}
+    return (
+        Builder()
+        .rv("m", "Normal")
+        .rv("t", "HalfNormal")
+        .rv("x", name, **others, **{location: "m", scale: "t"}, shape=3, centering=centering)
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exmc.distributions import DISTRIBUTIONS
 from exmc.errors import ModelError
 from exmc.ir.builder import Builder
 from exmc.ir.check import check
@@ -13,7 +12,7 @@ from exmc.ir.expressions import Constant, ref
 from exmc.ir.nodes import Call, Deterministic, RandomVariable
 from exmc.rewrite.noncenter import noncenter
 from tests.rewrite.densities import draw, log_joint
-from tests.rewrite.models import nested, schools
+from tests.rewrite.models import LOCATION_SCALE, location_scale, nested, schools
 
 
 def test_a_standard_variable_and_a_deterministic_in_its_place() -> None:
@@ -105,18 +104,9 @@ def test_observed_variables_are_left() -> None:
     assert noncenter(source) == (source, ())
 
 
-@pytest.mark.parametrize("name", [n for n, d in DISTRIBUTIONS.items() if d.location_scale])
+@pytest.mark.parametrize("name", LOCATION_SCALE)
 def test_every_location_scale_family(name: str) -> None:
-    distribution = DISTRIBUTIONS[name]
-    location, scale = distribution.location_scale
-    others = {p.name: 3.0 for p in distribution.parameters if p.name not in (location, scale)}
-    source = (
-        Builder()
-        .rv("m", "Normal")
-        .rv("t", "HalfNormal")
-        .rv("x", name, **others, **{location: "m", scale: "t"}, shape=3, centering="noncentered")
-        .build()
-    )
+    source = location_scale(name, "noncentered").build()
     result, _ = noncenter(source)
     free = draw(source, 1)
     point = {"m": free["m"], "t": free["t"], "x_raw": (free["x"] - free["m"]) / free["t"]}

@@ -8,7 +8,6 @@ import pytest
 from exmc.compile.kernel import Kernel, compile_density
 from exmc.compile.layout import layout_digest
 from exmc.compile.logp import log_density_function
-from exmc.distributions import DISTRIBUTIONS
 from exmc.ir.builder import Builder
 from exmc.ir.check import check
 from exmc.ir.expressions import Constant
@@ -19,7 +18,7 @@ from exmc.rewrite.default_transforms import default_transforms
 from exmc.rewrite.noncenter import noncenter
 from exmc.rewrite.partial import Weights, split_partially
 from tests.rewrite.densities import draw, log_joint
-from tests.rewrite.models import schools
+from tests.rewrite.models import LOCATION_SCALE, location_scale, schools
 
 WEIGHTS = np.array([0.0, 0.3, 1.0])
 CENTRE = np.array([3.0, -2.0, 1.0])
@@ -34,18 +33,10 @@ def split(source: Model, name: str, weights: Weights) -> Model:
     return Model(tuple(nodes), {**source.data, **{d.name: d for d in parts.data}}, source.coords)
 
 
-@pytest.mark.parametrize("name", [n for n, d in DISTRIBUTIONS.items() if d.location_scale])
+@pytest.mark.parametrize("name", LOCATION_SCALE)
 def test_density_of_every_family_at_every_weight(name: str) -> None:
     """At random points: that of the source and the Jacobian tau / (tau / t)^w of each element."""
-    distribution = DISTRIBUTIONS[name]
-    location, scale = distribution.location_scale
-    others = {p.name: 3.0 for p in distribution.parameters if p.name not in (location, scale)}
-    source = (
-        Builder()
-        .rv("m", "Normal")
-        .rv("t", "HalfNormal")
-        .rv("x", name, **others, **{location: "m", scale: "t"}, shape=3)
-    ).build()
+    source = location_scale(name).build()
     result = split(source, "x", Weights(WEIGHTS, 0.7, CENTRE))
     for seed in range(5):
         free = draw(source, seed)

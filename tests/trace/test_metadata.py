@@ -33,7 +33,7 @@ def test_consolidated_metadata_are_zarrs_in_the_schemas_order(tmp_path: Path) ->
     assert variables[:5] == [f"posterior/{v.name}" for v in found.groups["posterior"]]
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]"])
+@pytest.mark.parametrize("content", [b"{", b"[]", b"{}", b'{"node_type": "group", "attributes": 3}'])
 def test_damaged_metadata_are_named(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "zarr.json").write_bytes(content)
     with pytest.raises(StoreError, match="metadata"):
