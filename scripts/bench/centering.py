@@ -2,7 +2,7 @@
 
     python scripts/bench/centering.py [--models WORD ...] [--seeds 5]
 
-Four chains of 1000 draws after 1000 iterations of warm-up each; the parameterisations take turns within each seed, and
+Four chains of 1000 draws after 400 iterations of warm-up each; the parameterisations take turns within each seed, and
 figures are medians over seeds: the smallest bulk and tail ESS of all scalars on their natural scale for 1000 gradients
 of sampling, the same of bulk ESS with warm-up's gradients counted ("whole"), gradients a draw, divergences and the
 largest R-hat. The last column is the bulk ESS of each over that of the better of the two: the goal is 0.8 at least for
@@ -30,7 +30,7 @@ from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import advance, begin
 from exmc.sampling.options import SamplerOptions
 
-CHAINS, DRAWS, WARMUP = 4, 1000, 1000
+CHAINS, DRAWS, WARMUP = 4, 1000, 400
 WAYS: tuple[Centering, ...] = ("centered", "noncentered", "auto")
 RADON = Path(__file__).parent / "comparison" / "data" / "radon.json"
 EFFECT = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])

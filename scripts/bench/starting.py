@@ -3,7 +3,7 @@
     python scripts/bench/starting.py [--models logistic radon poisson] [--seeds 5] [--warmup 100]
 
 Four chains each. What counts is a start's gradients, and processor seconds, until every scalar of the posterior has a
-bulk ESS of 400 at R-hat under 1.01: warm-up in full, and draws, looked at every 50 a chain. "cold" warms up for 1000
+bulk ESS of 400 at R-hat under 1.01: warm-up in full, and draws, looked at every 50 a chain. "cold" warms up for 400
 iterations from uniform points; "warm" for `--warmup` (the default of `exmc run --warm-start`) from the last positions,
 step sizes and metrics of a fit of the first 95 % of the rows; "pathfinder" is cold from a draw of Pathfinder's best
 approximation, whose gradients ("before") count. Medians over seeds, and of ratios to cold. Gradients do not depend on
@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from comparison.exmc_models import MODELS
+from comparison import exmc_models
 from comparison.problems import PROBLEMS
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -35,8 +35,8 @@ from exmc.sampling.state import ChainState
 from exmc.sampling.watchdog import Pulse
 from exmc.starts import start_of
 
-CHAINS, DRAWS, WARMUP, STEP = 4, 2000, 1000, 50
-# Iterations before Stan's scheme estimates variances.
+CHAINS, DRAWS, WARMUP, STEP = 4, 2000, 400, 50
+# The iterations in which a chain comes down to the typical set.
 SEARCH = 75
 ESS, R_HAT = 400.0, 1.01
 NEW_ROWS = 0.05
@@ -67,8 +67,8 @@ def counts() -> Arrays:
 
 # The rows of radon are in no order of time: houses of a county stand together, and the new ones are any.
 CASES: dict[str, tuple[Callable[[Any], Builder], Callable[[], Arrays]]] = {
-    "logistic": (MODELS["logistic"], PROBLEMS["logistic"].data),
-    "radon": (MODELS["radon"], PROBLEMS["radon"].data),
+    "logistic": (exmc_models.logistic, PROBLEMS["logistic"].data),
+    "radon": (exmc_models.radon, PROBLEMS["radon"].data),
     "poisson": (poisson, counts),
 }
 
