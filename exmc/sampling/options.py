@@ -24,7 +24,10 @@ class Defaults(NamedTuple):
 
 
 ADAPTATIONS = {"fisher": Defaults(warmup=400, metric=AUTO), "stan": Defaults(warmup=1000, metric="diagonal")}
+"""What there is, and how each is used."""
+
 ADAPTATION = "fisher"
+"""The one that is used, unless another is asked for."""
 
 
 def defaults_of(adaptation: str) -> Defaults:
