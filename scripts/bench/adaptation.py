@@ -2,11 +2,11 @@
 
     python scripts/bench/adaptation.py [--models WORD ...] [--schemes fisher/low_rank/400 ...] [--seeds 5]
 
-A scheme is written adaptation/metric/warmup. Four chains of 1000 draws each; schemes take turns within each seed, and
-figures are medians over seeds: the smallest bulk ESS of all coordinates for 1000 gradients, of sampling alone ("draws")
-and of warm-up and sampling ("whole"); gradients a warm-up iteration and a draw; the largest R-hat; divergences; the
-processor's milliseconds of a chain's warm-up and of its draws. Nothing but gradients is counted in the first four: they
-do not depend on the machine.
+A scheme is written adaptation/metric/warmup, or adaptation/metric/warmup/pooled if chains learn together. Four chains
+of 1000 draws each; schemes take turns within each seed, and figures are medians over seeds: the smallest bulk ESS of
+all coordinates for 1000 gradients, of sampling alone ("draws") and of warm-up and sampling ("whole"); gradients a warm-
+up iteration and a draw; the largest R-hat; divergences; the processor's milliseconds of a chain's warm-up and of its
+draws. Nothing but gradients is counted in the first four: they do not depend on the machine.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ from threadpoolctl import threadpool_limits
 from exmc.compile.kernel import compile_density
 from exmc.density import LogDensity
 from exmc.diagnostics.convergence import ess_bulk, r_hat
-from exmc.sampling.chain import Block, advance, begin
+from exmc.sampling.chain import Block, advance, begin, pool
 from exmc.sampling.options import SamplerOptions
+from exmc.sampling.pooling import waits
+from exmc.sampling.state import ChainState
 
 CHAINS, DRAWS = 4, 1000
 SCHEMES = (
@@ -35,6 +37,7 @@ SCHEMES = (
     *(f"fisher/auto/{warmup}" for warmup in (200, 300, 400, 1000)),
     "stan/dense/1000",
     "fisher/dense/400",
+    "fisher/auto/200/pooled",
 )
 
 
@@ -128,17 +131,23 @@ MODELS: tuple[Callable[[], Model], ...] = (
 
 
 class Scheme(NamedTuple):
-    """What is compared: an adaptation, a metric, a number of warm-up iterations."""
+    """What is compared: an adaptation, a metric, a number of warm-up iterations, and whether chains learn together."""
 
     adaptation: str
     metric: str
     warmup: int
+    pooled: bool
 
     @classmethod
     def parsed(cls, text: str) -> Scheme:
-        """What ``adaptation/metric/warmup`` says."""
-        adaptation, metric, warmup = text.split("/")
-        return cls(adaptation, metric, int(warmup))
+        """What ``adaptation/metric/warmup`` says, with ``/pooled`` or without."""
+        adaptation, metric, warmup, *rest = text.split("/")
+        if rest not in ([], ["pooled"]):
+            raise SystemExit(f"{text!r} is no adaptation/metric/warmup, nor one with /pooled.")
+        return cls(adaptation, metric, int(warmup), bool(rest))
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self[:3])) + " pooled" * self.pooled
 
 
 class Found(NamedTuple):
@@ -157,16 +166,14 @@ class Found(NamedTuple):
 def measured(density: LogDensity, scheme: Scheme, seed: int) -> Found:
     """One run of all chains."""
     options = SamplerOptions(
-        seed=seed, draws=DRAWS, warmup=scheme.warmup, chains=CHAINS, metric=scheme.metric, adaptation=scheme.adaptation
-    )
-    warm, drawn, seconds = [], [], np.zeros(2)
-    for chain in range(CHAINS):
-        started = time.process_time()
-        state, block = advance(density, options, begin(density, options, chain), options.warmup)
-        between = time.process_time()
-        warm.append(block)
-        drawn.append(advance(density, options, state, DRAWS)[1])
-        seconds += (between - started, time.process_time() - between)
+        seed=seed, draws=DRAWS, warmup=scheme.warmup, chains=CHAINS, metric=scheme.metric, adaptation=scheme.adaptation,
+        pool_metric=scheme.pooled,
+    )  # fmt: skip
+    started = time.process_time()
+    states, warm = warmed_up(density, options)
+    between = time.process_time()
+    drawn = [advance(density, options, state, DRAWS)[1] for state in states]
+    seconds = np.array([between - started, time.process_time() - between])
     by_coordinate = np.stack([block.positions for block in drawn]).transpose(2, 0, 1)
     ess = float(ess_bulk(by_coordinate).min())
     spent, used = gradients(warm), gradients(drawn)
@@ -179,6 +186,16 @@ def measured(density: LogDensity, scheme: Scheme, seed: int) -> Found:
         float(sum(block.statistics["diverging"].sum() for block in drawn)),
         *(1000.0 * seconds / CHAINS),
     )
+
+
+def warmed_up(density: LogDensity, options: SamplerOptions) -> tuple[list[ChainState], list[Block]]:
+    """All chains at the end of warm-up, and its draws."""
+    states, blocks = [begin(density, options, chain) for chain in range(CHAINS)], []
+    while states[0].iteration < options.warmup:
+        pooled = pool(options, states) if waits(options, states[0]) else None
+        done = [advance(density, options, state, options.warmup, pooled=pooled) for state in states]
+        states, blocks = [state for state, _ in done], blocks + [block for _, block in done]
+    return states, blocks
 
 
 def gradients(blocks: Iterable[Block]) -> int:
@@ -196,9 +213,8 @@ def bench(model: Model, schemes: list[Scheme], seeds: int) -> None:
     print(f"\n{model.name:31}" + "".join(f"{name:>12}" for name in ("draws", "whole", *HEADS)))
     for scheme, runs in found.items():
         row = Found(*(statistics.median(column) for column in zip(*runs, strict=True)))
-        name = f"{scheme.adaptation} {scheme.metric} {scheme.warmup}"
         print(
-            f"  {name:29}{row.draws:12.2f}{row.whole:12.2f}{row.warmup_gradients:12.1f}{row.draw_gradients:12.1f}"
+            f"  {scheme!s:29}{row.draws:12.2f}{row.whole:12.2f}{row.warmup_gradients:12.1f}{row.draw_gradients:12.1f}"
             f"{row.r_hat:12.3f}{row.divergences:12.0f}{row.warmup_ms:12.1f}{row.draws_ms:12.1f}",
             flush=True,
         )
