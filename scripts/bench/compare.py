@@ -17,8 +17,9 @@ draws, had just enough draws been asked for that they are worth 400 with R-hats 
 measured, sampling in proportion to gradients; "~" marks runs that had to be extrapolated to more draws than they made.
 "ESS/s" is of sampling, warm-up included; "whole" from process start. exmc computes pointwise log likelihoods before it
 returns, which is in "whole" and not in "sampling". NumPyro has no own numbers; it runs in double precision, a host
-device a chain, and gets a cache on disk. The peers come with `pip install exmc[bench]`; PyMC so installed multiplies
-matrices by BLAS only where the system has one with its header files (libopenblas-dev): install it first.
+device a chain; "numpyro-cached" is NumPyro whose user has asked JAX to keep compiled programs on disk. The peers come
+with `pip install exmc[bench]`; PyMC so installed multiplies matrices by BLAS only where the system has one with its
+header files (libopenblas-dev): install it first.
 """
 
 from __future__ import annotations
@@ -38,7 +39,13 @@ from comparison.lines import Key, Row
 from comparison.problems import PROBLEMS
 from comparison.process import FailedRunError, run_worker
 
-PEERS = {"exmc": ("exmc",), "pymc": ("pymc",), "nutpie": ("nutpie", "pymc"), "numpyro": ("numpyro", "jax")}
+PEERS = {
+    "exmc": ("exmc",),
+    "pymc": ("pymc",),
+    "nutpie": ("nutpie", "pymc"),
+    "numpyro": ("numpyro", "jax"),
+    "numpyro-cached": ("numpyro", "jax"),
+}
 """What each library needs."""
 SETTINGS: dict[str, dict[str, int]] = {"own": {}, "equal": {"warmup": 1000, "draws": 1000}}
 CHAINS, CORES = 4, 2

@@ -36,7 +36,7 @@ import psutil
 from pipelines.events import Event
 
 ROOT = Path(__file__).parents[2]
-CONFIG = "configs/posteriordb/nes1972-nes.yaml"
+CONFIG = "configs/posteriordb/diamonds-diamonds.yaml"
 COMMAND = "import sys; from pipelines.cli import main; sys.exit(main(sys.argv[1:]))"
 SERVER = "pipelines.page"
 DRAWS = 10_000_000
@@ -179,8 +179,8 @@ def main() -> None:
             order = (True, False) if number % 2 else (False, True)
             found = {page: stretch(run, options.seconds, page=page) for page in order}
             pairs.append((found[True], found[False]))
-            if not run.process.is_running():
-                sys.exit("the run ended")
+            if run.process.status() == psutil.STATUS_ZOMBIE:
+                sys.exit("the run has ended; take a slower CONFIG, or fewer --pairs")
         # Segments that were under way are told of at their end.
         time.sleep(options.seconds)
         rate = gradients_of(run.log)

@@ -349,7 +349,13 @@ def test_a_failure_is_told_in_the_line_that_names_it() -> None:
 
 
 def test_libraries_share_no_cache_and_no_threads(tmp_path: Path) -> None:
-    found = environment(tmp_path)
+    found = environment(tmp_path, "exmc")
     places = [found[name] for name in ("EXMC_CACHE_DIR", "PYTENSOR_FLAGS", "NUMBA_CACHE_DIR")]
     assert all(str(tmp_path) in place for place in places)
     assert found["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_jax_keeps_programs_on_disk_if_it_is_asked_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    assert environment(tmp_path, "numpyro-cached")["JAX_COMPILATION_CACHE_DIR"] == str(tmp_path / "jax")
+    assert "JAX_COMPILATION_CACHE_DIR" not in environment(tmp_path, "numpyro")

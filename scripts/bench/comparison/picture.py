@@ -14,6 +14,7 @@ STYLES = {
     "nutpie": ("s", "#00798c"),
     "pymc": ("^", "#edae49"),
     "numpyro": ("D", "#66a182"),
+    "numpyro-cached": ("d", "#2e4057"),
 }
 """Mark and colour by library."""
 

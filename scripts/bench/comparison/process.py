@@ -35,24 +35,30 @@ class Outcome(NamedTuple):
     diverging: Any
 
 
-def environment(cache: Path) -> dict[str, str]:
+def environment(cache: Path, peer: str) -> dict[str, str]:
     """The environment of a worker: all that the libraries keep on disk lies in `cache`; a thread a chain for products.
 
-    JAX keeps nothing on disk unless it is asked to; here it is, whatever the size of the program.
+    JAX keeps nothing there unless it is asked to: for the peer "numpyro-cached" it is, whatever the program's size.
     """
     paths = [str(ROOT), str(WORKER.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {
-        "PYTHONPATH": os.pathsep.join(paths),
-        "EXMC_CACHE_DIR": str(cache / "exmc"),
-        "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}",
-        "NUMBA_CACHE_DIR": str(cache / "numba"),
+    asked = {
         "JAX_COMPILATION_CACHE_DIR": str(cache / "jax"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MKL_NUM_THREADS": "1",
     }
+    return (
+        os.environ
+        | (asked if peer == "numpyro-cached" else {})
+        | {
+            "PYTHONPATH": os.pathsep.join(paths),
+            "EXMC_CACHE_DIR": str(cache / "exmc"),
+            "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}",
+            "NUMBA_CACHE_DIR": str(cache / "numba"),
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+        }
+    )
 
 
 def run_worker(request: dict[str, Any], data: dict[str, Any], cache: Path, timeout: float) -> Outcome:
@@ -66,7 +72,7 @@ def run_worker(request: dict[str, Any], data: dict[str, Any], cache: Path, timeo
         np.savez(files["data"], allow_pickle=False, **data)
         command = [sys.executable, str(WORKER), json.dumps(request | files)]
         started = time.perf_counter()
-        stamps = json.loads(_last_line(command, environment(cache), timeout))
+        stamps = json.loads(_last_line(command, environment(cache, request["peer"]), timeout))
         with np.load(files["out"]) as file:
             arrays = {name: file[name] for name in file.files}
     first, last, returned = (stamps[name] for name in ("first_transition", "last_transition", "returned"))

@@ -200,6 +200,7 @@ PEERS: dict[str, Callable[[Request, Numbers], Run]] = {
     "pymc": by_pymc,
     "nutpie": by_nutpie,
     "numpyro": by_numpyro,
+    "numpyro-cached": by_numpyro,
 }
 
 
@@ -217,7 +218,7 @@ def main() -> None:
     arrays = {f"posterior.{name}": values for name, values in run.posterior.items()}
     numpy.savez(request["out"], warmup_steps=run.warmup_steps, steps=run.steps, diverging=run.diverging, **arrays)
     stamps = {name: getattr(run, name) for name in ("first_transition", "last_transition", "returned")}
-    print(json.dumps(stamps | {"version": version(request["peer"])}))
+    print(json.dumps(stamps | {"version": version(request["peer"].partition("-")[0])}))
 
 
 # Libraries that start processes import this module again.
