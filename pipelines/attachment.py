@@ -52,11 +52,9 @@ def listening(cluster: Cluster, plan: Plan) -> Iterator[Pause]:
     impatient = cluster.model_copy(update={"timeout_seconds": min(cluster.timeout_seconds, _SECONDS_TO_ANSWER)})
     with contextlib.ExitStack() as stack:
         try:
-            client = stack.enter_context(attach(impatient))
-        except ClusterError:
+            _hear(stack.enter_context(attach(impatient)), {topic_of(plan): lambda message: woken.set()})
+        except (ClusterError, OSError):
             pause = time.sleep  # type: ignore[assignment]
-        else:
-            _hear(client, {topic_of(plan): lambda message: woken.set()})
         yield pause
 
 
@@ -196,10 +194,8 @@ class Attachment:
         return []
 
     def _listen(self) -> None:
-        _hear(
-            self.client,
-            {RUNS: self._on_run, self.run.topic: self._on_event, self.run.driver: self._on_driver},
-        )
+        topics = {RUNS: self._on_run, self.run.topic: self._on_event, self.run.driver: self._on_driver}
+        _hear(self.client, topics)
 
     def _follow(self, run: Announcement) -> None:
         self.run = run

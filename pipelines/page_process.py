@@ -73,7 +73,8 @@ class PageProcess:
 
     def served(self) -> bool:
         """Wait until it has said where the page is, or why there is none; whether there is one."""
-        self._announced.wait()
+        if self._process is not None:
+            self._announced.wait()
         return bool(self.url)
 
     def wait(self) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from exmc.errors import ExmcError, StoreError
+from exmc.errors import ExmcError
 from exmc.trace.files import Location, location
 from pipelines.attachment import Attachment, chosen, going_on
 from pipelines.checkpoint import read_checkpoint
@@ -71,15 +71,10 @@ def seen_here(run: Announcement) -> Location | None:
 def at_directory(attachment: Attachment, function: Callable[..., R], *arguments: Any) -> R:
     """What `function` returns of the run's directory: here, if this machine sees that, else on a worker.
 
-    Raises `StoreError` if it raises `OSError`, or if no worker answers.
+    Raises what `function` does here, and `StoreError` if no worker answers.
     """
     seen = seen_here(attachment.run)
-    if seen is None:
-        return attachment.on_worker(function, *arguments)
-    try:
-        return function(seen, *arguments)
-    except OSError as error:
-        raise StoreError(f"{error.strerror or error}.", where=(str(seen),)) from None
+    return attachment.on_worker(function, *arguments) if seen is None else function(seen, *arguments)
 
 
 @contextlib.contextmanager

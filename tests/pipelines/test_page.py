@@ -201,8 +201,10 @@ def test_a_run_that_is_not_there_has_no_page(tmp_path: Path) -> None:
         told.set()
 
     page = PageProcess(tmp_path / "none", say)
+    assert not page.served()
     page.wake(Event(kind="started", seconds=0.0))
     assert told.wait(60)
+    assert not page.served()
     page.wake(Event(kind="stage", seconds=0.0))
     page.stop()
     assert "there is no live page" in said[0]
