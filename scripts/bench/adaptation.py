@@ -5,8 +5,8 @@
 A scheme is written adaptation/metric/warmup, or adaptation/metric/warmup/pooled if chains learn together. Four chains
 of 1000 draws each; schemes take turns within each seed, and figures are medians over seeds: the smallest bulk ESS of
 all coordinates for 1000 gradients, of sampling alone ("draws") and of warm-up and sampling ("whole"); gradients a
-warm-up iteration and a draw; the largest R-hat; divergences; the processor's milliseconds of a chain's warm-up and of its
-draws. Nothing but gradients is counted in the first four: they do not depend on the machine.
+warm-up iteration and a draw; the largest R-hat; divergences; the processor's milliseconds of a chain's warm-up and of
+its draws. Nothing but gradients is counted in the first four: they do not depend on the machine.
 """
 
 from __future__ import annotations
