@@ -18,8 +18,8 @@ measured, sampling in proportion to gradients; "~" marks runs that had to be ext
 "ESS/s" is of sampling, warm-up included; "whole" from process start. exmc computes pointwise log likelihoods before it
 returns, which is in "whole" and not in "sampling". NumPyro has no own numbers; it runs in double precision, a host
 device a chain; "numpyro-cached" is NumPyro whose user has asked JAX to keep compiled programs on disk. The peers come
-with `pip install exmc[bench]`; PyMC so installed multiplies matrices by BLAS only where the system has one with its
-header files (libopenblas-dev): install it first.
+with `pip install exmc[bench]`; PyMC so installed multiplies matrices by BLAS only where the system has one to be
+linked with (libopenblas-dev), and is told so: install it first.
 """
 
 from __future__ import annotations

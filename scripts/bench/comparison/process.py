@@ -19,6 +19,7 @@ from comparison.judge import Clock, Steps
 
 WORKER = Path(__file__).with_name("worker.py")
 ROOT = Path(__file__).parents[3]
+OPENBLAS = any(Path("/usr/lib").glob("*/libopenblas.so"))
 
 
 class FailedRunError(Exception):
@@ -39,6 +40,7 @@ def environment(cache: Path, peer: str) -> dict[str, str]:
     """The environment of a worker: all that the libraries keep on disk lies in `cache`; a thread a chain for products.
 
     JAX keeps nothing there unless it is asked to: for the peer "numpyro-cached" it is, whatever the program's size.
+    PyTensor does not find an OpenBLAS that the system has without a Fortran compiler, unless it is told of it.
     """
     paths = [str(ROOT), str(WORKER.parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     asked = {
@@ -52,7 +54,8 @@ def environment(cache: Path, peer: str) -> dict[str, str]:
         | {
             "PYTHONPATH": os.pathsep.join(paths),
             "EXMC_CACHE_DIR": str(cache / "exmc"),
-            "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}",
+            "PYTENSOR_FLAGS": f"base_compiledir={cache / 'pytensor'}"
+            + (",blas__ldflags=-lopenblas" if OPENBLAS else ""),
             "NUMBA_CACHE_DIR": str(cache / "numba"),
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
