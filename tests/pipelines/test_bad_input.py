@@ -385,7 +385,7 @@ COMMANDS: list[tuple[list[str], tuple[str, ...]]] = [
     (["compare", "nowhere", "."], ("nowhere", "no run")),
     *[
         ([command, "tcp://host:8786", *more], ("tcp://host:8786: this is a scheduler", "watch tcp://host:8786 --once"))
-        for command, *more in (["pause"], ["abort"], ["resume"], ["report"], ["plot", "trace"])
+        for command, *more in (["report"], ["plot", "trace"])
     ],
 ]
 
