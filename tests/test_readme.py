@@ -28,6 +28,32 @@ def blocks(language: str) -> list[str]:
     return found
 
 
+def table_of(output: str) -> xarray.Dataset:
+    """The summary that `exmc run` prints, a variable a column."""
+    columns = output.splitlines()[0].split()
+    rows = re.findall(r"^(\S.*?)((?:\s+-?[\d.]+){8})$", output, flags=re.MULTILINE)
+    values = [[float(value) for value in row.split()] for _, row in rows]
+    numbers = {name: ("scalar", list(column)) for name, column in zip(columns, zip(*values, strict=True), strict=True)}
+    return xarray.Dataset(numbers, {"scalar": [label for label, _ in rows]})
+
+
+def test_what_the_first_command_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """But for what another processor rounds otherwise, which are then other draws from the same posterior."""
+    assert main(["run", str(ROOT / "configs" / "eight_schools.yaml"), "--out", str(tmp_path / "run")]) == 0
+    printed = capsys.readouterr().out
+    (shown,) = blocks("text")
+    here, there = table_of(printed), table_of(shown)
+    assert list(here) == list(there)
+    assert list(here["scalar"].values) == list(there["scalar"].values)
+    error = (here["mcse_mean"] ** 2 + there["mcse_mean"] ** 2) ** 0.5
+    assert float((abs(here["mean"] - there["mean"]) / error).max()) < 4.0
+    # What follows the table is the same, but for the place.
+    assert (
+        printed.split("All checks")[1].replace(str(tmp_path / "run"), "runs/eight-schools")
+        == shown.split("All checks")[1]
+    )
+
+
 def test_python_runs_as_one_session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The blocks build on each other; those that open a run directory find one made by the command above them."""
     monkeypatch.chdir(tmp_path)
