@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum
 
@@ -18,6 +19,10 @@ _SETTLING = 10
 _EARLY_PART, _EARLY_WINDOW, _MAIN_WINDOW, _LAST_PART = 0.3, 10, 80, 0.15
 # The part of warm-up that is done at this temperature: most of the early windows, but not the last of them.
 _HOT_PART, _TEMPERATURE = 0.25, 2.0
+# In how many coordinates, at most. There the energies of hot draws still overlap with those of cold ones: d against d/2
+# of a normal. With more, chains run away along scales of what data do not hold: a normal of scale s integrates, to the
+# power of a half, to the root of s, and a hundred of them favour the largest s.
+_MOST_HOT = 20
 _GROWTH = 1.5
 # Within a window the metric is renewed after so many draws or more: few make a better metric than none.
 _RENEWAL = 20
@@ -51,7 +56,7 @@ class Stage:
         Whether the step size is adapted by the symmetric acceptance rate (`exmc.nuts.transition.transition`), which
         has no use for draws on their way down to the typical set: each of them gains energy.
     temperature : float
-        Momenta are drawn from exp(-kinetic energy / temperature). As a trajectory keeps its energy, its draws are then
+        In few coordinates momenta are drawn from exp(-kinetic energy / temperature) (`spread`). As a trajectory keeps its energy, its draws are then
         from the density to the power of 1 / temperature: valleys between modes are that much less deep.
     """
 
@@ -59,6 +64,10 @@ class Stage:
     ending: Ending = Ending.NOTHING
     symmetric: bool = False
     temperature: float = 1.0
+
+    def spread(self, dimension: int) -> float:
+        """How many times as wide as usual momenta of so many coordinates are drawn."""
+        return math.sqrt(self.temperature) if dimension <= _MOST_HOT else 1.0
 
     @property
     def adapt_metric(self) -> bool:
@@ -95,7 +104,8 @@ def fisher_stages(warmup: int) -> tuple[Stage, ...]:
     present window and the one before, renewed when those draws are half as many again, other than in nuts-rs, which
     does so at each draw. A window grows to the end if less than half of the next would fit.
 
-    The first 25 % are hot, other than in nuts-rs, so that chains leave lesser modes while there is nothing to lose:
+    The first 25 % are hot, other than in nuts-rs, so that chains leave lesser modes while there is nothing to lose, if
+    they have few coordinates (`Stage.spread`):
     the metric found is that of the density all the same, if it is normal, as positions and gradients spread alike.
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:

@@ -199,5 +199,7 @@ def likelihood_moments(block: Block, surface: Surface, free: Free) -> tuple[Floa
     usable = (total > 0) & (information > 0)
     weights = weights / np.where(usable, total, 1.0)
     shift = np.sum(weights * offsets, axis=0)
-    width = np.sum(weights * (offsets - shift) ** 2, axis=0)
+    # Where curvature says next to nothing all weight may lie on one point: no less than what lies between two is known.
+    cell = (_GRID[1] - _GRID[0]) * error
+    width = np.maximum(np.sum(weights * (offsets - shift) ** 2, axis=0), cell**2 / 12.0)
     return elements + np.where(usable, shift, 0.0), np.where(usable, width, np.inf)

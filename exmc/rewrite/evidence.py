@@ -50,6 +50,7 @@ from exmc.ir.text import expression_text
 from exmc.rewrite.block import Block, block_of, improved, likelihood_moments
 from exmc.rewrite.chi_squared import chi_squared_quantile
 from exmc.rewrite.partial import Weights
+from exmc.rewrite.plausible import usual_scale
 from exmc.rewrite.series import recurrence_of, scale_of
 from exmc.rewrite.series_evidence import series_verdict
 from exmc.rewrite.shared_rows import information_left
@@ -62,6 +63,9 @@ CONFIDENCE = 0.95
 _WHOLE = 0.2
 _DECIMALS = 2
 _COVARIATES = 200
+# A population that spreads so many times more than its scale has reason to: its elements have run away together with
+# what they are multiplied by, as factors with their loadings, since without pooling nothing holds them.
+_ABSURD = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,9 @@ def _verdicts(
         moments = _moments(residuals, columns[known], 1.0 / variance[known])
         if moments is None:
             return _all(population, "it has too few elements to tell how much they spread")
+        usual = usual_scale(population.scale, surface)
+        if usual is not None and np.sqrt(moments[0]) > _ABSURD * usual:
+            return _all(population, "the data do not tell how large its elements are: other variables make up for that")
         spread, least = (np.full(block.count, m) for m in moments)
     weights = 1.0 / (spread + variance)
     surface.extra.append(_summary(located, estimates, weights, known))

@@ -84,6 +84,12 @@ def test_stans_stages_are_never_hot() -> None:
     assert {stage.temperature for stage in stan_stages(1000)} == {1.0}
 
 
+def test_stages_are_hot_in_few_coordinates() -> None:
+    assert fisher_stages(1000)[0].spread(20) == 2.0**0.5
+    assert fisher_stages(1000)[0].spread(21) == 1.0
+    assert fisher_stages(1000)[-1].spread(1) == 1.0
+
+
 def test_the_other_schemes_windows_grow_by_half() -> None:
     for warmup in range(300, 5000, 7):
         windows = [length for length in _windows(fisher_stages(warmup)) if length != 10]

@@ -488,3 +488,25 @@ MODELS: dict[str, tuple[Callable[[], Builder], dict[str, str]]] = {
         {},
     ),
 }
+
+
+def factors(people: int) -> Builder:
+    """Three measurements of each, by loadings that may be as small as the factors are large."""
+    generator = np.random.default_rng(1)
+    seen = generator.normal(size=(people, 1)) * [1.0, 0.8, 0.6] + 0.5 * generator.normal(size=(people, 3))
+    build = Builder().rv("tau", "HalfNormal", sigma=2.0).rv("theta", "Normal", sigma="tau", shape=people)
+    build.rv("loading", "HalfNormal", sigma=2.0, shape=3).rv("noise", "HalfNormal")
+    return build.rv("y", "Normal", mu="theta[:, None] * loading", sigma="noise", observed=seen)
+
+
+def ability(people: int, items: int, seed: int) -> Builder:
+    """An item response model with two parameters an item."""
+    generator = np.random.default_rng(seed)
+    theta, slope, place = (generator.normal(size=n) for n in (people, items, items))
+    chance = 1.0 / (1.0 + np.exp(-np.exp(0.5 * slope)[:, None] * (theta - place[:, None])))
+    build = Builder().rv("tau", "HalfCauchy", beta=2.0).rv("theta", "Normal", sigma="tau", shape=people)
+    build.rv("spread", "HalfCauchy", beta=2.0).rv("slope", "LogNormal", sigma="spread", shape=items)
+    build.rv("theta_0", "Normal", sigma=5.0).rv("width", "HalfCauchy", beta=2.0)
+    build.rv("theta_item", "Normal", mu="theta_0", sigma="width", shape=items)
+    logit = "slope[:, None] * (theta - theta_item[:, None])"
+    return build.rv("y", "Bernoulli", logit=logit, observed=(generator.random((items, people)) < chance).astype(int))

@@ -11,7 +11,7 @@ from exmc.rewrite.block import SAMPLED
 from exmc.rewrite.evidence import Verdict, _moments, weigh
 from exmc.rewrite.surface import Surface
 from exmc.rewrite.unpooled import unpooled_fit
-from tests.rewrite.models import schools
+from tests.rewrite.models import ability, factors, schools
 
 
 def grouped(
@@ -260,6 +260,19 @@ def test_stochastic_volatility_is_weak_data() -> None:
         build.rv(f"theta{t}", "Normal", mu=f"theta{t - 1}" if t else 0.0, sigma="tau")
         build.rv(f"y{t}", "Normal", sigma=f"exp(theta{t})", observed=value)
     assert not centred(verdict(build, "theta30"))
+
+
+def test_elements_that_run_away_with_their_factors_tell_nothing() -> None:
+    found = verdict(factors(60))
+    assert not found.centred
+    assert found.weights is None
+    assert "how large" in found.why
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_likelihoods_that_are_walls_have_verdicts(seed: int) -> None:
+    for name in ("theta", "theta_item"):
+        assert verdict(ability(7, 4, seed), name).why
 
 
 def test_the_same_answer_every_time() -> None:
