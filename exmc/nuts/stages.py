@@ -56,8 +56,9 @@ class Stage:
         Whether the step size is adapted by the symmetric acceptance rate (`exmc.nuts.transition.transition`), which
         has no use for draws on their way down to the typical set: each of them gains energy.
     temperature : float
-        In few coordinates momenta are drawn from exp(-kinetic energy / temperature) (`spread`). As a trajectory keeps its energy, its draws are then
-        from the density to the power of 1 / temperature: valleys between modes are that much less deep.
+        In few coordinates momenta are drawn from exp(-kinetic energy / temperature) (`spread`). As a trajectory keeps
+        its energy, its draws are then from the density to the power of 1 / temperature: valleys between modes are that
+        much less deep.
     """
 
     length: int
