@@ -28,15 +28,10 @@ def usual_scale(scale: Expression, surface: Surface) -> float | None:
         if free[name].size > _MOST:
             return None
         for place in range(free[name].size):
-            free, _ = climbed(partial(_prior, name, surface), name, place, 1.0, free)
+            free, _ = climbed(partial(surface.prior, name), name, place, 1.0, free)
     found = float(np.median(_values(scale, surface, free)))
     return found if np.isfinite(found) and found > 0.0 else None
 
 
 def _values(scale: Expression, surface: Surface, free: Free) -> FloatArray:
     return np.asarray(evaluate(scale, surface.values(free)), float)
-
-
-def _prior(name: str, surface: Surface, free: Free) -> float:
-    found = surface.prior(name, free)
-    return found if np.isfinite(found) else -np.inf

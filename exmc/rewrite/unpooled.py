@@ -75,7 +75,7 @@ def _objective(name: str, blocks: Sequence[Block], surface: Surface) -> Callable
             if block.owner is not None:
                 information = difference(block, surface, free)[1]
                 total -= 0.5 * float(np.sum(np.log(information[information > 0])))
-        return total if np.isfinite(total) else -np.inf
+        return total
 
     return objective
 
@@ -83,21 +83,28 @@ def _objective(name: str, blocks: Sequence[Block], surface: Surface) -> Callable
 def climbed(
     objective: Callable[[Free], float], name: str, place: int, step: float, free: Free
 ) -> tuple[dict[str, FloatArray], float]:
-    """`free` with one element moved to a maximum of `objective`, by parabolas and doubled steps; and the last step."""
+    """`free` with one element moved to a maximum of `objective`, by parabolas and doubled steps; and the last step.
+
+    Where `objective` is not finite there is none.
+    """
 
     def moved(by: float) -> dict[str, FloatArray]:
         elements = free[name].copy()
         elements.flat[place] += by
         return dict(free) | {name: elements}
 
-    best = objective(free)
+    def height(at: Free) -> float:
+        found = objective(at)
+        return found if np.isfinite(found) else -np.inf
+
+    best = height(free)
     for _ in range(15):
-        up, down = objective(moved(step)), objective(moved(-step))
+        up, down = height(moved(step)), height(moved(-step))
         trials = [(up, step), (down, -step)]
         curvature = 2.0 * best - up - down
         if 0.0 < curvature < np.inf:
             vertex = 0.5 * step * (up - down) / curvature
-            trials.append((objective(moved(vertex)), vertex))
+            trials.append((height(moved(vertex)), vertex))
         value, move = max(trials)
         gain = value - best if value > best else 0.0
         if value > best:

@@ -326,7 +326,7 @@ class _Run:
 
     def _call(self, output: Output, stage: Stage | None = None, count: int = 0, *, search: bool = False) -> None:
         """`count` iterations of `stage`, after a search for the step size if `search`."""
-        options, tuning, density = self._options, self._adaptation, self._density
+        options, tuning = self._options, self._adaptation
         learns = stage is not None and stage.adapt_metric
         task = Task(
             first=self._iteration,
@@ -337,7 +337,7 @@ class _Run:
             adapt_metric=learns,
             target_accept=float(options.target_accept),
             max_treedepth=options.max_treedepth,
-            spread=1.0 if stage is None else stage.spread(density.dimension),
+            spread=1.0 if stage is None else stage.spread(self._density.dimension),
         )
         window = tuning.window
         before = Progress(self._log_density, tuning.step_size, tuning.averaging, window.newer.draws)

@@ -7,22 +7,15 @@ from pathlib import Path
 import pytest
 from distributed import LocalCluster
 
-from pipelines import remote
 from pipelines.cli import main
 from pipelines.requests import Wish, let_go, request, requested
 from tests.pipelines.running import LONG, PATIENCE, await_that, begun_on
 
 
-@pytest.mark.parametrize("seen", [True, False])
+@pytest.mark.usefixtures("seen")
 def test_a_run_is_asked_by_its_scheduler(
-    seen: bool,
-    cluster: LocalCluster,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    cluster: LocalCluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    if not seen:
-        monkeypatch.setattr(remote, "seen_here", lambda run: None)
     address = cluster.scheduler_address
     run = begun_on(cluster, tmp_path, LONG)
 

@@ -30,16 +30,10 @@ def test_a_scheduler_without_runs_says_so(cluster: LocalCluster, capfd: pytest.C
     assert "--run" in capfd.readouterr().err
 
 
-@pytest.mark.parametrize("seen", [True, False])
+@pytest.mark.usefixtures("seen")
 def test_a_run_is_watched_by_its_scheduler_to_its_end(
-    seen: bool,
-    cluster: LocalCluster,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    cluster: LocalCluster, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    if not seen:
-        monkeypatch.setattr(watch, "seen_here", lambda run: None)
     run = begun_on(cluster, tmp_path)
     assert main(["watch", cluster.scheduler_address, "--run", "small"]) in (0, 3)
     shown, err = capfd.readouterr()
