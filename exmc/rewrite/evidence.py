@@ -18,8 +18,9 @@ particular where nothing is known. All of it comes from the data, in plain numpy
    (restricted maximum likelihood; Patterson and Thompson 1971).
 2. tau^2 is estimated from the spread of the estimates beyond their errors, by moments (DerSimonian and Laird 1986;
    with covariates for the location: Jackson, White and Riley 2013). Variables with the same scale expression are one
-   population; the location may depend on any other variables, linearly or nearly so. The limit replaces Cochran's Q,
-   with k degrees of freedom, by k Q / chi2_k(0.95). A constant scale needs no estimate.
+   population; the location may depend on any other variables, linearly or nearly so. Elements that spread far beyond
+   what the scale may be have run away with what they are multiplied by, and their data tell nothing. The limit
+   replaces Cochran's Q, with k degrees of freedom, by k Q / chi2_k(0.95). A constant scale needs no estimate.
 3. Upwards: the estimates, with variance tau^2 + 1/I_j, are then observations of the locations.
 
 1/I_j is the variance of theta_j under its normalised likelihood, which for few observations is not its curvature, and
@@ -167,22 +168,42 @@ def _verdicts(
             variance = error + np.sum(np.where(own != 0.0, own**2 * error, 0.0), axis=1)
     known = np.isfinite(variance)
     here = located(surface.values(free))
-    if population.constant:
-        scales = np.asarray(constant_value(population.scale, model), float)
-        spread = least = np.broadcast_to(scales, surface.types[population.names[0]].shape).ravel() ** 2
-    else:
-        residuals = (estimates - here)[known]
-        moments = _moments(residuals, columns[known], 1.0 / variance[known])
-        if moments is None:
-            return _all(population, "it has too few elements to tell how much they spread")
-        usual = usual_scale(population.scale, surface)
-        if usual is not None and np.sqrt(moments[0]) > _ABSURD * usual:
-            return _all(population, "the data do not tell how large its elements are: other variables make up for that")
-        spread, least = (np.full(block.count, m) for m in moments)
+    residuals = (estimates - here)[known]
+    found = _spread(population, residuals, columns[known], variance[known], model, surface)
+    if isinstance(found, str):
+        return _all(population, found)
+    spread, least = found
     weights = 1.0 / (spread + variance)
     surface.extra.append(_summary(located, estimates, weights, known))
-    centre = here + columns @ _coefficients((estimates - here)[known], columns[known], weights[known])
+    centre = here + columns @ _coefficients(residuals, columns[known], weights[known])
     return _judged(population, _Evidence(error, spread, least, centre), own is not None, block, surface)
+
+
+def _spread(
+    population: _Population,
+    residuals: FloatArray,
+    columns: FloatArray,
+    variance: FloatArray,
+    model: Model,
+    surface: Surface,
+) -> tuple[FloatArray, FloatArray] | str:
+    """The variance of each element of `population` and its lower limit, each of shape (elements,); or why not.
+
+    `residuals` and `columns` are as in `_moments`, `variance` is that of the errors, of shape (n,).
+    """
+    if population.constant:
+        scales = np.asarray(constant_value(population.scale, model), float)
+        spread = np.broadcast_to(scales, surface.types[population.names[0]].shape).ravel() ** 2
+        return spread, spread
+    moments = _moments(residuals, columns, 1.0 / variance)
+    if moments is None:
+        return "it has too few elements to tell how much they spread"
+    usual = usual_scale(population.scale, surface)
+    if usual is not None and np.sqrt(moments[0]) > _ABSURD * usual:
+        return "the data do not tell how large its elements are: other variables make up for that"
+    count = sum(surface.types[name].size for name in population.names)
+    spread, least = (np.full(count, moment) for moment in moments)
+    return spread, least
 
 
 def _coefficients(residuals: FloatArray, columns: FloatArray, weights: FloatArray) -> FloatArray:
