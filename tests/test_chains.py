@@ -22,12 +22,17 @@ from exmc.errors import CompileError, ExmcError, ModelError, SamplingError
 from tests.test_inference import seed_example
 
 
+_TESTS = itertools.count()
+
+
 class Own:
     """A normal density of one's own, which does something in its `at`-th call, whichever chain makes it."""
 
     def __init__(self) -> None:
         self.calls, self.at = itertools.count(), -1
         self.act: Callable[[], object] = lambda: None
+        # Of no other test: a thread that one before gave up looks its function up again, and would be counted here.
+        self.module = f"own_density_of_a_test_{next(_TESTS)}"
 
     def density(self) -> Callable[[Any], Any]:
         @primitive
@@ -42,7 +47,8 @@ class Own:
 
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch) -> Own:
-    found, module = Own(), types.ModuleType("own_density_of_a_test")
+    found = Own()
+    module = types.ModuleType(found.module)
     module.log_density = found.density()  # type: ignore[attr-defined]
     module.draw = lambda generator, shape: generator.normal(size=shape)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -50,7 +56,7 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Own:
 
 
 def draw_from(own: Own, **options: Any) -> xr.DataTree:
-    model = Builder().rv("x", exmc.Custom("own_density_of_a_test:log_density", draw="own_density_of_a_test:draw"))
+    model = Builder().rv("x", exmc.Custom(f"{own.module}:log_density", draw=f"{own.module}:draw"))
     return exmc.sample(model, draws=40, warmup=30, seed=3, engine="autograd", predictive=False, **options)
 
 

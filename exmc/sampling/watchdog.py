@@ -34,7 +34,9 @@ class Pulse:
         self._memory: NDArray[Any] | None = None
 
     def beat(self) -> None:
-        """Something was finished."""
+        """Something was finished. Raises `StuckError` if the work was given up meanwhile: nobody waits for it."""
+        if self.abandoned:
+            raise StuckError("this was given up.", where=("watchdog",))
         self._beats += 1
 
     def watch(self, memory: NDArray[Any]) -> None:

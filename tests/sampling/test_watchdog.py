@@ -72,6 +72,24 @@ def test_a_stuck_gradient_ends_the_chain(stuck_at: int) -> None:
         release.set()
 
 
+def test_work_that_was_given_up_ends_once_it_can() -> None:
+    """Otherwise it would use a processor for the rest of the process, to no end."""
+    release, ended = threading.Event(), threading.Event()
+
+    def work(pulse: Pulse) -> None:
+        release.wait(60)
+        try:
+            while True:
+                pulse.beat()
+        finally:
+            ended.set()
+
+    with pytest.raises(SamplingError, match=r"more than 0\.4 s"):
+        watched(work, BOUND)
+    release.set()
+    assert ended.wait(10)
+
+
 @pytest.mark.parametrize("error", [ValueError("wrong"), TimeoutError("their own"), SystemExit(1)])
 @pytest.mark.parametrize("seconds", [None, 5.0])
 def test_what_the_work_raises_is_raised(error: BaseException, seconds: float | None) -> None:
