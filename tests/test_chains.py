@@ -21,7 +21,6 @@ from exmc.diagnostics.checks import diagnose
 from exmc.errors import CompileError, ExmcError, ModelError, SamplingError
 from tests.test_inference import seed_example
 
-
 _TESTS = itertools.count()
 
 
