@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from exmc.pace import Pace
+
 FloatArray = NDArray[np.float64]
 
 # double f(const double* position, double* gradient, double* workspace, const int64_t* pointers)
@@ -35,7 +37,7 @@ class LogDensity:
     which returns the log density at `position` (`dimension` doubles) and writes its gradient. It allocates
     nothing, takes no lock and may be called from many threads, each with a `workspace` of its own
     (`workspace_size` doubles). `pointers` is passed through unchanged: it is where compiled code finds its data.
-    `owner` keeps alive whatever the address and the pointers refer to.
+    `owner` keeps alive whatever the address and the pointers refer to. `pace` is how fast samplers are with it.
     """
 
     dimension: int
@@ -44,6 +46,7 @@ class LogDensity:
     pointers: NDArray[np.int64]
     owner: object
     failure: Failure = field(default_factory=Failure)
+    pace: Pace = field(default_factory=Pace)
 
     def __call__(self, position: FloatArray) -> tuple[float, FloatArray]:
         """The log density (a float) and its gradient, shape (dimension,), at `position`."""

@@ -14,7 +14,8 @@ LONGEST = 400
 # Who may import whom inside exmc. A part is a folder or a single module; each may import itself.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
-    "density": set(),
+    "pace": set(),
+    "density": {"pace"},
     "cache": set(),
     "machine_code": {"errors", "cache"},
     "stirling": set(),
@@ -36,10 +37,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "rewrite": {"errors", "late", "ir", "distributions", "transforms"},
     "compile": {
         *("errors", "late", "ir", "distributions", "transforms", "special", "linalg", "logspace", "density", "cache"),
-        *("integrators", "machine_code", "graphs"),
+        *("integrators", "machine_code", "graphs", "pace"),
     },
     # Samplers know a density, and nothing of models.
-    "nuts": {"errors", "density", "cache", "machine_code"},
+    "nuts": {"errors", "density", "cache", "machine_code", "pace"},
     "sampling": {"errors", "density", "nuts"},
     "methods": {"errors", "density", "nuts", "sampling"},
     "trace": {"errors", "late", "ir", "distributions", "sampling", "compile.layout"},

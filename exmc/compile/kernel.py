@@ -25,6 +25,7 @@ from exmc.density import FloatArray, LogDensity
 from exmc.errors import CompileError
 from exmc.late import Late
 from exmc.machine_code import Target, host_target, object_code, object_key
+from exmc.pace import Pace
 
 if TYPE_CHECKING:
     from exmc.compile import lower, optimise, record
@@ -71,7 +72,7 @@ class Kernel:
         code = self._code()
         pointers = np.array([c.ctypes.data for c in self.constants], dtype=np.int64)
         owner = (code, self.constants)
-        return LogDensity(self.dimension, code.function, self.workspace_size, pointers, owner)
+        return LogDensity(self.dimension, code.function, self.workspace_size, pointers, owner, pace=Pace(native=True))
 
     def evaluate_batch(self, positions: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
         """What the function returns, shape (n,), and writes, shape (n, width), at positions of shape (n, dimension)."""

@@ -73,7 +73,9 @@ class Mover:
         sample[0], sample[1] = position, gradient
         task = Task(first, count, search, averaging is not None, False, False, self._target, self._depth)
         before = Progress(value, step_size, averaging or step_sizes.init(step_size), 0)
-        after = transitions(self._physics, key.copy(), task, before, self._moments, self._memory, output)
+        after = transitions(
+            self._physics, key.copy(), task, before, self._moments, self._memory, output, self._density.pace
+        )
         self._density.raise_failure()
         statistics = output.statistics[-1] if count else np.zeros(len(Transition._fields))
         gradients = int(output.statistics[:, Transition._fields.index("n_steps")].sum())

@@ -48,7 +48,8 @@ class Estimators(NamedTuple):
 def stan_variances(moments: Moments, present: FloatArray) -> FloatArray:
     """Variances of the positions, regularised as Stan does: not below 1e-3 times five draws in n."""
     kept, added = _stan_shrinkage(moments.draws)
-    return kept * moments.variances()[0] + added
+    variances: FloatArray = kept * moments.variances()[0] + added
+    return variances
 
 
 def stan_covariance(window: Window, _variances: FloatArray) -> FloatArray:
@@ -63,9 +64,9 @@ def stan_covariance(window: Window, _variances: FloatArray) -> FloatArray:
 
 def fisher_variances(moments: Moments, present: FloatArray) -> FloatArray:
     """sqrt(var(positions) / var(gradients)); what is in use where one of them did not vary."""
-    positions, gradients = moments.variances()
     with np.errstate(all="ignore"):
-        found = np.sqrt(positions) / np.sqrt(gradients)
+        positions, gradients = np.sqrt(moments.variances())
+        found = positions / gradients
     known: FloatArray = np.where(np.isfinite(found) & (found > 0.0), found, present)
     return known
 
@@ -94,7 +95,7 @@ def low_rank(window: Window, variances: FloatArray, cutoff: float, most_bent: fl
     """
     dimension = variances.size
     if len(window.positions) < _FEWEST_DRAWS:
-        return np.stack([variances, np.zeros(dimension)])
+        return without_directions(variances)
     positions, gradients = _standardised(window, np.sqrt(variances))
     basis: FloatArray | None = None
     if 2 * len(positions) < dimension:
@@ -103,10 +104,10 @@ def low_rank(window: Window, variances: FloatArray, cutoff: float, most_bent: fl
     try:
         values, vectors = np.linalg.eigh(geometric_mean(*_standardised_covariances(positions, gradients)))
     except np.linalg.LinAlgError:
-        return np.stack([variances, np.zeros(dimension)])
+        return without_directions(variances)
     usual, chosen = _unusual(values, cutoff)
     noise = values[-1] < values[0] * _spread_of_noise(len(positions), dimension)
-    if noise or np.any(_bending(positions, gradients, vectors[:, chosen]) > most_bent):
+    if noise or _bends(positions, gradients, vectors[:, chosen], most_bent):
         usual, chosen = 1.0, chosen[:0]
     columns = vectors[:, chosen] if basis is None else basis @ vectors[:, chosen]
     eigenvalues = np.zeros(dimension)
@@ -114,10 +115,17 @@ def low_rank(window: Window, variances: FloatArray, cutoff: float, most_bent: fl
     return np.concatenate([usual * variances[np.newaxis], eigenvalues[np.newaxis], columns.T])
 
 
-def _bending(positions: FloatArray, gradients: FloatArray, directions: FloatArray) -> FloatArray:
-    """The variance of standardised positions by that of gradients, along each column of `directions`."""
-    bending: FloatArray = np.var(positions @ directions, axis=0) * np.var(gradients @ directions, axis=0)
-    return bending
+def without_directions(variances: FloatArray) -> FloatArray:
+    """The metric of low rank that is diagonal."""
+    return np.array([variances, np.zeros(variances.size)])
+
+
+def _bends(positions: FloatArray, gradients: FloatArray, directions: FloatArray, most: float) -> bool:
+    """Whether standardised positions' variance by that of gradients is over `most` along a column of `directions`."""
+    if not directions.size:
+        return False
+    bending = np.var(positions @ directions, axis=0) * np.var(gradients @ directions, axis=0)
+    return bool(np.any(bending > most))
 
 
 def _spread_of_noise(draws: int, dimension: int) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from exmc.machine_code import LOCK, LoadedCode, load, object_code
 from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.step_size import DualAveraging
 from exmc.nuts.stream import STREAM_WORDS
+from exmc.pace import Pace
 
 FloatArray = NDArray[np.float64]
 Words = NDArray[np.uint64]
@@ -103,8 +105,10 @@ ARGUMENT_KINDS: tuple[str, ...] = tuple(
 """Their types, as LLVM calls them."""
 
 _C_KINDS: dict[str, Any] = {"double": ctypes.c_double, "i64": ctypes.c_int64}
-# Called without the GIL. It returns 0: nothing in it can fail.
-_SIGNATURE = ctypes.CFUNCTYPE(ctypes.c_int32, *(_C_KINDS[kind] for kind in ARGUMENT_KINDS))
+# It returns 0: nothing in it can fail.
+_TYPES = (ctypes.c_int32, *(_C_KINDS[kind] for kind in ARGUMENT_KINDS))
+_WITHOUT_LOCK, _WITH_LOCK = ctypes.CFUNCTYPE(*_TYPES), ctypes.PYFUNCTYPE(*_TYPES)
+_NOTHING = ctypes.c_char * 0
 
 
 def transitions(
@@ -115,8 +119,9 @@ def transitions(
     moments: FloatArray,
     memory: FloatArray,
     output: Output,
+    pace: Pace,
 ) -> Progress:
-    """Do many iterations of a chain in one call of machine code, without the GIL; returns where they led.
+    """Do many iterations of a chain in one call of machine code; returns where they led.
 
     Parameters
     ----------
@@ -127,46 +132,63 @@ def transitions(
     memory : ndarray, shape (memory_rows(max_treedepth), dimension)
         Seen through `exmc.nuts.trajectory.workspace`. ``sample`` in it is the state of the chain, before and after;
         the rest is scratch.
+    pace
+        Of the calls before with this density, to which this one is added. Other threads run Python meanwhile, unless
+        by it the call will be short.
+
+    Raises
+    ------
+    TypeError
+        If an array is not contiguous, or read-only.
     """
-    arrays = (physics.factor, key, moments, memory, *output)
-    if not all(array.flags.c_contiguous for array in arrays):
-        raise ValueError("the kernel takes contiguous arrays only")
     numbers = np.array([progress.log_density, progress.step_size, *progress.averaging, progress.window_draws])
     stream = np.zeros(STREAM_WORDS, dtype=np.uint64)
     arguments = Arguments(
         density=physics.address,
-        pointers=physics.pointers.ctypes.data,
-        scratch=physics.scratch.ctypes.data,
+        pointers=_address(physics.pointers),
+        scratch=_address(physics.scratch),
         metric=physics.metric,
-        factor=physics.factor.ctypes.data,
+        factor=_address(physics.factor),
         factor_rows=physics.factor.shape[0],
         dimension=memory.shape[1],
-        stream=stream.ctypes.data,
-        key=key.ctypes.data,
+        stream=_address(stream),
+        key=_address(key),
         **task._asdict(),
-        progress=numbers.ctypes.data,
-        moments=moments.ctypes.data,
-        memory=memory.ctypes.data,
-        positions=output.positions.ctypes.data,
-        statistics=output.statistics.ctypes.data,
-        gradients=output.gradients.ctypes.data,
+        progress=_address(numbers),
+        moments=_address(moments),
+        memory=_address(memory),
+        positions=_address(output.positions),
+        statistics=_address(output.statistics),
+        gradients=_address(output.gradients),
     )
-    machine_code()(*arguments)
-    log_density, step_size, *averaging, window_draws = (float(number) for number in numbers)
+    # A search is a few steps, as an iteration is.
+    rounds = task.iterations + task.search
+    function = machine_code(with_lock=pace.is_short(rounds, task.max_treedepth))
+    started = time.thread_time()
+    function(*arguments)
+    pace.note(rounds, time.thread_time() - started)
+    log_density, step_size, *averaging, window_draws = numbers.tolist()
     return Progress(log_density, step_size, DualAveraging(*averaging), int(window_draws))
 
 
-def machine_code() -> Callable[..., int]:
+def _address(array: Any) -> int:
+    """Where the array's data lie. (``array.ctypes.data`` takes four times as long.)"""
+    return ctypes.addressof(_NOTHING.from_buffer(array))
+
+
+def machine_code(*, with_lock: bool = False) -> Callable[..., int]:
     """The C function. The first call in a process loads it; the first on a machine compiles it from its text."""
     # Two chains' threads that start together must not both compile.
     with LOCK:
-        return _loaded().function
+        loaded = _loaded()
+    return loaded.with_lock if with_lock else loaded.function
 
 
 class LoadedKernel(NamedTuple):
-    """The C function, and what keeps its machine code in this process."""
+    """The C function, called without Python's lock and with it, and what keeps its machine code in this process."""
 
     function: Callable[..., int]
+    with_lock: Callable[..., int]
     code: LoadedCode
 
 
@@ -178,4 +200,5 @@ def _loaded() -> LoadedKernel:
 def link(text: str) -> LoadedKernel:
     """A kernel in LLVM's language as a C function in this process."""
     code = load(object_code(text, default_cache()))
-    return LoadedKernel(_SIGNATURE(code.address(SYMBOL)), code)
+    address = code.address(SYMBOL)
+    return LoadedKernel(_WITHOUT_LOCK(address), _WITH_LOCK(address), code)

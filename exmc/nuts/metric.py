@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.errors import SamplingError
-from exmc.nuts.estimate import Estimators, low_rank
+from exmc.nuts.estimate import Estimators, low_rank, without_directions
 from exmc.nuts.machine import compiled
 from exmc.nuts.variance import Window
 
@@ -160,12 +160,13 @@ def _whiten_low_rank(factor: FloatArray, gradient: FloatArray, force: FloatArray
 
 
 def _factorise_low_rank(inverse_mass_matrix: FloatArray) -> FloatArray:
-    columns, rank = inverse_mass_matrix, inverse_mass_matrix.shape[0] - 2
-    if not np.all(np.isfinite(columns)) or not np.all(columns[0] > 0) or not np.all(columns[1, :rank] > 0):
-        raise _not_a_metric(f"variances from {columns[0].min()} to {columns[0].max()}, eigenvalues {columns[1, :rank]}")
-    factor = inverse_mass_matrix.copy(order="C")
-    factor[0] = np.sqrt(columns[0])
-    factor[1, :rank] = np.sqrt(columns[1, :rank]) - 1.0
+    variances, eigenvalues = inverse_mass_matrix[0], inverse_mass_matrix[1, : len(inverse_mass_matrix) - 2]
+    squares = np.concatenate([variances, eigenvalues])
+    if not (squares > 0.0).all() or not np.isfinite(inverse_mass_matrix).all():
+        raise _not_a_metric(f"variances from {variances.min()} to {variances.max()}, eigenvalues {eigenvalues}")
+    roots, factor = np.sqrt(squares), inverse_mass_matrix.copy(order="C")
+    factor[0] = roots[: variances.size]
+    factor[1, : eigenvalues.size] = roots[variances.size :] - 1.0
     return factor
 
 
@@ -205,7 +206,7 @@ METRICS: dict[str, Metric] = {
             name="low_rank",
             drift=_drift_low_rank,
             whiten=_whiten_low_rank,
-            with_variances=lambda variances: np.stack([variances, np.zeros_like(variances)]),
+            with_variances=without_directions,
             variances=lambda inverse_mass_matrix: inverse_mass_matrix[0],
             factorise=_factorise_low_rank,
             estimate=lambda _estimators, window, variances: low_rank(window, variances, _CUTOFF),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from enum import Enum
@@ -96,6 +97,7 @@ def stan_stages(warmup: int) -> tuple[Stage, ...]:
     return (Stage(first), *slow, Stage(last))
 
 
+@functools.cache
 def fisher_stages(warmup: int) -> tuple[Stage, ...]:
     """The stages of nuts-rs, which learn from the first draw on; their lengths sum to `warmup`.
 

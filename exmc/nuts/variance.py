@@ -28,9 +28,9 @@ class Moments(NamedTuple):
     draws: int
     rows: FloatArray
 
-    def variances(self) -> tuple[FloatArray, FloatArray]:
-        """Of the positions and of the gradients, each of shape (dimension,). Needs two draws."""
-        return self.rows[1] / (self.draws - 1), self.rows[3] / (self.draws - 1)
+    def variances(self) -> FloatArray:
+        """Of the positions and of the gradients, shape (2, dimension). Needs two draws."""
+        return self.rows[1::2] / (self.draws - 1)
 
 
 def init(dimension: int) -> Moments:
@@ -62,10 +62,10 @@ def merged(one: Moments, other: Moments) -> Moments:
         return one if one.draws else other
     part = other.draws / draws
     rows = one.rows.copy()
-    for mean, squares in ((0, 1), (2, 3)):
-        apart = other.rows[mean] - one.rows[mean]
-        rows[mean] += part * apart
-        rows[squares] += other.rows[squares] + apart**2 * (one.draws * part)
+    # Both means at once, then both sums of squares.
+    apart = other.rows[::2] - one.rows[::2]
+    rows[::2] += part * apart
+    rows[1::2] += other.rows[1::2] + apart**2 * (one.draws * part)
     return Moments(draws, rows)
 
 

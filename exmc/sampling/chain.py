@@ -22,6 +22,8 @@ from exmc.nuts.pooling import Pooled
 from exmc.nuts.schemes import SCHEMES
 from exmc.nuts.stages import Ending, Stage, locate
 from exmc.nuts.trajectory import memory_rows, workspace
+from exmc.nuts.variance import Moments
+from exmc.nuts.warmup import Adaptation
 from exmc.sampling.initial import InitialPoint, draw_initial, use_initial
 from exmc.sampling.options import AUTO, SamplerOptions
 from exmc.sampling.pooling import MOST_POOLED, pooled_at, stages_of, waits
@@ -309,7 +311,7 @@ class _Run:
         ending = place[0].ending
         self._use(warmup.adopt_metric(self._adaptation, pooled.inverse_mass_matrix.copy(), ending), ending)
 
-    def _use(self, adaptation: warmup.Adaptation, ending: Ending) -> None:
+    def _use(self, adaptation: Adaptation, ending: Ending) -> None:
         """Go on with the metric of `adaptation`, with which a stage has ended so."""
         self._adaptation = adaptation
         try:
@@ -341,13 +343,16 @@ class _Run:
         )
         window = tuning.window
         before = Progress(self._log_density, tuning.step_size, tuning.averaging, window.newer.draws)
-        after = transitions(self._physics, self._key, task, before, window.newer.rows, self._memory, output)
+        after = transitions(
+            self._physics, self._key, task, before, window.newer.rows, self._memory, output, self._density.pace
+        )
         self._density.raise_failure()
         self._log_density = after.log_density
-        window = window._replace(newer=window.newer._replace(draws=after.window_draws))
-        if learns and self._metric.needs_draws:
-            window = window.with_draws(output.positions[:count], output.gradients[:count])
-        self._adaptation = tuning._replace(step_size=after.step_size, averaging=after.averaging, window=window)
+        if learns:
+            window = window._replace(newer=Moments(after.window_draws, window.newer.rows))
+            if self._metric.needs_draws:
+                window = window.with_draws(output.positions[:count], output.gradients[:count])
+        self._adaptation = Adaptation(after.step_size, tuning.inverse_mass_matrix, after.averaging, window)
 
 
 def metric_of(options: SamplerOptions, dimension: int) -> Metric:
@@ -357,7 +362,7 @@ def metric_of(options: SamplerOptions, dimension: int) -> Metric:
     return CAUTIOUS if dimension <= _MOST_FOR_LOW_RANK else METRICS["diagonal"]
 
 
-def _writable(adaptation: warmup.Adaptation) -> warmup.Adaptation:
+def _writable(adaptation: Adaptation) -> Adaptation:
     """A copy whose arrays the kernel may change."""
     return adaptation._replace(
         inverse_mass_matrix=adaptation.inverse_mass_matrix.copy(), window=adaptation.window.copy()

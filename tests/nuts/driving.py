@@ -68,6 +68,6 @@ def run(
     output = Output(np.zeros(shape), np.zeros((iterations, len(Transition._fields))), np.zeros((0, density.dimension)))
     task = Task(first, iterations, search, False, False, False, 0.8, max_treedepth, spread)
     before = Progress(value, step, step_size.init(step), 0)
-    after = transitions(physics, KEY, task, before, variance.init(density.dimension).rows, memory, output)
+    after = transitions(physics, KEY, task, before, variance.init(density.dimension).rows, memory, output, density.pace)
     density.raise_failure()
     return output.positions, [Transition(*row) for row in output.statistics], after.step_size

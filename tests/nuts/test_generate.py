@@ -33,7 +33,7 @@ def generated() -> str:
 
 def bits(function: Callable[..., int], metric: str, monkeypatch: pytest.MonkeyPatch, symmetric: bool = False) -> bytes:
     """All that a few iterations with adaptation, after a search for a step size, leave behind."""
-    monkeypatch.setattr(kernel, "machine_code", lambda: function)
+    monkeypatch.setattr(kernel, "machine_code", lambda with_lock: function)
     density = from_function(3, lambda x: (-0.25 * float(np.sum(x**4)), -(x**3)))
     physics = physics_of(density, metric, EXAMPLES[metric])
     memory, position = np.zeros((memory_rows(6), 3)), np.array([0.3, -0.5, 1.0])
@@ -42,7 +42,9 @@ def bits(function: Callable[..., int], metric: str, monkeypatch: pytest.MonkeyPa
     before = Progress(value, 1.0, DualAveraging(0.0, 0.0, 0.0, 0.5), 0)
     moments, output = np.zeros((4, 3)), Output(np.zeros((40, 3)), np.zeros((40, 10)), np.zeros((40, 3)))
     task = Task(5, 40, True, True, symmetric, True, 0.8, 6)
-    log_density, step_size, averaging, draws = kernel.transitions(physics, KEY, task, before, moments, memory, output)
+    log_density, step_size, averaging, draws = kernel.transitions(
+        physics, KEY, task, before, moments, memory, output, density.pace
+    )
     density.raise_failure()
     assert draws == 40
     assert len(np.unique(output.statistics[:, Transition._fields.index("tree_depth")])) > 1

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.density import LogDensity, from_function
+from exmc.pace import Pace
 from exmc.sampling.chain import advance, begin
 from exmc.sampling.options import SamplerOptions
 
@@ -31,7 +32,7 @@ def normal(precision: FloatArray) -> LogDensity:
             value += 0.5 * position[i] * slope
         return value
 
-    return LogDensity(dimension, function.address, 0, np.zeros(1, dtype=np.int64), function)
+    return LogDensity(dimension, function.address, 0, np.zeros(1, dtype=np.int64), function, pace=Pace(native=True))
 
 
 def scaled_normal(scales: FloatArray) -> LogDensity:
@@ -46,7 +47,7 @@ def scaled_normal(scales: FloatArray) -> LogDensity:
             value += 0.5 * position[i] * gradient[i]
         return value
 
-    return LogDensity(dimension, function.address, 0, np.zeros(1, dtype=np.int64), function)
+    return LogDensity(dimension, function.address, 0, np.zeros(1, dtype=np.int64), function, pace=Pace(native=True))
 
 
 def python_normal(dimension: int) -> LogDensity:
