@@ -143,23 +143,24 @@ def transitions(
     """
     numbers = np.array([progress.log_density, progress.step_size, *progress.averaging, progress.window_draws])
     stream = np.zeros(STREAM_WORDS, dtype=np.uint64)
+    # By place: by keyword it takes five times as long.
     arguments = Arguments(
-        density=physics.address,
-        pointers=_address(physics.pointers),
-        scratch=_address(physics.scratch),
-        metric=physics.metric,
-        factor=_address(physics.factor),
-        factor_rows=physics.factor.shape[0],
-        dimension=memory.shape[1],
-        stream=_address(stream),
-        key=_address(key),
-        **task._asdict(),
-        progress=_address(numbers),
-        moments=_address(moments),
-        memory=_address(memory),
-        positions=_address(output.positions),
-        statistics=_address(output.statistics),
-        gradients=_address(output.gradients),
+        physics.address,
+        _address(physics.pointers),
+        _address(physics.scratch),
+        physics.metric,
+        _address(physics.factor),
+        physics.factor.shape[0],
+        memory.shape[1],
+        _address(stream),
+        _address(key),
+        *task,
+        _address(numbers),
+        _address(moments),
+        _address(memory),
+        _address(output.positions),
+        _address(output.statistics),
+        _address(output.gradients),
     )
     # A search is a few steps, as an iteration is.
     rounds = task.iterations + task.search

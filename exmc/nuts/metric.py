@@ -11,6 +11,7 @@ differences Λ^½ - I (then zeros), and the k columns of U.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -223,6 +224,7 @@ CAUTIOUS = replace(
 """The metric of low rank that has no directions where one of them bends."""
 
 
+@functools.cache
 def code(name: str) -> int:
     """The number by which the kernel knows the metric called `name`."""
     return list(METRICS).index(name)

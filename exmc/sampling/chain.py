@@ -171,7 +171,8 @@ def advance(
     positions = np.empty((count, density.dimension))
     table = np.empty((count, len(Transition._fields)))
     gradients = np.empty((count if in_warmup else 0, density.dimension))
-    run, done, batch = _Run(density, options, state, pulse), 0, 1
+    run, done = _Run(density, options, state, pulse), 0
+    batch = max(1, density.pace.fitting(_SECONDS_PER_CALL) // _GROWTH)
     if pooled is not None and waits(options, state) and count:
         run.adopt(pooled)
     while done < count and not (should_stop is not None and should_stop()):
