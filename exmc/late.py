@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
+
+from exmc.garbage import uncollected
+
+
+def imported(name: str) -> ModuleType:
+    """The module called `name`, imported if it is not yet, without looking for garbage among all that this makes.
+
+    Nearly all of it stays, so that the search would be for nothing; it takes a fifth of the time.
+    """
+    if name in sys.modules:
+        return import_module(name)
+    with uncollected():
+        return import_module(name)
 
 
 class Late:
@@ -23,4 +38,4 @@ class Late:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(self._name), attribute)
+        return getattr(imported(self._name), attribute)
