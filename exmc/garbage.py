@@ -29,3 +29,13 @@ def uncollected() -> Iterator[None]:
             _holders -= 1
             if not _holders and _ran_before:
                 gc.enable()
+
+
+def promote() -> None:
+    """Let the collector take all that there is for long-lived, which it looks through rarely.
+
+    Whoever has frozen what there was (`gc.freeze`) is left alone: this would thaw it.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
+        gc.unfreeze()

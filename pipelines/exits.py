@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-from exmc.garbage import uncollected
+from exmc.late import importing
 
 PASSED, FAILED, MISUSED, DOUBTFUL, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -32,8 +32,7 @@ def stopped_at_once() -> Iterator[None]:
         return
     before = signal.signal(signal.SIGINT, _stop)
     try:
-        # What imports make stays: looking for garbage among it takes a tenth of their time.
-        with uncollected():
+        with importing():
             yield
     finally:
         signal.signal(signal.SIGINT, before)

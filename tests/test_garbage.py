@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exmc.garbage import uncollected
+from exmc.garbage import promote, uncollected
 
 
 @pytest.fixture
@@ -38,3 +38,20 @@ def test_who_ends_first_does_not_end_it_for_the_others(collector: None) -> None:
     assert not gc.isenabled()
     second.__exit__(None, None, None)
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_there_is_becomes_old_and_what_is_frozen_stays_so(frozen: bool, collector: None) -> None:
+    gc.disable()
+    gc.unfreeze()
+    made = [[] for _ in range(3)]
+    try:
+        if frozen:
+            gc.freeze()
+        count = gc.get_freeze_count()
+        promote()
+        assert gc.get_freeze_count() == count
+        assert any(made is other for other in gc.get_objects(generation=2)) is not frozen
+        assert not any(made is other for other in gc.get_objects(generation=0))
+    finally:
+        gc.unfreeze()
