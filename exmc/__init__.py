@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from exmc.late import imported
 
 if TYPE_CHECKING:
     from exmc.compile.ode import ode
@@ -186,8 +187,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'exmc' has no attribute {name!r}")
     if name == "math":
-        return import_module("exmc.ir.functions")
-    return getattr(import_module(_PLACES.get(name, "exmc.distributions")), name)
+        return imported("exmc.ir.functions")
+    return getattr(imported(_PLACES.get(name, "exmc.distributions")), name)
 
 
 def __dir__() -> list[str]:

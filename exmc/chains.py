@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from functools import partial
 from traceback import format_exception
@@ -33,6 +33,9 @@ from exmc.starts import start_of
 T = TypeVar("T")
 WATCHDOG_SECONDS = 600.0
 """How long one gradient may take, unless the user says otherwise."""
+# For so long chains have the processors and Python's lock to themselves: short ones take two to four times as long
+# beside an import, which is then no sooner done.
+_SECONDS_ALONE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ def run_each(
     chains
         By number what a chain failed of before, which it then did: there is nothing to do for it.
     meanwhile
-        Called by the caller's thread while the others work.
+        Called by the caller's thread while the others work, once they have had a moment for themselves.
 
     Raises
     ------
@@ -114,10 +117,11 @@ def run_each(
     least = limits.least(len(chains))
     alive = [chain for chain, error in chains.items() if error is None]
     with threads(len(alive)) as workers:
-        ended = workers.map(partial(_try_chain, work, limits.watchdog), alive)
+        tries = [workers.submit(_try_chain, work, limits.watchdog, chain) for chain in alive]
         if meanwhile is not None:
+            wait(tries, _SECONDS_ALONE)
             meanwhile()
-        found = dict(zip(alive, ended, strict=True))
+        found = {chain: ended.result() for chain, ended in zip(alive, tries, strict=True)}
     finished = {chain: what for chain, what in found.items() if not isinstance(what, _Failure)}
     failed = {chain: what.error for chain, what in found.items() if isinstance(what, _Failure)}
     result = Ended(finished, failed | {chain: error for chain, error in chains.items() if error is not None})

@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, replace
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from exmc.ir.builder import Builder
 from exmc.ir.model import Model
 from exmc.ir.notes import model_notes
 from exmc.ir.proper import check_proper
+from exmc.late import imported
 from exmc.lengthening import run_until
 from exmc.methods import NUTS, described, method_of, settings_of, statistics_of
 from exmc.methods.chain import FittedState, advance_fitted
@@ -225,7 +225,7 @@ def _blocks(ended: Ended[Chain]) -> Ended[Block]:
 
 def _import_xarray() -> None:
     """Import what the result is made of: a third of a second, which chains that draw need not wait for."""
-    import_module("xarray")
+    imported("xarray")
 
 
 def _fit_and_draw(

@@ -2,8 +2,33 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from types import ModuleType
 from typing import Any
+
+from exmc.garbage import promote, uncollected
+
+
+@contextmanager
+def importing() -> Iterator[None]:
+    """For imports, which take a quarter less time if Python does not look for garbage among all that they make.
+
+    Nearly all of it stays.
+    """
+    with uncollected():
+        yield
+        promote()
+
+
+def imported(name: str) -> ModuleType:
+    """The module called `name`, imported if it is not yet."""
+    if name in sys.modules:
+        return import_module(name)
+    with importing():
+        return import_module(name)
 
 
 class Late:
@@ -23,4 +48,4 @@ class Late:
         self._name = name
 
     def __getattr__(self, attribute: str) -> Any:
-        return getattr(import_module(self._name), attribute)
+        return getattr(imported(self._name), attribute)

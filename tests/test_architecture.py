@@ -28,7 +28,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "integrators": {"linalg"},
     "transforms": {"special", "linalg", "errors"},
     "imports": {"errors"},
-    "late": set(),
+    "garbage": set(),
+    "late": {"garbage"},
     "distributions": {"errors", "imports", "late", "special", "linalg", "graphs", "logspace", "transforms"},
     "ir": {
         *("errors", "late", "special", "linalg", "logspace", "covariances", "hilbert", "integrators", "transforms"),
@@ -41,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # Samplers know a density, and nothing of models.
     "nuts": {"errors", "density", "cache", "machine_code", "pace"},
-    "sampling": {"errors", "density", "nuts"},
+    "sampling": {"errors", "garbage", "density", "nuts"},
     "methods": {"errors", "density", "nuts", "sampling"},
     "trace": {"errors", "late", "ir", "distributions", "sampling", "compile.layout"},
     "diagnostics": {"errors", "late"},
@@ -61,10 +62,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lengthening": {"chains", "compile", "diagnostics", "sampling", "trace"},
     "inference": {
         *("errors", "ir", "rewrite", "compile", "blame", "sampling", "trace", "predictive", "derive", "diagnostics"),
-        *("methods", "fitting", "chains", "lengthening"),
+        *("methods", "fitting", "chains", "late", "lengthening"),
     },
     "calibration": {"chains", "errors", "ir", "compile", "sampling", "predictive", "diagnostics", "inference"},
-    "__init__": {"errors", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
+    "__init__": {"errors", "late", "ir", "compile", "distributions", "inference", "diagnostics", "prediction"},
 }
 # Commands import what they need when they run: `exmc --help` would else take as long as a sampler does. So do files of
 # data: few need pandas or xarray to be read.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import gc
 import sys
 import threading
 import traceback
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from numpy.typing import NDArray
 
 from exmc.errors import SamplingError
+from exmc.garbage import uncollected
 
 _LOOKS = 8
 T = TypeVar("T")
@@ -108,10 +108,5 @@ def _stuck(thread: threading.Thread, seconds: float) -> StuckError:
 
 def _frames() -> dict[int, FrameType]:
     """What each thread does; no garbage is collected meanwhile, by which Python 3.11 may lock up for good."""
-    collected = gc.isenabled()
-    gc.disable()
-    try:
+    with uncollected():
         return sys._current_frames()
-    finally:
-        if collected:
-            gc.enable()

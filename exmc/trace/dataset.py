@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import importlib.metadata
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,16 +16,17 @@ from exmc.late import Late
 from exmc.trace.schema import GROUPS, SAMPLE_DIMS, Schema, Variable, label_array
 
 if TYPE_CHECKING:
+    import pandas as pd
     import xarray as xr
 else:
-    xr = Late("xarray")
+    pd, xr = Late("pandas"), Late("xarray")
 
 LIBRARY = "exmc"
 
 
 def standard_attributes(created_at: str | None = None) -> dict[str, Any]:
     """The attributes of every group: when it was created (ISO 8601, UTC) and by which library."""
-    version = importlib.metadata.version(LIBRARY)
+    version = _version()
     return {
         "created_at": created_at or datetime.datetime.now(datetime.UTC).isoformat(),
         "creation_library": LIBRARY,
@@ -84,7 +86,9 @@ def build_dataset(
         raise StoreError(f"the arrays have different numbers of chains or draws: {lengths}.", where=(group,))
     sample_shape = next(iter(lengths.values()), ())
     variables = {v.name: (schema.dims(group, v), arrays[v.name].astype(v.dtype, copy=False)) for v in ordered}
-    return xr.Dataset(variables, coords=coordinates(schema, group, ordered, sample_shape, chains))
+    labels = coordinates(schema, group, ordered, sample_shape, chains)
+    # Of an array xarray would ask Dask, for the time that Dask takes to import, whether it is one of its own.
+    return xr.Dataset(variables, {dim: pd.Index(array, dtype=array.dtype) for dim, array in labels.items()})
 
 
 def coordinates(
@@ -105,6 +109,11 @@ def coordinates(
         for dim in variable.dims:
             found.setdefault(dim, label_array(schema.coords[dim]))
     return found
+
+
+@functools.cache
+def _version() -> str:
+    return importlib.metadata.version(LIBRARY)
 
 
 def group_attributes(group: str, standard: Mapping[str, Any]) -> dict[str, Any]:

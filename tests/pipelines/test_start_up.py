@@ -46,7 +46,8 @@ def modules_of(folder: Path, *arguments: str) -> set[str]:
 @pytest.mark.parametrize(
     ("command", "without", "most"),
     [
-        (["--help"], (*NEVER, *CLUSTER, *COMPILER, *EVERYTHING), 10),
+        # Two of them (`exmc.late`, `exmc.garbage`) save a quarter of what the others' import takes.
+        (["--help"], (*NEVER, *CLUSTER, *COMPILER, *EVERYTHING), 11),
         (["check", CONFIG], (*NEVER, *CLUSTER, *COMPILER, "rich"), 240),
         (["explain", CONFIG], (*NEVER, *CLUSTER, *COMPILER, "rich"), 245),
     ],

@@ -48,8 +48,10 @@ def environment(cache: Path, peer: str) -> dict[str, str]:
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
     }
+    # Whether our own shell has Python keep byte code on disk is not what is compared.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return (
-        os.environ
+        inherited
         | (asked if peer == "numpyro-cached" else {})
         | {
             "PYTHONPATH": os.pathsep.join(paths),

@@ -44,13 +44,15 @@ def options(request: Request, **names: str) -> dict[str, Any]:
 
 def by_exmc(request: Request, data: Numbers) -> Run:
     """`exmc.sample`, which computes the pointwise log likelihood too; its calls of `advance` are timed."""
-    chain: Any = import_module("exmc.sampling.chain")
     written = import_module("comparison.exmc_models")
     otherwise = written.OTHERWISE if request.get("otherwise") else {}
     model = otherwise.get(request["problem"], getattr(written, request["problem"]))
     spans: list[tuple[float, float]] = []
     warmup: list[list[int]] = [[] for _ in range(request["chains"])]
-    advance = chain.advance
+    # As its user would import it.
+    sample = import_module("exmc").sample
+    chains: Any = import_module("exmc.chains")
+    advance = chains.advance
 
     def timed(*given: Any, **named: Any) -> Any:
         began = time.perf_counter()
@@ -60,9 +62,8 @@ def by_exmc(request: Request, data: Numbers) -> Run:
             warmup[state.chain] += block.statistics["n_steps"].tolist()
         return state, block
 
-    # Before those who call it import it.
-    chain.advance = timed
-    tree = import_module("exmc.inference").sample(
+    chains.advance = timed
+    tree = sample(
         model(data),
         chains=request["chains"],
         seed=request["seed"],
