@@ -36,6 +36,7 @@ FloatArray = NDArray[np.float64]
 
 # Between two calls of the kernel Python looks whether to stop; this long a wait is not noticed, and a call costs 10 µs.
 _SECONDS_PER_CALL = 0.03
+# An iteration may take so many times as long as those before it did.
 _GROWTH = 4
 # Beyond, the draws of a window (its metric's memory, in every checkpoint) take more than some ten megabytes.
 _MOST_FOR_LOW_RANK = 2000

@@ -213,6 +213,17 @@ def test_progress_reports_every_iteration_once(target: LogDensity) -> None:
     assert len(seen) > 3
 
 
+@pytest.mark.parametrize(("seconds", "first"), [(1e-6, 130), (1.0, 1), (1e-3, 7)])
+def test_the_first_call_has_as_many_iterations_as_the_pace_allows(seconds: float, first: int) -> None:
+    density = scaled_normal(np.array([0.1, 1.0]))
+    state, _ = advance(density, OPTIONS, begin(density, OPTIONS, 0), 210)
+    density.pace.note(1, seconds)
+    sizes: list[int] = []
+    advance(density, OPTIONS, state, 130, on_progress=lambda new: sizes.append(len(new.positions)))
+    assert sizes[0] == first
+    assert sum(sizes) == 130
+
+
 def test_a_state_is_never_changed(target: LogDensity) -> None:
     state, _ = advance(target, OPTIONS, begin(target, OPTIONS, 0), 90)
     before = {name: array.tobytes() for name, array in state.to_arrays().items()}
