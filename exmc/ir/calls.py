@@ -94,6 +94,14 @@ def law_at(call: Call, values: Mapping[str, Any]) -> Law:
     return law_of(call, lambda expression: as_number(evaluate(expression, values)))
 
 
+def bounds_at(call: Call, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    """The bounds of the support of `law_at`, of whose parameters others than bounds need not be evaluated."""
+    row = DISTRIBUTIONS[call.distribution]
+    if row.limits is not None:
+        return law_at(call, values).bounds
+    return tuple(as_number(evaluate(call.arguments[name], values)) for name in row.bounds)
+
+
 def batch_of(found: ArrayType, form: Form) -> ArrayType:
     """The type of one number an event, for values of type `found`."""
     rank = len(found.shape) - form.rank

@@ -99,13 +99,17 @@ def _owners(block: Block, surface: Surface, free: Free) -> NDArray[np.int64] | N
     return owner
 
 
-def difference(block: Block, surface: Surface, free: Free) -> tuple[FloatArray, FloatArray]:
+def difference(
+    block: Block, surface: Surface, free: Free, here: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
     """First derivative of the log likelihood in each element and minus the second, each of shape (elements,).
 
-    Central differences with the block's steps; 0 for elements without rows and for rows that are not finite.
+    Central differences with the block's steps; 0 for elements without rows and for rows that are not finite. `here` are
+    the rows at `free`, if they are known.
     """
     elements = gathered(block, free)
-    here = surface.rows(free)
+    if here is None:
+        here = surface.rows(free)
     slope, information = np.zeros(block.count), np.zeros(block.count)
     if block.owner is not None:
         moves = [(block.owner, np.ones(block.count, bool))]
@@ -151,12 +155,12 @@ def improved(block: Block, surface: Surface, free: Free) -> dict[str, FloatArray
     Where rows belong to one element each, every element is judged by its own rows. The block's steps become half a
     standard error, so that differences neither drown in rounding nor leave the bulk of the likelihood.
     """
-    slope, information = difference(block, surface, free)
+    elements, here = gathered(block, free), surface.rows(free)
+    slope, information = difference(block, surface, free, here)
     curved = information > 0
     step = np.where(curved, slope / np.where(curved, information, 1.0), 4.0 * block.step * np.sign(slope))
     block.information = np.where(curved, information, 0.0)
     block.step = _half_errors(block, information)
-    elements, here = gathered(block, free), surface.rows(free)
     for _ in range(_HALVINGS):
         rows = surface.rows(scattered(block, elements + step, free))
         gain = np.where(np.isfinite(rows), rows, -np.inf) - np.where(np.isfinite(here), here, -1e300)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exmc.ir.calls import batch_of, form_of, law_at, transform_of, unconstrained_type
+from exmc.ir.calls import batch_of, bounds_at, form_of, law_at, transform_of, unconstrained_type
 from exmc.ir.declarations import in_order
 from exmc.ir.expressions import Reference
 from exmc.ir.model import Model
@@ -42,7 +42,7 @@ class Surface:
         self._potentials = [d.name for d in model.deterministics if d.potential]
         self._observed = {o.target.name: o for o in model.observations if isinstance(o.target, Reference)}
         self._transforms = {v.name: _transform(v) for v in model.free}
-        self._calls = {v.name: v.call for v in model.nodes if isinstance(v, RandomVariable)}
+        self._likelihoods = list(_likelihoods(model, types))
 
     def origin(self) -> dict[str, FloatArray]:
         """Every free variable at the unconstrained value 0."""
@@ -55,7 +55,7 @@ class Surface:
             for node in self._nodes:
                 if node.name in self.free:
                     assert isinstance(node, RandomVariable)
-                    bounds = law_at(node.call, values).bounds
+                    bounds = bounds_at(node.call, values)
                     values[node.name] = self._transforms[node.name].constrain(free[node.name], *bounds)
                 elif isinstance(node, Deterministic):
                     values[node.name] = evaluate(node.expression, values)
@@ -69,7 +69,7 @@ class Surface:
         self.evaluations += 1
         values = self.values(free)
         with np.errstate(all="ignore"):
-            parts = [self._terms(node, values) for node in self._nodes if isinstance(node, Observation)]
+            parts = [likelihood.terms(values) for likelihood in self._likelihoods]
             parts += [np.asarray(as_number(values[name]), float).ravel() for name in self._potentials]
             parts += [rows(values) for rows in self.extra]
         return np.concatenate([np.empty(0), *parts])
@@ -85,13 +85,19 @@ class Surface:
         shape = batch_of(self.types[name], law.form).shape
         return float(np.sum(np.broadcast_to(density, shape)) + np.sum(jacobian))
 
-    def _terms(self, node: Observation, values: Values) -> FloatArray:
-        call = node.target if isinstance(node.target, Call) else self._calls.get(node.target.name)
-        if call is None:
-            return np.empty(0)
-        shape = batch_of(self.types[node.name], form_of(call)).shape
-        density = law_at(call, values).log_density(as_number(values[node.name]))
-        terms = np.broadcast_to(np.asarray(density, float), shape)
+
+class _Likelihood(NamedTuple):
+    """An observation, the distribution of what was observed, and the shape of one number an event."""
+
+    node: Observation
+    call: Call
+    shape: tuple[int, ...]
+
+    def terms(self, values: Values) -> FloatArray:
+        """The weighted log likelihood of every event, shape (events,)."""
+        node = self.node
+        density = law_at(self.call, values).log_density(as_number(values[node.name]))
+        terms = np.broadcast_to(np.asarray(density, float), self.shape)
         jacobian = evaluate(node.log_jacobian, values)
         terms = np.sum(terms) + jacobian if node.joint else terms + jacobian
         if node.mask is not None:
@@ -100,6 +106,15 @@ class Surface:
             weight = evaluate(node.weight, values)
             terms = weight * np.where(weight, terms, 0.0)
         return np.asarray(terms, float).ravel()
+
+
+def _likelihoods(model: Model, types: Mapping[str, ArrayType]) -> Iterator[_Likelihood]:
+    calls = {node.name: node.call for node in model.nodes if isinstance(node, RandomVariable)}
+    for node in in_order(model):
+        if isinstance(node, Observation):
+            call = node.target if isinstance(node.target, Call) else calls.get(node.target.name)
+            if call is not None:
+                yield _Likelihood(node, call, batch_of(types[node.name], form_of(call)).shape)
 
 
 def _transform(node: RandomVariable) -> Transform:

@@ -11,7 +11,7 @@ from exmc.rewrite.surface import FloatArray, Free, Surface
 
 # Bounds on the work, so that a model with 1e5 rows costs about a second.
 _ROW_EVALUATIONS = 2e7
-_LEAST, _MOST = 150, 1500
+_LEAST, _MOST = 110, 1100
 _ROUNDS = 8
 _SCALARS = 24
 # Differences of less than this in a log likelihood, or of its square root in standard errors, decide nothing.
@@ -70,10 +70,11 @@ def _objective(name: str, blocks: Sequence[Block], surface: Surface) -> Callable
     """What the variable `name` maximises: likelihood, its prior, and the restricted-likelihood term of `blocks`."""
 
     def objective(free: Free) -> float:
-        total = float(np.sum(surface.rows(free))) + surface.prior(name, free)
+        here = surface.rows(free)
+        total = float(np.sum(here)) + surface.prior(name, free)
         for block in blocks:
             if block.owner is not None:
-                information = difference(block, surface, free)[1]
+                information = difference(block, surface, free, here)[1]
                 total -= 0.5 * float(np.sum(np.log(information[information > 0])))
         return total
 

@@ -227,12 +227,24 @@ def test_the_table_says_wrong_never_and_why_not() -> None:
     assert "| 4~ | - |" in nutpie
     assert "- radon, pymc (own): took more than 600 s" in text
     assert "Versions: exmc 1.0, numpyro 1.0, nutpie 1.0." in text
+    assert "| radon | 5 | 4~ |  | wrong | 1 | 1 |" in text
+
+
+def test_a_peer_that_keeps_programs_on_disk_is_left_out_once() -> None:
+    kept = row(1, "numpyro-cached", enough={"400": [10.0, 9, False], "1000": None})
+    short = row(1, clock=[2.0, 5.0, 0.5])
+    rows = [short, row(1, "numpyro", enough={"400": [20.0, 9, False], "1000": None}), kept]
+    text = report.markdown(lines.lines(rows), {}, ["exmc", "numpyro", "numpyro-cached"])
+    both, without = text.split("exmc beside the best right peer without numpyro-cached:")
+    assert "2.00 in the geometric mean of 1, at worst 2.00 (radon)" in both
+    assert "4.00 in the geometric mean of 1, at worst 4.00 (radon)" in without
 
 
 def test_equal_numbers_are_printed_once() -> None:
     rows = [row(1), row(1, "nutpie", warmup=400), row(1, setting="equal"), row(1, "nutpie", setting="equal")]
     text = report.markdown(lines.lines(rows), {}, ["exmc", "nutpie"])
-    printed = [line.split("|")[2:4] for line in text.splitlines() if line.startswith("| radon")]
+    whole = text[: text.index("Versions")]
+    printed = [line.split("|")[2:4] for line in whole.splitlines() if line.startswith("| radon")]
     assert printed == [[" exmc ", " 1000 + 1000 "], [" nutpie ", " 400 + 1000 "], [" nutpie ", " 1000 + 1000 "]]
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from comparison.judge import TARGETS
 from comparison.lines import SHORT_SECONDS, Key, Line, Row, Standing, geometric_mean, standings
 
+KEEPING = ("numpyro-cached",)
+"""Libraries asked to keep on disk what they do not keep by themselves."""
 HEAD = (
     "problem", "by", "warm-up + draws", "right", "start-up s", "cold s", "sampling s", "ESS bulk", "ESS tail", "ESS/s",
     "ESS/s whole", "gradients/ESS", "with warm-up", "divergences", "R-hat", "s to 400", "s to 1000", "cold to 400",
@@ -30,7 +32,32 @@ def markdown(table: Sequence[Line], failed: dict[Key, str], peers: Sequence[str]
     have = {line.key for line in table}
     lost = [f"- {key.problem}, {key.peer} ({key.setting}): {why}" for key, why in failed.items() if key not in have]
     text += ["", "Without a result:", "", *lost] if lost else []
-    return "\n".join([*text, "", *_standing_text(standings(table, peers))]) + "\n"
+    for setting in dict.fromkeys(line.key.setting for line in table):
+        text += ["", *_side_by_side([line for line in table if line.key.setting == setting], peers)]
+    return "\n".join(text) + "\n"
+
+
+def _side_by_side(table: Sequence[Line], peers: Sequence[str]) -> list[str]:
+    """One setting in short: whole seconds by problem and library, how exmc stands, and where that leaves the goals."""
+    setting, found = table[0].key.setting, {s.problem: s for s in standings(table, peers)}
+    text = [f"Seconds from process start to ESS {TARGETS[0]}, {setting}, and exmc's ratios to the best right peer:", ""]
+    text += [
+        f"| problem | {' | '.join(peers)} | ESS/s | gradients, nutpie's |",
+        "|---" + "|---:" * (len(peers) + 2) + "|",
+    ]
+    for problem in dict.fromkeys(line.key.problem for line in table):
+        lines = {line.key.peer: line for line in table if line.key.problem == problem}
+        cells = [_waited(lines[p], TARGETS[0], lines[p].seconds_to[TARGETS[0]]) if p in lines else "" for p in peers]
+        cells += (
+            [_number(ratio) for s in [found[problem]] for ratio in (s.rate, s.gradients)] if problem in found else []
+        )
+        text.append(f"| {problem} | {' | '.join(cells)} |")
+    kept = [peer for peer in peers if peer in KEEPING]
+    text += ["", *_standing_text(list(found.values()), "")]
+    if kept:
+        without = standings(table, [peer for peer in peers if peer not in KEEPING])
+        text += ["", *_standing_text(without, f" without {', '.join(kept)}")]
+    return text
 
 
 def _cells(line: Line) -> tuple[str, ...]:
@@ -61,23 +88,20 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _standing_text(found: Sequence[Standing]) -> list[str]:
-    text = []
-    for setting in dict.fromkeys(s.setting for s in found):
-        here = [s for s in found if s.setting == setting]
-        short = [s for s in here if s.short and not math.isnan(s.seconds)]
-        text += [f"exmc beside the best right peer, {setting}:", ""]
-        text += [
-            f"- seconds from process start to ESS {TARGETS[0]}, best peer's over exmc's, where sampling takes under "
-            f"{SHORT_SECONDS:.0f} s: {_summary([(s.problem, s.seconds) for s in short])}",
-            f"- ESS a second of sampling, exmc's over best peer's: {_summary([(s.problem, s.rate) for s in here])}",
-            "- gradients an effective draw, exmc's over nutpie's: "
-            + _summary([(s.problem, s.gradients) for s in here], largest=True),
-        ]
-        for verdict in ("exmc alone", "peers alone", "nobody"):
-            names = [s.problem for s in here if s.verdict == verdict]
-            text += [f"- right, with R-hat under its bound: {verdict}: {', '.join(names)}"] if names else []
-        text.append("")
+def _standing_text(found: Sequence[Standing], beside: str) -> list[str]:
+    short = [s for s in found if s.short and not math.isnan(s.seconds)]
+    text = [
+        f"exmc beside the best right peer{beside}:",
+        "",
+        f"- seconds from process start to ESS {TARGETS[0]}, best peer's over exmc's, where sampling takes under "
+        f"{SHORT_SECONDS:.0f} s: {_summary([(s.problem, s.seconds) for s in short])}",
+        f"- ESS a second of sampling, exmc's over best peer's: {_summary([(s.problem, s.rate) for s in found])}",
+        "- gradients an effective draw, exmc's over nutpie's: "
+        + _summary([(s.problem, s.gradients) for s in found], largest=True),
+    ]
+    for verdict in ("exmc alone", "peers alone", "nobody"):
+        names = [s.problem for s in found if s.verdict == verdict]
+        text += [f"- right, with R-hat under its bound: {verdict}: {', '.join(names)}"] if names else []
     return text
 
 
