@@ -178,7 +178,10 @@ def _address(array: Any) -> int:
 
 
 def machine_code(*, with_lock: bool = False) -> Callable[..., int]:
-    """The C function. The first call in a process loads it; the first on a machine compiles it from its text."""
+    """The C function, called `with_lock` held or given up meanwhile.
+
+    The first call in a process loads it; the first on a machine compiles it from its text.
+    """
     # Two chains' threads that start together must not both compile.
     with LOCK:
         loaded = _loaded()

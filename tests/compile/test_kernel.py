@@ -78,6 +78,13 @@ def test_outputs_of_many_positions(engine, count: int, tmp_path: Path) -> None:
         batch(np.zeros((2, 4)))
 
 
+@pytest.mark.parametrize("engine", ["native", "autograd"])
+def test_machine_code_alone_may_be_called_with_pythons_lock_held(engine, tmp_path: Path) -> None:
+    density = compile_density(eight_schools, 10, engine=engine, cache=tmp_path).load()
+    density.pace.note(1, 1e-6)
+    assert density.pace.is_short(1, 10) == (engine == "native")
+
+
 def test_threads_share_a_kernel_and_agree_bit_for_bit(tmp_path: Path) -> None:
     density = compile_density(regression, 13, cache=tmp_path).load()
     positions = np.random.default_rng(9).uniform(-2, 2, (300, 13))
