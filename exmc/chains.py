@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -84,12 +85,21 @@ class Ended(Generic[T]):
 
 
 @contextlib.contextmanager
-def threads(most: int) -> Iterator[Executor]:
-    """Threads for `most` pieces of work, as many as there are processors."""
-    # Kernels hold no GIL, so threads are enough; more threads in BLAS would change last bits and gain nothing.
-    workers = min(most, os.cpu_count() or 1)
+def threads(most: int) -> Iterator[tuple[Executor, threading.Event]]:
+    """Threads for `most` pieces of work, as many as there are processors, and what is set if nobody wants it any more.
+
+    That is when the caller leaves by an exception, such as Ctrl-C: what has not begun is then not begun.
+    """
+    # Kernels give the GIL up while they take long, so threads are enough; more threads in BLAS would change last bits
+    # and gain nothing.
+    workers, stop = min(most, os.cpu_count() or 1), threading.Event()
     with threadpool_limits(1), ThreadPoolExecutor(workers, thread_name_prefix="exmc-chain") as pool:
-        yield pool
+        try:
+            yield pool, stop
+        except BaseException:
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def run_each(
@@ -113,11 +123,13 @@ def run_each(
         If fewer finish than must.
     BaseException
         What the first chain raised, if all failed.
+    KeyboardInterrupt
+        At Ctrl-C, once the chains have stopped, which they do between calls of machine code.
     """
     least = limits.least(len(chains))
     alive = [chain for chain, error in chains.items() if error is None]
-    with threads(len(alive)) as workers:
-        tries = [workers.submit(_try_chain, work, limits.watchdog, chain) for chain in alive]
+    with threads(len(alive)) as (workers, stop):
+        tries = [workers.submit(_try_chain, work, limits.watchdog, stop, chain) for chain in alive]
         if meanwhile is not None:
             wait(tries, _SECONDS_ALONE)
             meanwhile()
@@ -176,9 +188,11 @@ class _Failure(NamedTuple):
     error: BaseException
 
 
-def _try_chain(work: Callable[[int, Pulse], T], watchdog: float | None, chain: int) -> T | _Failure:
+def _try_chain(
+    work: Callable[[int, Pulse], T], watchdog: float | None, stop: threading.Event, chain: int
+) -> T | _Failure:
     try:
-        return watched(partial(work, chain), watchdog)
+        return watched(partial(work, chain), watchdog, stop)
     except MemoryError:
         raise
     except StuckError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
@@ -38,16 +39,17 @@ def work_on(
 
 
 def fit_model(
-    method: Method, compiled: CompiledModel, problem: Problem, map_parts: Map = map, watchdog: float | None = None
-) -> Arrays:
+    method: Method, compiled: CompiledModel, problem: Problem, map_parts: Map = map, watchdog: float | None = None,
+    stop: threading.Event | None = None,
+) -> Arrays:  # fmt: skip
     """The finished fit, the parts of each round done by `map_parts`; raises `SamplingError` if it fails.
 
-    A part that spends `watchdog` seconds on one gradient is given up, and fails.
+    A part that spends `watchdog` seconds on one gradient is given up, and fails. All end soon once `stop` is set.
     """
     fit: Arrays | None = None
-    round_number = 0
+    round_number, watch = 0, partial(watched, seconds=watchdog, stop=stop)
     while parts := method.parts(problem.options, problem.settings, fit):
-        work = partial(_attempt, method, compiled, problem, watchdog, fit, round_number)
+        work = partial(_attempt, method, compiled, problem, watch, fit, round_number)
         found = dict(zip(parts, map_parts(work, parts), strict=True))
         results = {part: what for part, what in found.items() if not isinstance(what, SamplingError)}
         failures = {part: str(what) for part, what in found.items() if isinstance(what, SamplingError)}
@@ -58,14 +60,14 @@ def fit_model(
 
 
 def _attempt(
-    method: Method, compiled: CompiledModel, problem: Problem, watchdog: float | None, fit: Arrays | None,
-    round_number: int, part: int,
+    method: Method, compiled: CompiledModel, problem: Problem, watch: Callable[[Callable[[Pulse], Arrays]], Arrays],
+    fit: Arrays | None, round_number: int, part: int,
 ) -> Arrays | SamplingError:  # fmt: skip
     def work(pulse: Pulse) -> Arrays:
         return work_on(method, compiled, replace(problem, pulse=pulse), fit, round_number, part)
 
     try:
-        return watched(work, watchdog)
+        return watch(work)
     except StuckError as error:
         give_autograd_up()
         return error

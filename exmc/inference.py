@@ -234,8 +234,8 @@ def _fit_and_draw(
     """The draws of each chain by a method beside NUTS, and what is said of its fit."""
     method, settings = method_of(name), settings_of(name, given)
     problem = problem_of(compiled, options, settings)
-    with threads(os.cpu_count() or 1) as pool:
-        fit = fit_model(method, compiled, problem, pool.map, limits.watchdog)
+    with threads(os.cpu_count() or 1) as (pool, stop):
+        fit = fit_model(method, compiled, problem, pool.map, limits.watchdog, stop)
 
     def draw(chain: int, pulse: Pulse) -> Block:
         return advance_fitted(method, replace(problem, pulse=pulse), fit, FittedState(chain, 0), options.draws)[1]

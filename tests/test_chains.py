@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import os
+import signal
 import sys
 import threading
 import time
@@ -56,7 +58,8 @@ def own(monkeypatch: pytest.MonkeyPatch) -> Own:
 
 def draw_from(own: Own, **options: Any) -> xr.DataTree:
     model = Builder().rv("x", exmc.Custom(f"{own.module}:log_density", draw=f"{own.module}:draw"))
-    return exmc.sample(model, draws=40, warmup=30, seed=3, engine="autograd", predictive=False, **options)
+    options = {"draws": 40, "warmup": 30} | options
+    return exmc.sample(model, seed=3, engine="autograd", predictive=False, **options)
 
 
 def fail() -> None:
@@ -141,6 +144,20 @@ def test_a_stuck_fit_hangs_nobody(own: Own, method: str) -> None:
         assert time.monotonic() - began < 30
     finally:
         release.set()
+
+
+@pytest.mark.parametrize("method", ["nuts", "laplace", "advi", "smc"])
+def test_ctrl_c_ends_all_chains_soon(own: Own, method: str) -> None:
+    """What runs is stopped, what waits is not begun; nothing goes on behind the caller's back."""
+    # As a terminal's: the main thread waits, and is woken by it.
+    own.at, own.act = 200, lambda: os.kill(os.getpid(), signal.SIGINT)
+    most = {} if method == "nuts" else {"method": method}
+    with pytest.raises(KeyboardInterrupt):
+        draw_from(own, chains=6, draws=400, **most)
+    made = next(own.calls)
+    time.sleep(0.2)
+    assert next(own.calls) == made + 1
+    assert made < 2000
 
 
 def test_what_can_be_done_meanwhile_is() -> None:

@@ -26,12 +26,27 @@ class StuckError(SamplingError):
 
 
 class Pulse:
-    """What a chain's work shows of itself: beats, and memory that each gradient changes."""
+    """What a chain's work shows of itself: beats, and memory that each gradient changes.
 
-    def __init__(self) -> None:
-        self.abandoned = False
+    Parameters
+    ----------
+    stop
+        Set when nobody wants any of the work any longer.
+    """
+
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self._stop, self._given_up = stop, False
         self._beats = 0
         self._memory: NDArray[Any] | None = None
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody waits for the work: it had better end."""
+        return self._given_up or (self._stop is not None and self._stop.is_set())
+
+    def give_up(self) -> None:
+        """Wait no longer for the work."""
+        self._given_up = True
 
     def beat(self) -> None:
         """Something was finished. Raises `StuckError` if the work was given up meanwhile: nobody waits for it."""
@@ -49,11 +64,12 @@ class Pulse:
         return self._beats, 0 if memory is None else zlib.crc32(memory.data)
 
 
-def watched(work: Callable[[Pulse], T], seconds: float | None) -> T:
+def watched(work: Callable[[Pulse], T], seconds: float | None, stop: threading.Event | None = None) -> T:
     """What `work` returns, done in a thread of its own that is left to itself if its pulse stops for `seconds`.
 
     A running function cannot be stopped from outside: given up, it may use a processor until the process ends. Its
-    pulse's `abandoned` is then set, for it to end by itself if it ever can. With `seconds` None nobody watches.
+    pulse is then `abandoned`, for it to end by itself if it ever can; and so once `stop` is set. With `seconds` None
+    nobody watches.
 
     Raises
     ------
@@ -62,7 +78,7 @@ def watched(work: Callable[[Pulse], T], seconds: float | None) -> T:
     Exception
         Whatever `work` raises.
     """
-    pulse = Pulse()
+    pulse = Pulse(stop)
     if seconds is None:
         return work(pulse)
     done: Future[T] = Future()
@@ -83,7 +99,7 @@ def watched(work: Callable[[Pulse], T], seconds: float | None) -> T:
         still = still + 1 if sign == last else 0
         last = sign
         if still == _LOOKS:
-            pulse.abandoned = True
+            pulse.give_up()
             raise _stuck(thread, seconds)
 
 
