@@ -17,6 +17,7 @@ STYLES = {
     "numpyro-cached": ("d", "#2e4057"),
 }
 """Mark and colour by library."""
+_APART = 1.15
 
 
 def draw(table: Sequence[Line], setting: str, path: Path) -> None:
@@ -31,8 +32,10 @@ def draw(table: Sequence[Line], setting: str, path: Path) -> None:
     for line in here:
         mark, colour = STYLES[line.key.peer]
         good = line.reached(target)
+        # Those of several libraries side by side.
+        beyond = never * _APART ** list(STYLES).index(line.key.peer)
         axes.plot(
-            [line.seconds_to[target] if good else never],
+            [line.seconds_to[target] if good else beyond],
             [problems.index(line.key.problem)],
             linestyle="none",
             marker=mark if good else "x",
@@ -49,8 +52,10 @@ def draw(table: Sequence[Line], setting: str, path: Path) -> None:
     axes.invert_yaxis()
     axes.grid(axis="both", alpha=0.25)
     if len(reached) < len(here):
-        axes.axvline(never, color="0.8", zorder=0)
-        axes.annotate("wrong or never", (never, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom")
+        last = never * _APART ** (len(STYLES) - 1)
+        axes.axvspan(never / _APART, last * _APART, color="0.95", zorder=0)
+        middle = (never * last) ** 0.5
+        axes.annotate("wrong or never", (middle, 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom")
     axes.set_xlabel(f"seconds from process start to a least bulk ESS of {target} with R-hat under 1.01 ({setting})")
     figure.legend(loc="outside upper center", ncols=len(STYLES), frameon=False)
     figure.savefig(path, dpi=150)
