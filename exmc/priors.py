@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exmc.compile.program import CompiledModel
-from exmc.ir.calls import law_at
+from exmc.ir.calls import bounds_at
 from exmc.ir.nodes import Observation, RandomVariable
 from exmc.predictive.simulate import Samples, simulate
 from exmc.transforms import TRANSFORMS
@@ -35,7 +35,7 @@ def prior_positions(compiled: CompiledModel, seed: int, purpose: str, samples: S
 
 def _unconstrained(variable: RandomVariable, values: dict[str, Any]) -> NDArray[Any]:
     assert variable.transform is not None
-    bounds = law_at(variable.call, values).bounds
+    bounds = bounds_at(variable.call, values)
     with np.errstate(all="ignore"):
         # A draw that rounds onto its support's edge is at infinity, and has no density.
         return np.asarray(TRANSFORMS[variable.transform].unconstrain(values[variable.name], *bounds))

@@ -14,7 +14,7 @@ from exmc.compile.sequential import evaluate_loop
 from exmc.density import LogDensity
 from exmc.errors import SamplingError, brief, suggest
 from exmc.fitting import problem_of
-from exmc.ir.calls import law_at
+from exmc.ir.calls import bounds_at
 from exmc.ir.declarations import in_order
 from exmc.ir.infer import infer_types
 from exmc.ir.model import Model
@@ -80,7 +80,7 @@ def at_values(model: Model, values: Mapping[str, Any], position: FloatArray) -> 
             known[node.name] = evaluate_loop(node.expression, known)
         elif isinstance(node, RandomVariable):
             assert node.transform is not None
-            transform, bounds = TRANSFORMS[node.transform], law_at(node.call, known).bounds
+            transform, bounds = TRANSFORMS[node.transform], bounds_at(node.call, known)
             if node.name in values:
                 given = _shaped(node.name, values[node.name], types[node.name].shape)
                 with np.errstate(all="ignore"):

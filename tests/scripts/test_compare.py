@@ -240,6 +240,13 @@ def test_a_peer_that_keeps_programs_on_disk_is_left_out_once() -> None:
     assert "4.00 in the geometric mean of 1, at worst 4.00 (radon)" in without
 
 
+def test_rows_without_exmc_have_every_cell() -> None:
+    text = report.markdown(lines.lines([row(1, "nutpie"), row(1, problem="garch")]), {}, ["exmc", "nutpie"])
+    table = [line for line in text[text.index("Seconds from") :].splitlines() if line.startswith("|")]
+    assert {line.count("|") for line in table} == {6}
+    assert "| radon |  | 5 |  |  |" in table
+
+
 def test_equal_numbers_are_printed_once() -> None:
     rows = [row(1), row(1, "nutpie", warmup=400), row(1, setting="equal"), row(1, "nutpie", setting="equal")]
     text = report.markdown(lines.lines(rows), {}, ["exmc", "nutpie"])

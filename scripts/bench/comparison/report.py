@@ -48,9 +48,8 @@ def _side_by_side(table: Sequence[Line], peers: Sequence[str]) -> list[str]:
     for problem in dict.fromkeys(line.key.problem for line in table):
         lines = {line.key.peer: line for line in table if line.key.problem == problem}
         cells = [_waited(lines[p], TARGETS[0], lines[p].seconds_to[TARGETS[0]]) if p in lines else "" for p in peers]
-        cells += (
-            [_number(ratio) for s in [found[problem]] for ratio in (s.rate, s.gradients)] if problem in found else []
-        )
+        stands = found.get(problem)
+        cells += [_number(stands.rate), _number(stands.gradients)] if stands else ["", ""]
         text.append(f"| {problem} | {' | '.join(cells)} |")
     kept = [peer for peer in peers if peer in KEEPING]
     text += ["", *_standing_text(list(found.values()), "")]
