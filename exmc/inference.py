@@ -31,7 +31,7 @@ from exmc.methods.chain import FittedState, advance_fitted
 from exmc.predictive.predict import prior_predictive as simulate_prior
 from exmc.rewrite.run import rewrite
 from exmc.sampling.chain import Block
-from exmc.sampling.options import ADAPTATION, SamplerOptions, defaults_of
+from exmc.sampling.options import ADAPTATION, SamplerOptions, TargetAccept, defaults_of
 from exmc.sampling.watchdog import Pulse
 from exmc.trace.dataset import build_datatree
 from exmc.trace.draws import Draws
@@ -49,7 +49,7 @@ def sample(
     warmup: int | None = None,
     chains: int = 4,
     seed: int | None = None,
-    target_accept: float = 0.8,
+    target_accept: TargetAccept | None = None,
     max_treedepth: int = 10,
     metric: str | None = None,
     adaptation: str = ADAPTATION,
@@ -75,7 +75,8 @@ def sample(
     seed
         Decides every random number. None: drawn from the operating system, and stored in the attribute ``seed``.
     target_accept, max_treedepth, metric, adaptation, pool_metric, init
-        See `exmc.sampling.options.SamplerOptions`. The metric is "auto", or, with the adaptation "stan", "diagonal".
+        See `exmc.sampling.options.SamplerOptions`. The metric and the target are "auto", or, with the
+        adaptation "stan", "diagonal" and 0.8.
     engine
         "native" (machine code) or "autograd" (interpreted).
     predictive
@@ -113,7 +114,7 @@ def sample(
         draws=_plain(draws),
         warmup=_plain(usual.warmup if warmup is None else warmup) if method == NUTS else 0,
         chains=_plain(chains),
-        target_accept=target_accept,
+        target_accept=usual.target_accept if target_accept is None else target_accept,
         max_treedepth=_plain(max_treedepth),
         metric=usual.metric if metric is None else metric,
         adaptation=adaptation,

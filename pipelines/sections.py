@@ -181,14 +181,14 @@ class MethodSection(Section):
 
 
 class SamplerSection(Section):
-    """How to sample by NUTS; other adaptations have a `warmup` and a `metric` of their own (`parse_sampler`)."""
+    """How to sample by NUTS; other adaptations have other defaults (`parse_sampler`)."""
 
     method: Literal["nuts"] = "nuts"
     draws: PositiveInt = 1000
     warmup: Count = 400
     chains: Annotated[int, Field(ge=1, le=100_000)] = 4
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    target_accept: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    target_accept: Annotated[float, Field(gt=0, lt=1)] | Literal["auto"] = "auto"
     max_treedepth: Annotated[int, Field(ge=1, le=30)] = 10
     metric: Literal["auto", "diagonal", "dense", "low_rank"] = "auto"
     adaptation: Literal["fisher", "stan"] = "fisher"

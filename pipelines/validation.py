@@ -90,6 +90,7 @@ def _located(
         return places.error(f"the value {shown(value)} is not {word} {context[key]}.", where)
     wanted = list(dict.fromkeys(_KINDS[e["type"]] for e in alike if e["type"] in _KINDS))
     if wanted:
+        wanted += [word for e in alike if e["type"] == "literal_error" for word in _allowed(kind, names)]
         remedy = "Remove the quotes." if _quoted_number(value, wanted) else ""
         return places.error(f"{shown(value)} is not {' or '.join(wanted)}.", where, remedy)
     return places.error(f"{shown(value)}: {fault['msg']}.", where)

@@ -57,7 +57,7 @@ def _alike(moments: Mapping[int, Moments]) -> tuple[int, ...]:
 def _pooled_window(windows: list[Window]) -> Window:
     """The deviations of all draws from their own window's mean, scaled so that variances from them are unbiased."""
     moments = [window.moments for window in windows]
-    draws = sum(found.draws for found in moments)
+    draws, divergences = (sum(counts) for counts in zip(*(found[:2] for found in moments), strict=True))
     unbiased = (draws - 1) / (draws - len(windows))
     rows = np.zeros_like(moments[0].rows)
     rows[1::2] = unbiased * sum(found.rows[1::2] for found in moments)
@@ -65,4 +65,4 @@ def _pooled_window(windows: list[Window]) -> Window:
         np.sqrt(unbiased) * np.concatenate([part - part.mean(axis=0) for part in parts if len(part)] or [rows[:0]])
         for parts in ([window.positions for window in windows], [window.gradients for window in windows])
     )
-    return Window(variance.init(rows.shape[1]), Moments(draws, rows), positions, gradients)
+    return Window(variance.init(rows.shape[1]), Moments(draws, divergences, rows), positions, gradients)

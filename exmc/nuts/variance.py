@@ -21,11 +21,14 @@ class Moments(NamedTuple):
     ----------
     draws : int
         Positions seen.
+    divergences : int
+        Of the trajectories that led to them.
     rows : ndarray, shape (4, dimension)
         Of the positions the mean and the sum of squared deviations from it, and the same of the gradients.
     """
 
     draws: int
+    divergences: int
     rows: FloatArray
 
     def variances(self) -> FloatArray:
@@ -35,7 +38,7 @@ class Moments(NamedTuple):
 
 def init(dimension: int) -> Moments:
     """Nothing seen."""
-    return Moments(0, np.zeros((ROWS, dimension)))
+    return Moments(0, 0, np.zeros((ROWS, dimension)))
 
 
 @compiled
@@ -66,7 +69,7 @@ def merged(one: Moments, other: Moments) -> Moments:
     apart = other.rows[::2] - one.rows[::2]
     rows[::2] += part * apart
     rows[1::2] += other.rows[1::2] + apart**2 * (one.draws * part)
-    return Moments(draws, rows)
+    return Moments(draws, one.divergences + other.divergences, rows)
 
 
 class Window(NamedTuple):
@@ -99,7 +102,7 @@ class Window(NamedTuple):
 
     def copy(self) -> Window:
         """The same, whose moments may be changed."""
-        older, newer = (Moments(part.draws, part.rows.copy()) for part in (self.older, self.newer))
+        older, newer = (part._replace(rows=part.rows.copy()) for part in (self.older, self.newer))
         return Window(older, newer, self.positions, self.gradients)
 
     def switched(self) -> Window:

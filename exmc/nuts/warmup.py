@@ -17,6 +17,9 @@ from exmc.nuts.variance import Window
 
 FloatArray = NDArray[np.float64]
 
+USUAL_TARGET, CAREFUL_TARGET = 0.8, 0.95
+"""The acceptance that step sizes are tuned for, unless one is asked for: where few trajectories diverge, and else."""
+
 
 class Adaptation(NamedTuple):
     """The tuning of the sampler and what is needed to improve it.
@@ -25,6 +28,8 @@ class Adaptation(NamedTuple):
     ----------
     step_size : float
         In use now.
+    target_accept : float
+        The mean acceptance rate that it is tuned for.
     inverse_mass_matrix : ndarray
         In use now: variances for the diagonal metric, shape (dimension,), covariances for the dense one, shape
         (dimension, dimension); for that of low rank k see `exmc.nuts.metric`, shape (k + 2, dimension).
@@ -35,15 +40,17 @@ class Adaptation(NamedTuple):
     """
 
     step_size: float
+    target_accept: float
     inverse_mass_matrix: FloatArray
     averaging: DualAveraging
     window: Window
 
 
-def init(metric: Metric, variances: FloatArray, step_size: float) -> Adaptation:
+def init(metric: Metric, variances: FloatArray, step_size: float, target_accept: float = USUAL_TARGET) -> Adaptation:
     """The metric with these variances and no correlations, and nothing learnt yet."""
     window = variance.empty(variances.size)
-    return Adaptation(step_size, metric.with_variances(variances), step_sizes.init(step_size), window)
+    averaging = step_sizes.init(step_size)
+    return Adaptation(step_size, target_accept, metric.with_variances(variances), averaging, window)
 
 
 def replaces_metric(stage: Stage, adaptation: Adaptation) -> bool:
@@ -73,8 +80,13 @@ def adopt_metric(adaptation: Adaptation, inverse_mass_matrix: FloatArray, ending
     return adaptation._replace(inverse_mass_matrix=inverse_mass_matrix, window=window)
 
 
+def careful(adaptation: Adaptation) -> Adaptation:
+    """For the rest of warm-up, and all draws, steps that are short enough for a density that has narrow regions."""
+    return restart_averaging(adaptation._replace(target_accept=CAREFUL_TARGET), adaptation.step_size)
+
+
 def restart_averaging(adaptation: Adaptation, step_size: float) -> Adaptation:
-    """Dual averaging begun anew around a step size that was just searched."""
+    """Dual averaging begun anew around a step size of about the right magnitude."""
     return adaptation._replace(step_size=step_size, averaging=step_sizes.init(step_size))
 
 

@@ -14,6 +14,7 @@ from exmc.density import LogDensity
 from exmc.errors import SamplingError
 from exmc.nuts import pooling, warmup
 from exmc.nuts import step_size as step_sizes
+from exmc.nuts.estimate import diverges_often
 from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.kernel import Output, Progress, Task, transitions
 from exmc.nuts.metric import CAUTIOUS, METRICS, Metric, code
@@ -38,6 +39,7 @@ FloatArray = NDArray[np.float64]
 _SECONDS_PER_CALL = 0.03
 # An iteration may take so many times as long as those before it did.
 _GROWTH = 4
+_DIVERGING = Transition._fields.index("diverging")
 # Beyond, the draws of a window (its metric's memory, in every checkpoint) take more than some ten megabytes.
 _MOST_FOR_LOW_RANK = 2000
 
@@ -70,13 +72,14 @@ class Carried(NamedTuple):
     ----------
     position : ndarray, shape (dimension,)
         On the unconstrained scale.
-    step_size : float
+    step_size, target_accept : float
     inverse_mass_matrix : ndarray
         As `exmc.nuts.warmup.Adaptation` has it, for the same metric.
     """
 
     position: FloatArray
     step_size: float
+    target_accept: float
     inverse_mass_matrix: FloatArray
 
 
@@ -203,7 +206,8 @@ def _first_state(
     step_size = 1.0 if options.step_size is None else float(options.step_size)
     dimension = point.position.size
     known = np.ones(dimension) if variances is None else variances
-    adaptation = warmup.init(metric_of(options, dimension), known, step_size)
+    target_accept = warmup.USUAL_TARGET if options.target_accept == AUTO else float(options.target_accept)
+    adaptation = warmup.init(metric_of(options, dimension), known, step_size, target_accept)
     return ChainState(
         chain=chain,
         key=key,
@@ -220,6 +224,8 @@ def _carried_state(
 ) -> ChainState:
     fresh = _first_state(chain, key, point, options, None)
     tuned = fresh.adaptation._replace(inverse_mass_matrix=carried.inverse_mass_matrix.copy())
+    if options.target_accept == AUTO:
+        tuned = tuned._replace(target_accept=carried.target_accept)
     return replace(fresh, adaptation=warmup.restart_averaging(tuned, carried.step_size))
 
 
@@ -315,13 +321,20 @@ class _Run:
 
     def _use(self, adaptation: Adaptation, ending: Ending) -> None:
         """Go on with the metric of `adaptation`, with which a stage has ended so."""
-        self._adaptation = adaptation
+        seen, self._adaptation = self._adaptation.window.moments, adaptation
         try:
             self._physics = self._make_physics()
         except SamplingError as error:
             raise error.within(f"chain {self._begun.chain}") from None
         if ending is Ending.RESTART:
             self.search_step_size()
+        if self._options.target_accept == AUTO and self._has_learnt() and diverges_often(seen):
+            self._adaptation = warmup.careful(self._adaptation)
+
+    def _has_learnt(self) -> bool:
+        """Whether the metric in use is the last."""
+        place = locate(self._stages, self._iteration)
+        return place is None or not place[0].adapt_metric
 
     def _make_physics(self) -> Physics:
         metric, density = self._metric, self._density
@@ -339,7 +352,7 @@ class _Run:
             adapt_step_size=stage is not None,
             symmetric=stage is not None and stage.symmetric,
             adapt_metric=learns,
-            target_accept=float(options.target_accept),
+            target_accept=tuning.target_accept,
             max_treedepth=options.max_treedepth,
             spread=1.0 if stage is None else stage.spread(self._density.dimension),
         )
@@ -351,10 +364,11 @@ class _Run:
         self._density.raise_failure()
         self._log_density = after.log_density
         if learns:
-            window = window._replace(newer=Moments(after.window_draws, window.newer.rows))
+            divergences = window.newer.divergences + int(output.statistics[:count, _DIVERGING].sum())
+            window = window._replace(newer=Moments(after.window_draws, divergences, window.newer.rows))
             if self._metric.needs_draws:
                 window = window.with_draws(output.positions[:count], output.gradients[:count])
-        self._adaptation = Adaptation(after.step_size, tuning.inverse_mass_matrix, after.averaging, window)
+        self._adaptation = tuning._replace(step_size=after.step_size, averaging=after.averaging, window=window)
 
 
 def metric_of(options: SamplerOptions, dimension: int) -> Metric:

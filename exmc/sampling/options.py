@@ -5,25 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from exmc.errors import SamplingError, brief, suggest
 
-AUTO = "auto"
+AUTO: Final = "auto"
 METRIC_NAMES = (AUTO, "diagonal", "dense", "low_rank")
 INITS = ("uniform", "prior", "pathfinder")
 _MAX_SEED = 2**128 - 1
 _MAX_TREEDEPTH = 30
 
 
+TargetAccept: TypeAlias = float | Literal["auto"]
+
+
 class Defaults(NamedTuple):
-    """What an adaptation is used with, unless something else is asked for: a number of iterations, a metric."""
+    """What an adaptation is used with, unless something else is asked for: iterations, a metric, an acceptance."""
 
     warmup: int
     metric: str
+    target_accept: TargetAccept
 
 
-ADAPTATIONS = {"fisher": Defaults(warmup=400, metric=AUTO), "stan": Defaults(warmup=1000, metric="diagonal")}
+ADAPTATIONS = {
+    "fisher": Defaults(warmup=400, metric=AUTO, target_accept=AUTO),
+    "stan": Defaults(warmup=1000, metric="diagonal", target_accept=0.8),
+}
 """What there is, and how each is used."""
 
 ADAPTATION = "fisher"
@@ -46,8 +53,9 @@ class SamplerOptions:
         Together with a chain's number it decides every random number of the run. At most 128 bits.
     draws, warmup, chains : int
         Counts; `draws` and `warmup` are per chain.
-    target_accept : float
-        The mean acceptance rate that warm-up tunes the step size for, in (0, 1).
+    target_accept : float or "auto"
+        The mean acceptance rate that warm-up tunes the step size for, in (0, 1); ``"auto"``: 0.8, and 0.95 from the
+        last metric on for a chain of which more than 2 % of the trajectories that it was learnt from diverged.
     max_treedepth : int
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str
@@ -83,7 +91,7 @@ class SamplerOptions:
     draws: int = 1000
     warmup: int = ADAPTATIONS[ADAPTATION].warmup
     chains: int = 4
-    target_accept: float = 0.8
+    target_accept: TargetAccept = ADAPTATIONS[ADAPTATION].target_accept
     max_treedepth: int = 10
     metric: str = ADAPTATIONS[ADAPTATION].metric
     adaptation: str = ADAPTATION
@@ -99,7 +107,10 @@ class SamplerOptions:
         check_integer("draws", self.draws, 1)
         check_integer("warmup", self.warmup, 0)
         check_integer("chains", self.chains, 1)
-        check_between("target_accept", self.target_accept, 0.0, 1.0)
+        if isinstance(self.target_accept, str):
+            check_one_of("target_accept", self.target_accept, (AUTO,))
+        else:
+            check_between("target_accept", self.target_accept, 0.0, 1.0)
         check_integer("max_treedepth", self.max_treedepth, 1, _MAX_TREEDEPTH)
         check_one_of("metric", self.metric, METRIC_NAMES)
         check_one_of("adaptation", self.adaptation, tuple(ADAPTATIONS))

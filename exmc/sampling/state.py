@@ -17,9 +17,9 @@ from exmc.nuts.warmup import Adaptation
 FloatArray = NDArray[np.float64]
 
 _SHAPES: dict[str, str] = {
-    "chain": "i", "iteration": "i", "log_density": "f", "step_size": "f", "averaging": "f", "key": "u",
-    "position": "f", "gradient": "f", "inverse_mass_matrix": "f", "older_draws": "i", "older_moments": "f",
-    "newer_draws": "i", "newer_moments": "f", "window_positions": "f", "window_gradients": "f",
+    "chain": "i", "iteration": "i", "log_density": "f", "step_size": "f", "target_accept": "f", "averaging": "f",
+    "key": "u", "position": "f", "gradient": "f", "inverse_mass_matrix": "f", "older_counts": "i", "older_moments": "f",
+    "newer_counts": "i", "newer_moments": "f", "window_positions": "f", "window_gradients": "f",
 }  # fmt: skip
 
 
@@ -80,11 +80,12 @@ class ChainState:
             "log_density": np.array(self.log_density, dtype=np.float64),
             "gradient": self.gradient.copy(),
             "step_size": np.array(tuning.step_size, dtype=np.float64),
+            "target_accept": np.array(tuning.target_accept, dtype=np.float64),
             "inverse_mass_matrix": tuning.inverse_mass_matrix.copy(),
             "averaging": np.array(tuning.averaging, dtype=np.float64),
-            "older_draws": np.array(tuning.window.older.draws, dtype=np.int64),
+            "older_counts": np.array(tuning.window.older[:2], dtype=np.int64),
             "older_moments": tuning.window.older.rows.copy(),
-            "newer_draws": np.array(tuning.window.newer.draws, dtype=np.int64),
+            "newer_counts": np.array(tuning.window.newer[:2], dtype=np.int64),
             "newer_moments": tuning.window.newer.rows.copy(),
             "window_positions": tuning.window.positions.copy(),
             "window_gradients": tuning.window.gradients.copy(),
@@ -106,10 +107,11 @@ class ChainState:
                 remedy=f"A state has {', '.join(_SHAPES)}; it may have been written by another version of exmc.",
             )
         held = {name: np.array(array, order="C") for name, array in arrays.items()}
-        older, newer = (Moments(int(held[f"{part}_draws"]), held[f"{part}_moments"]) for part in ("older", "newer"))
+        older, newer = (_moments(held[f"{part}_counts"], held[f"{part}_moments"]) for part in ("older", "newer"))
         window = Window(older, newer, held["window_positions"], held["window_gradients"])
         averaging = DualAveraging(*(float(number) for number in held["averaging"]))
-        adaptation = Adaptation(float(held["step_size"]), held["inverse_mass_matrix"], averaging, window)
+        step_size, target_accept = float(held["step_size"]), float(held["target_accept"])
+        adaptation = Adaptation(step_size, target_accept, held["inverse_mass_matrix"], averaging, window)
         return cls(
             chain=int(held["chain"]),
             key=held["key"],
@@ -119,3 +121,8 @@ class ChainState:
             gradient=held["gradient"],
             adaptation=adaptation,
         )
+
+
+def _moments(counts: NDArray[np.int64], rows: FloatArray) -> Moments:
+    draws, divergences = counts.tolist()
+    return Moments(draws, divergences, rows)

@@ -63,6 +63,26 @@ def test_variances_of_independent_normals_are_exact_from_three_draws() -> None:
     np.testing.assert_allclose(estimate.fisher_variances(window.moments, np.ones(3)), lengths**2, rtol=1e-9)
 
 
+def bent_window(draws: int, divergences: int) -> Window:
+    """Two coordinates whose draws and gradients spread as a normal's do, and one whose gradients spread more."""
+    window = normal_window(np.diag([1.0, 4.0, 9.0]), draws)
+    gradients = window.gradients * np.array([1.0, 2.0, 3.0])
+    seen = window_of(window.positions, gradients)
+    return seen._replace(newer=seen.newer._replace(divergences=divergences))
+
+
+@pytest.mark.parametrize(("draws", "divergences", "often"), [(150, 4, True), (150, 3, False), (59, 30, False)])
+def test_what_bends_has_the_variance_of_its_draws_where_trajectories_diverge(
+    draws: int, divergences: int, often: bool
+) -> None:
+    """The product of both variances is 1, 4 and 9."""
+    window = bent_window(draws, divergences)
+    assert estimate.diverges_often(window.moments) is often
+    by_draws, by_both = window.positions.var(axis=0, ddof=1), [1.0, 4.0 / 2.0, 9.0 / 3.0]
+    expected = np.where([False, False, often], by_draws, by_both)
+    np.testing.assert_allclose(estimate.fisher_variances(window.moments, np.ones(3)), expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("scale", [1e-120, 1e120])
 def test_variances_know_no_scale(scale: float) -> None:
     window = normal_window(example(4), 30)

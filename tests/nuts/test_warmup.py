@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exmc.nuts import warmup
+from exmc.nuts import step_size, warmup
 from exmc.nuts.metric import METRICS
 from exmc.nuts.schemes import SCHEMES, Scheme
 from exmc.nuts.stages import Ending, Stage
@@ -44,7 +44,7 @@ def test_the_metric_is_replaced_at_the_end_of_a_stage_that_learns_from_two_draws
     before = _after_draws("diagonal", 30)
     assert warmup.replaces_metric(Stage(30, Ending.RENEW), before)
     assert not warmup.replaces_metric(Stage(30), before)
-    empty, one = warmup.init(METRICS["diagonal"], np.ones(2), 0.5), Moments(1, np.zeros((4, 2)))
+    empty, one = warmup.init(METRICS["diagonal"], np.ones(2), 0.5), Moments(1, 0, np.zeros((4, 2)))
     assert not warmup.replaces_metric(Stage(1, Ending.RESTART), empty._replace(window=empty.window._replace(newer=one)))
 
 
@@ -63,6 +63,14 @@ def test_averaging_restarts_at_the_searched_step_size_and_ends_at_the_average() 
     assert warmup.final(averaged).step_size == pytest.approx(0.1)
 
 
+def test_careful_steps_are_averaged_anew() -> None:
+    before = warmup.init(METRICS["diagonal"], np.ones(2), 0.5)
+    after = warmup.careful(before)
+    assert (before.target_accept, after.target_accept) == (warmup.USUAL_TARGET, warmup.CAREFUL_TARGET)
+    assert (after.step_size, after.averaging.updates) == (0.5, 0.0)
+    assert after.averaging == step_size.init(0.5)
+
+
 @pytest.mark.parametrize("adaptation", SCHEMES)
 @pytest.mark.parametrize("count", [20, 25, 30, 60])
 def test_the_shortest_warmups_reach_the_target_acceptance(adaptation: str, count: int) -> None:
@@ -75,4 +83,4 @@ def test_the_shortest_warmups_reach_the_target_acceptance(adaptation: str, count
         _, block = advance(density, options, state, options.draws)
         rates.append(block.statistics["acceptance_rate"].mean())
     error = np.std(rates, ddof=1) / np.sqrt(len(rates))
-    assert (np.mean(rates) - options.target_accept) / error > -4
+    assert (np.mean(rates) - warmup.USUAL_TARGET) / error > -4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numba
@@ -48,6 +49,11 @@ def scaled_normal(scales: FloatArray) -> LogDensity:
         return value
 
     return LogDensity(dimension, function.address, 0, np.zeros(1, dtype=np.int64), function, pace=Pace(native=True))
+
+
+def walled_normal(dimension: int) -> LogDensity:
+    """Standard normal, in Python, and nothing beyond 1 in the first coordinate: trajectories diverge there."""
+    return from_function(dimension, lambda x: (-0.5 * float(x @ x) if x[0] < 1.0 else -math.inf, -x))
 
 
 def python_normal(dimension: int) -> LogDensity:

@@ -11,12 +11,13 @@ import pytest
 
 from exmc.density import LogDensity, from_function
 from exmc.errors import SamplingError
-from exmc.sampling.chain import Block, advance, begin, metric_of
-from exmc.sampling.options import ADAPTATIONS, METRIC_NAMES, SamplerOptions
+from exmc.sampling.chain import Block, Carried, advance, begin, metric_of
+from exmc.sampling.options import ADAPTATIONS, AUTO, METRIC_NAMES, SamplerOptions, TargetAccept
+from exmc.sampling.pooling import stages_of
 from exmc.sampling.state import ChainState
 from exmc.sampling.statistics import STATISTICS
 from tests.nuts.driving import matrix_of
-from tests.sampling.targets import normal, python_normal, scaled_normal
+from tests.sampling.targets import normal, python_normal, scaled_normal, walled_normal
 
 OPTIONS = SamplerOptions(seed=11, draws=130, warmup=210, chains=2)
 
@@ -139,6 +140,36 @@ def test_the_target_acceptance_is_heeded(target: LogDensity) -> None:
         options = SamplerOptions(seed=1, target_accept=accept, warmup=1000)
         steps.append(advance(target, options, begin(target, options, 0), 1000)[0].step_size)
     assert steps[0] > steps[1] > steps[2]
+
+
+@pytest.mark.parametrize("adaptation", ADAPTATIONS)
+@pytest.mark.parametrize("asked", [AUTO, 0.8])
+def test_a_chain_whose_trajectories_diverge_takes_smaller_steps_if_it_may(adaptation: str, asked: TargetAccept) -> None:
+    options = SamplerOptions(seed=1, adaptation=adaptation, warmup=600, target_accept=asked)
+    smooth, walled = python_normal(2), walled_normal(2)
+    (easy, _), (hard, _) = (advance(d, options, begin(d, options, 0), 600) for d in (smooth, walled))
+    assert easy.adaptation.target_accept == 0.8
+    assert hard.adaptation.target_accept == (0.95 if asked == AUTO else 0.8)
+    # It is the last stage alone that is careful, and it begins to average anew.
+    last = stages_of(options)[-1].length
+    assert hard.adaptation.averaging.updates == (last if asked == AUTO or adaptation == "stan" else 600)
+
+
+@pytest.mark.parametrize(("asked", "taken"), [(AUTO, 0.95), (0.9, 0.9)])
+def test_a_chain_is_as_careful_as_the_one_it_goes_on_from(asked: TargetAccept, taken: float) -> None:
+    carried = Carried(np.zeros(3), 0.5, 0.95, np.ones(3))
+    options = SamplerOptions(seed=1, metric="diagonal", target_accept=asked)
+    state = begin(scaled_normal(np.ones(3)), options, 0, carried=carried)
+    assert (state.adaptation.target_accept, state.step_size) == (taken, 0.5)
+
+
+def test_a_careful_chain_is_split_without_changing_a_bit() -> None:
+    density, options = walled_normal(2), replace(OPTIONS, warmup=210, draws=50)
+    straight = _digest_of_run(density, options, 0, [10**6])
+    state, _ = advance(density, options, begin(density, options, 0), 210)
+    assert state.adaptation.target_accept == 0.95
+    for splits in ([1], [7], [178, 1, 31]):
+        assert _digest_of_run(density, options, 0, splits) == straight
 
 
 def test_statistics_are_of_the_declared_types_and_consistent(target: LogDensity) -> None:

@@ -14,17 +14,17 @@ from exmc.sampling.options import AUTO, METRIC_NAMES, SamplerOptions, defaults_o
 def test_the_defaults() -> None:
     options = SamplerOptions(seed=1)
     assert (options.draws, options.warmup, options.chains) == (1000, 400, 4)
-    assert (options.target_accept, options.max_treedepth) == (0.8, 10)
+    assert (options.target_accept, options.max_treedepth) == ("auto", 10)
     assert (options.metric, options.adaptation) == ("auto", "fisher")
 
 
 def test_the_defaults_are_those_of_the_default_adaptation() -> None:
     options = SamplerOptions(seed=1)
-    assert (options.warmup, options.metric) == defaults_of(options.adaptation)
+    assert (options.warmup, options.metric, options.target_accept) == defaults_of(options.adaptation)
 
 
 def test_stans_adaptation_brings_what_stan_does() -> None:
-    assert defaults_of("stan") == (1000, "diagonal")
+    assert defaults_of("stan") == (1000, "diagonal", 0.8)
 
 
 def test_every_metric_can_be_chosen() -> None:
@@ -45,6 +45,7 @@ def test_every_metric_can_be_chosen() -> None:
         ("target_accept", 1.0),
         ("target_accept", math.nan),
         ("target_accept", "0.8"),
+        ("target_accept", None),
         ("max_treedepth", 0),
         ("max_treedepth", 31),
         ("metric", "diag"),
