@@ -64,8 +64,8 @@ def carried_by(plan: Plan, chain: int) -> Carried:
     except FileNotFoundError:
         raise StoreError(f"{WARM_START} is missing.", where=(plan.directory,), remedy="Begin another run.") from None
     held = {name: decode_array(array) for name, array in chains[chain % len(chains)].items()}
-    step_size, target_accept = float(held["step_size"]), float(held["target_accept"])
-    return Carried(held["position"], step_size, target_accept, held["inverse_mass_matrix"])
+    step_size, careful = float(held["step_size"]), bool(held["careful"])
+    return Carried(held["position"], step_size, held["inverse_mass_matrix"], careful)
 
 
 def _states(journal: Journal) -> list[ChainState]:

@@ -26,10 +26,7 @@ _PRIOR_DRAWS = 0.1
 # Correlations are not learnt of fewer draws. Early ones, which come in smaller windows, are on their way, and a metric
 # that fits where they are just then too well keeps chains in a second mode that they would have left.
 _FEWEST_DRAWS = 60
-# Of more trajectories than this part the steps are too long for some region; with fewer divergences it may be chance.
-_OFTEN = 0.02
-# Where they are, coordinates bend in which the variances of draws and gradients have a larger product (DECISIONS.md,
-# "Where trajectories diverge").
+# For a careful chain, a coordinate bends where the variances of draws and gradients have a larger product.
 _MOST_BENT = 5.0
 # Fewer draws are taken for as many as give noise this edge.
 _FULL_EDGE = 0.8
@@ -40,17 +37,17 @@ class Estimators(NamedTuple):
 
     Attributes
     ----------
-    variances : function of `Moments` and of the variances in use
+    variances : function of `Moments`, of the variances in use, and of whether the chain is careful
         Diagonal of the inverse mass matrix, shape (dimension,).
     covariance : function of a `Window` and of the variances just estimated
         The whole of it, shape (dimension, dimension).
     """
 
-    variances: Callable[[Moments, FloatArray], FloatArray]
+    variances: Callable[[Moments, FloatArray, bool], FloatArray]
     covariance: Callable[[Window, FloatArray], FloatArray]
 
 
-def stan_variances(moments: Moments, present: FloatArray) -> FloatArray:
+def stan_variances(moments: Moments, _present: FloatArray, _careful: bool) -> FloatArray:
     """Variances of the positions, regularised as Stan does: not below 1e-3 times five draws in n."""
     kept, added = _stan_shrinkage(moments.draws)
     variances: FloatArray = kept * moments.variances()[0] + added
@@ -67,21 +64,16 @@ def stan_covariance(window: Window, _variances: FloatArray) -> FloatArray:
     return covariance
 
 
-def diverges_often(moments: Moments) -> bool:
-    """Whether so many trajectories diverged that the density must have a region too narrow for the steps."""
-    return moments.draws >= _FEWEST_DRAWS and moments.divergences > _OFTEN * moments.draws
-
-
-def fisher_variances(moments: Moments, present: FloatArray) -> FloatArray:
+def fisher_variances(moments: Moments, present: FloatArray, careful: bool) -> FloatArray:
     """sqrt(var(positions) / var(gradients)); what is in use where one of them did not vary.
 
-    Gradients know how narrow a ridge is that bends, or a neck, and nothing of how far it leads. Where trajectories
-    diverge often, a coordinate whose var(positions) var(gradients) is far from a normal's 1 has var(positions).
+    Gradients know how narrow a ridge is that bends, or a neck, and nothing of how far it leads. For a careful chain,
+    which has met one, a coordinate whose var(positions) var(gradients) is far from a normal's 1 has var(positions).
     """
     with np.errstate(all="ignore"):
         positions, gradients = np.sqrt(moments.variances())
         found = positions / gradients
-        if diverges_often(moments):
+        if careful:
             found = np.where(positions * gradients > math.sqrt(_MOST_BENT), positions**2, found)
     known: FloatArray = np.where(np.isfinite(found) & (found > 0.0), found, present)
     return known

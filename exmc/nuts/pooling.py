@@ -12,7 +12,7 @@ from exmc.nuts import variance
 from exmc.nuts.metric import Metric
 from exmc.nuts.schemes import Scheme
 from exmc.nuts.variance import Moments, Window
-from exmc.nuts.warmup import Adaptation, estimate
+from exmc.nuts.warmup import Adaptation, estimate, is_careful
 
 FloatArray = NDArray[np.float64]
 
@@ -33,12 +33,13 @@ def pool(metric: Metric, scheme: Scheme, chains: Mapping[int, Adaptation]) -> Po
 
     Draws and gradients count as deviations from their own chain's mean: chains that disagree about where the
     posterior lies, which R-hat is there to show, do not stretch the metric from one to the other. A chain that is
-    `_FAR_APART` from the others is left out, but never half of them or more.
+    `_FAR_APART` from the others is left out, but never half of them or more. They are careful if half of them are.
     """
     kept = _alike({chain: chains[chain].window.moments for chain in sorted(chains)})
     present = metric.variances(chains[kept[0]].inverse_mass_matrix)
     window = _pooled_window([chains[chain].window for chain in kept])
-    return Pooled(estimate(metric, scheme, window, present), kept)
+    careful = 2 * sum(is_careful(chains[chain]) for chain in kept) >= len(kept)
+    return Pooled(estimate(metric, scheme, window, present, careful), kept)
 
 
 def _alike(moments: Mapping[int, Moments]) -> tuple[int, ...]:

@@ -18,6 +18,9 @@ _TOO_SHORT_FOR_A_METRIC = 20
 _SETTLING = 10
 # The schedule of nuts-rs: windows of 10 draws at first, then of 80 and longer, then the step size alone.
 _EARLY_PART, _EARLY_WINDOW, _MAIN_WINDOW, _LAST_PART = 0.3, 10, 80, 0.15
+# Metrics are learnt at this acceptance or a lower one. Trajectories that diverge say that there is a region too narrow
+# for their steps, and shorter ones would pass it by.
+_LEARNING_ACCEPT = 0.8
 # The part of warm-up that is done at this temperature: most of the early windows, but not the last of them.
 _HOT_PART, _TEMPERATURE = 0.25, 2.0
 # In how many coordinates, at most. There the energies of hot draws still overlap with those of cold ones: d against d/2
@@ -60,12 +63,16 @@ class Stage:
         In few coordinates momenta are drawn from exp(-kinetic energy / temperature) (`spread`). As a trajectory keeps
         its energy, its draws are then from the density to the power of 1 / temperature: valleys between modes are that
         much less deep.
+    most_accept : float
+        The step size is tuned for the acceptance asked for, but for this at most, unless the chain is careful
+        (`exmc.nuts.warmup.target_accept`).
     """
 
     length: int
     ending: Ending = Ending.NOTHING
     symmetric: bool = False
     temperature: float = 1.0
+    most_accept: float = 1.0
 
     def spread(self, dimension: int) -> float:
         """How many times as wide as usual momenta of so many coordinates are drawn."""
@@ -116,13 +123,14 @@ def fisher_stages(warmup: int) -> tuple[Stage, ...]:
     last = max(round(_LAST_PART * warmup), _SETTLING)
     early = int(_EARLY_PART * warmup) // _EARLY_WINDOW
     hot = int(_HOT_PART * warmup) // _EARLY_WINDOW
-    stages = [Stage(_EARLY_WINDOW, Ending.SWITCH, temperature=_TEMPERATURE)] * hot
-    stages += [Stage(_EARLY_WINDOW, Ending.SWITCH)] * (early - hot)
+    learning = functools.partial(Stage, most_accept=_LEARNING_ACCEPT)
+    stages = [learning(_EARLY_WINDOW, Ending.SWITCH, temperature=_TEMPERATURE)] * hot
+    stages += [learning(_EARLY_WINDOW, Ending.SWITCH)] * (early - hot)
     held = _EARLY_WINDOW if early else 0
     for window in _growing_windows(warmup - last - early * _EARLY_WINDOW):
         *renewals, rest = _renewals(window, held)
-        stages += [Stage(length, Ending.RENEW, symmetric=True) for length in renewals]
-        stages.append(Stage(rest, Ending.SWITCH, symmetric=True))
+        stages += [learning(length, Ending.RENEW, symmetric=True) for length in renewals]
+        stages.append(learning(rest, Ending.SWITCH, symmetric=True))
         held = window
     return (*stages, Stage(last, symmetric=True))
 

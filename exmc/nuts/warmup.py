@@ -17,8 +17,11 @@ from exmc.nuts.variance import Window
 
 FloatArray = NDArray[np.float64]
 
-USUAL_TARGET, CAREFUL_TARGET = 0.8, 0.95
-"""The acceptance that step sizes are tuned for, unless one is asked for: where few trajectories diverge, and else."""
+# The acceptance that step sizes are tuned for if none is asked for, of careful chains and others.
+_CAREFUL_TARGET, _USUAL_TARGET = 0.95, 0.8
+# A chain is careful once more of a window's trajectories than this part diverge. Fewer than three divergences may be
+# chance, and in a shorter window it may be on its way.
+_OFTEN, _FEWEST_DIVERGENCES, _FEWEST_DRAWS = 0.02, 3, 60
 
 
 class Adaptation(NamedTuple):
@@ -28,8 +31,6 @@ class Adaptation(NamedTuple):
     ----------
     step_size : float
         In use now.
-    target_accept : float
-        The mean acceptance rate that it is tuned for.
     inverse_mass_matrix : ndarray
         In use now: variances for the diagonal metric, shape (dimension,), covariances for the dense one, shape
         (dimension, dimension); for that of low rank k see `exmc.nuts.metric`, shape (k + 2, dimension).
@@ -37,20 +38,35 @@ class Adaptation(NamedTuple):
         Where the search for the step size stands.
     window : Window
         What the next metric is learnt from; once warm-up is over, without rows and columns.
+    careful : bool
+        Whether so many trajectories diverged that the density must have a neck, or a ridge, too narrow for the usual
+        steps (`is_careful`).
     """
 
     step_size: float
-    target_accept: float
     inverse_mass_matrix: FloatArray
     averaging: DualAveraging
     window: Window
+    careful: bool
 
 
-def init(metric: Metric, variances: FloatArray, step_size: float, target_accept: float = USUAL_TARGET) -> Adaptation:
+def init(metric: Metric, variances: FloatArray, step_size: float) -> Adaptation:
     """The metric with these variances and no correlations, and nothing learnt yet."""
     window = variance.empty(variances.size)
-    averaging = step_sizes.init(step_size)
-    return Adaptation(step_size, target_accept, metric.with_variances(variances), averaging, window)
+    return Adaptation(step_size, metric.with_variances(variances), step_sizes.init(step_size), window, careful=False)
+
+
+def target_accept(asked: float | None, stage: Stage, careful: bool) -> float:
+    """The acceptance that `stage` tunes the step size for; `asked` is None if that is left to the chain."""
+    wanted = asked if asked is not None else _CAREFUL_TARGET if careful else _USUAL_TARGET
+    return wanted if careful else min(wanted, stage.most_accept)
+
+
+def is_careful(adaptation: Adaptation) -> bool:
+    """Whether the chain is careful already, or is to be from here on, by what its window has seen."""
+    seen = adaptation.window.moments
+    enough = seen.draws >= _FEWEST_DRAWS and seen.divergences >= _FEWEST_DIVERGENCES
+    return adaptation.careful or (enough and seen.divergences > _OFTEN * seen.draws)
 
 
 def replaces_metric(stage: Stage, adaptation: Adaptation) -> bool:
@@ -62,12 +78,13 @@ def replaces_metric(stage: Stage, adaptation: Adaptation) -> bool:
 def replace_metric(metric: Metric, scheme: Scheme, adaptation: Adaptation, ending: Ending) -> Adaptation:
     """The metric estimated from the window, and the window without what `ending` says to forget."""
     present = metric.variances(adaptation.inverse_mass_matrix)
-    return adopt_metric(adaptation, estimate(metric, scheme, adaptation.window, present), ending)
+    found = estimate(metric, scheme, adaptation.window, present, is_careful(adaptation))
+    return adopt_metric(adaptation, found, ending)
 
 
-def estimate(metric: Metric, scheme: Scheme, window: Window, present: FloatArray) -> FloatArray:
+def estimate(metric: Metric, scheme: Scheme, window: Window, present: FloatArray, careful: bool) -> FloatArray:
     """The inverse mass matrix that `window` gives; `present` are the variances in use."""
-    return metric.estimate(scheme.estimators, window, scheme.estimators.variances(window.moments, present))
+    return metric.estimate(scheme.estimators, window, scheme.estimators.variances(window.moments, present, careful))
 
 
 def adopt_metric(adaptation: Adaptation, inverse_mass_matrix: FloatArray, ending: Ending) -> Adaptation:
@@ -77,12 +94,8 @@ def adopt_metric(adaptation: Adaptation, inverse_mass_matrix: FloatArray, ending
         window = window.switched()
     elif ending is Ending.RESTART:
         window = variance.empty(window.newer.rows.shape[1])
-    return adaptation._replace(inverse_mass_matrix=inverse_mass_matrix, window=window)
-
-
-def careful(adaptation: Adaptation) -> Adaptation:
-    """For the rest of warm-up, and all draws, steps that are short enough for a density that has narrow regions."""
-    return restart_averaging(adaptation._replace(target_accept=CAREFUL_TARGET), adaptation.step_size)
+    careful = is_careful(adaptation)
+    return adaptation._replace(inverse_mass_matrix=inverse_mass_matrix, window=window, careful=careful)
 
 
 def restart_averaging(adaptation: Adaptation, step_size: float) -> Adaptation:

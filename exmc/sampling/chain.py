@@ -14,7 +14,6 @@ from exmc.density import LogDensity
 from exmc.errors import SamplingError
 from exmc.nuts import pooling, warmup
 from exmc.nuts import step_size as step_sizes
-from exmc.nuts.estimate import diverges_often
 from exmc.nuts.hamiltonian import Physics
 from exmc.nuts.kernel import Output, Progress, Task, transitions
 from exmc.nuts.metric import CAUTIOUS, METRICS, Metric, code
@@ -72,15 +71,17 @@ class Carried(NamedTuple):
     ----------
     position : ndarray, shape (dimension,)
         On the unconstrained scale.
-    step_size, target_accept : float
+    step_size : float
     inverse_mass_matrix : ndarray
         As `exmc.nuts.warmup.Adaptation` has it, for the same metric.
+    careful : bool
+        Whether trajectories diverged often as that was learnt.
     """
 
     position: FloatArray
     step_size: float
-    target_accept: float
     inverse_mass_matrix: FloatArray
+    careful: bool
 
 
 def begin(
@@ -206,8 +207,7 @@ def _first_state(
     step_size = 1.0 if options.step_size is None else float(options.step_size)
     dimension = point.position.size
     known = np.ones(dimension) if variances is None else variances
-    target_accept = warmup.USUAL_TARGET if options.target_accept == AUTO else float(options.target_accept)
-    adaptation = warmup.init(metric_of(options, dimension), known, step_size, target_accept)
+    adaptation = warmup.init(metric_of(options, dimension), known, step_size)
     return ChainState(
         chain=chain,
         key=key,
@@ -223,9 +223,8 @@ def _carried_state(
     key: NDArray[np.uint64], point: InitialPoint, chain: int, carried: Carried, options: SamplerOptions
 ) -> ChainState:
     fresh = _first_state(chain, key, point, options, None)
-    tuned = fresh.adaptation._replace(inverse_mass_matrix=carried.inverse_mass_matrix.copy())
-    if options.target_accept == AUTO:
-        tuned = tuned._replace(target_accept=carried.target_accept)
+    metric = carried.inverse_mass_matrix.copy()
+    tuned = fresh.adaptation._replace(inverse_mass_matrix=metric, careful=carried.careful)
     return replace(fresh, adaptation=warmup.restart_averaging(tuned, carried.step_size))
 
 
@@ -296,9 +295,7 @@ class _Run:
         self._iteration += count
         if stage is not None and count == left:
             if self._iteration not in self._pooled_at and warmup.replaces_metric(stage, self._adaptation):
-                self._use(
-                    warmup.replace_metric(self._metric, self._scheme, self._adaptation, stage.ending), stage.ending
-                )
+                self._use(warmup.replace_metric(self._metric, self._scheme, self._adaptation, stage.ending), stage)
             if self._iteration == self._options.warmup:
                 self._adaptation = warmup.final(self._adaptation)
         return count
@@ -316,25 +313,26 @@ class _Run:
         """End the stage that is over as chains do that learn together."""
         place = locate(self._stages, self._iteration - 1)
         assert place is not None
-        ending = place[0].ending
-        self._use(warmup.adopt_metric(self._adaptation, pooled.inverse_mass_matrix.copy(), ending), ending)
+        stage = place[0]
+        self._use(warmup.adopt_metric(self._adaptation, pooled.inverse_mass_matrix.copy(), stage.ending), stage)
 
-    def _use(self, adaptation: Adaptation, ending: Ending) -> None:
-        """Go on with the metric of `adaptation`, with which a stage has ended so."""
-        seen, self._adaptation = self._adaptation.window.moments, adaptation
+    def _use(self, adaptation: Adaptation, stage: Stage) -> None:
+        """Go on with the metric of `adaptation`, with which `stage` has ended."""
+        target_accept = self._target_accept(stage)
+        self._adaptation = adaptation
         try:
             self._physics = self._make_physics()
         except SamplingError as error:
             raise error.within(f"chain {self._begun.chain}") from None
-        if ending is Ending.RESTART:
+        if stage.ending is Ending.RESTART:
             self.search_step_size()
-        if self._options.target_accept == AUTO and self._has_learnt() and diverges_often(seen):
-            self._adaptation = warmup.careful(self._adaptation)
+        following = locate(self._stages, self._iteration)
+        if following is not None and self._target_accept(following[0]) != target_accept:
+            self._adaptation = warmup.restart_averaging(self._adaptation, self._adaptation.step_size)
 
-    def _has_learnt(self) -> bool:
-        """Whether the metric in use is the last."""
-        place = locate(self._stages, self._iteration)
-        return place is None or not place[0].adapt_metric
+    def _target_accept(self, stage: Stage) -> float:
+        asked = self._options.target_accept
+        return warmup.target_accept(None if asked == AUTO else float(asked), stage, self._adaptation.careful)
 
     def _make_physics(self) -> Physics:
         metric, density = self._metric, self._density
@@ -352,7 +350,7 @@ class _Run:
             adapt_step_size=stage is not None,
             symmetric=stage is not None and stage.symmetric,
             adapt_metric=learns,
-            target_accept=tuning.target_accept,
+            target_accept=0.0 if stage is None else self._target_accept(stage),
             max_treedepth=options.max_treedepth,
             spread=1.0 if stage is None else stage.spread(self._density.dimension),
         )

@@ -54,8 +54,9 @@ class SamplerOptions:
     draws, warmup, chains : int
         Counts; `draws` and `warmup` are per chain.
     target_accept : float or "auto"
-        The mean acceptance rate that warm-up tunes the step size for, in (0, 1); ``"auto"``: 0.8, and 0.95 from the
-        last metric on for a chain of which more than 2 % of the trajectories that it was learnt from diverged.
+        The mean acceptance rate that warm-up tunes the step size for, in (0, 1); ``"auto"``: 0.8, or 0.95 for a chain
+        that is careful, as more than 2 % of its trajectories diverged. ``"fisher"`` learns metrics at 0.8 at most,
+        unless the chain is careful.
     max_treedepth : int
         A trajectory has at most ``2 ** max_treedepth`` points.
     metric : str

@@ -17,7 +17,7 @@ from exmc.nuts.warmup import Adaptation
 FloatArray = NDArray[np.float64]
 
 _SHAPES: dict[str, str] = {
-    "chain": "i", "iteration": "i", "log_density": "f", "step_size": "f", "target_accept": "f", "averaging": "f",
+    "chain": "i", "iteration": "i", "log_density": "f", "step_size": "f", "careful": "b", "averaging": "f",
     "key": "u", "position": "f", "gradient": "f", "inverse_mass_matrix": "f", "older_counts": "i", "older_moments": "f",
     "newer_counts": "i", "newer_moments": "f", "window_positions": "f", "window_gradients": "f",
 }  # fmt: skip
@@ -80,7 +80,7 @@ class ChainState:
             "log_density": np.array(self.log_density, dtype=np.float64),
             "gradient": self.gradient.copy(),
             "step_size": np.array(tuning.step_size, dtype=np.float64),
-            "target_accept": np.array(tuning.target_accept, dtype=np.float64),
+            "careful": np.array(tuning.careful),
             "inverse_mass_matrix": tuning.inverse_mass_matrix.copy(),
             "averaging": np.array(tuning.averaging, dtype=np.float64),
             "older_counts": np.array(tuning.window.older[:2], dtype=np.int64),
@@ -110,8 +110,8 @@ class ChainState:
         older, newer = (_moments(held[f"{part}_counts"], held[f"{part}_moments"]) for part in ("older", "newer"))
         window = Window(older, newer, held["window_positions"], held["window_gradients"])
         averaging = DualAveraging(*(float(number) for number in held["averaging"]))
-        step_size, target_accept = float(held["step_size"]), float(held["target_accept"])
-        adaptation = Adaptation(step_size, target_accept, held["inverse_mass_matrix"], averaging, window)
+        step_size, careful = float(held["step_size"]), bool(held["careful"])
+        adaptation = Adaptation(step_size, held["inverse_mass_matrix"], averaging, window, careful)
         return cls(
             chain=int(held["chain"]),
             key=held["key"],

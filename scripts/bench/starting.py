@@ -145,7 +145,7 @@ def starts(name: str, seed: int, warmup: int) -> dict[str, Cost]:
     )
     options = SamplerOptions(seed=seed, draws=DRAWS, warmup=WARMUP, chains=CHAINS)
     earlier = [run_chain(before, replace(options, seed=seed + 1000), chain, None).state for chain in range(CHAINS)]
-    carried = [Carried(s.position, s.adaptation.step_size, s.inverse_mass_matrix) for s in earlier]
+    carried = [Carried(s.position, s.step_size, s.inverse_mass_matrix, s.adaptation.careful) for s in earlier]
     ways: dict[str, tuple[SamplerOptions, list[Carried | None]]] = {
         "cold": (options, [None] * CHAINS),
         "warm": (replace(options, warmup=warmup, warm_start="bench"), list(carried)),

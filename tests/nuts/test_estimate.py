@@ -45,7 +45,7 @@ def test_stans_estimates_are_stans() -> None:
     covariance = np.cov(window.positions.T)
     kept, added = 50 / 55, 1e-3 * 5 / 55
     np.testing.assert_allclose(
-        estimate.stan_variances(window.moments, np.ones(4)), kept * np.diag(covariance) + added, rtol=1e-12
+        estimate.stan_variances(window.moments, np.ones(4), False), kept * np.diag(covariance) + added, rtol=1e-12
     )
     found = estimate.stan_covariance(window, np.ones(4))
     np.testing.assert_allclose(found, kept * covariance + added * np.eye(4), rtol=1e-10, atol=1e-12)
@@ -54,47 +54,39 @@ def test_stans_estimates_are_stans() -> None:
 def test_variances_are_those_of_positions_by_those_of_gradients() -> None:
     window = normal_window(example(4), 50)
     expected = np.sqrt(window.positions.var(axis=0) / window.gradients.var(axis=0))
-    np.testing.assert_allclose(estimate.fisher_variances(window.moments, np.ones(4)), expected, rtol=1e-12)
+    np.testing.assert_allclose(estimate.fisher_variances(window.moments, np.ones(4), False), expected, rtol=1e-12)
 
 
 def test_variances_of_independent_normals_are_exact_from_three_draws() -> None:
     lengths = np.array([1e-3, 1.0, 1e3])
     window = normal_window(np.diag(lengths**2), 3)
-    np.testing.assert_allclose(estimate.fisher_variances(window.moments, np.ones(3)), lengths**2, rtol=1e-9)
+    np.testing.assert_allclose(estimate.fisher_variances(window.moments, np.ones(3), False), lengths**2, rtol=1e-9)
 
 
-def bent_window(draws: int, divergences: int) -> Window:
-    """Two coordinates whose draws and gradients spread as a normal's do, and one whose gradients spread more."""
-    window = normal_window(np.diag([1.0, 4.0, 9.0]), draws)
-    gradients = window.gradients * np.array([1.0, 2.0, 3.0])
-    seen = window_of(window.positions, gradients)
-    return seen._replace(newer=seen.newer._replace(divergences=divergences))
-
-
-@pytest.mark.parametrize(("draws", "divergences", "often"), [(150, 4, True), (150, 3, False), (59, 30, False)])
-def test_what_bends_has_the_variance_of_its_draws_where_trajectories_diverge(
-    draws: int, divergences: int, often: bool
-) -> None:
-    """The product of both variances is 1, 4 and 9."""
-    window = bent_window(draws, divergences)
-    assert estimate.diverges_often(window.moments) is often
+@pytest.mark.parametrize("careful", [False, True])
+def test_what_bends_has_the_variance_of_its_draws_if_the_chain_is_careful(careful: bool) -> None:
+    """The product of both variances is near 1, 4 and 9."""
+    window = normal_window(np.diag([1.0, 4.0, 9.0]), 150)
+    steeper = window_of(window.positions, window.gradients * np.array([1.0, 2.0, 3.0]))
     by_draws, by_both = window.positions.var(axis=0, ddof=1), [1.0, 4.0 / 2.0, 9.0 / 3.0]
-    expected = np.where([False, False, often], by_draws, by_both)
-    np.testing.assert_allclose(estimate.fisher_variances(window.moments, np.ones(3)), expected, rtol=1e-9)
+    expected = np.where([False, False, careful], by_draws, by_both)
+    np.testing.assert_allclose(estimate.fisher_variances(steeper.moments, np.ones(3), careful), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [1e-120, 1e120])
 def test_variances_know_no_scale(scale: float) -> None:
     window = normal_window(example(4), 30)
     scaled = window_of(window.positions * scale, window.gradients / scale)
-    found = estimate.fisher_variances(scaled.moments, np.ones(4))
-    np.testing.assert_allclose(found, estimate.fisher_variances(window.moments, np.ones(4)) * scale**2, rtol=1e-10)
+    found = estimate.fisher_variances(scaled.moments, np.ones(4), False)
+    np.testing.assert_allclose(
+        found, estimate.fisher_variances(window.moments, np.ones(4), False) * scale**2, rtol=1e-10
+    )
 
 
 def test_what_did_not_vary_keeps_the_variance_in_use() -> None:
     positions, gradients = np.random.default_rng(0).normal(size=(2, 9, 4))
     positions[:, 1], gradients[:, 2], gradients[:, 3] = 5.0, -1.0, np.nan
-    found = estimate.fisher_variances(window_of(positions, gradients).moments, np.array([7.0, 8.0, 9.0, 10.0]))
+    found = estimate.fisher_variances(window_of(positions, gradients).moments, np.array([7.0, 8.0, 9.0, 10.0]), False)
     assert found[0] != 7.0
     assert list(found[1:]) == [8.0, 9.0, 10.0]
 
@@ -121,7 +113,7 @@ def unshrunk(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_covariance_of_a_normal_is_exact_from_one_draw_more_than_dimensions(dimension: int) -> None:
     covariance = example(dimension)
     window = normal_window(covariance, dimension + 2)
-    variances = estimate.fisher_variances(window.moments, np.ones(dimension))
+    variances = estimate.fisher_variances(window.moments, np.ones(dimension), False)
     assert spread(covariance, estimate.fisher_covariance(window, variances)) == pytest.approx(1.0, rel=1e-4)
     # What is within a factor of the cutoff of the usual length, either way, stays.
     assert spread(covariance, matrix_of("low_rank", estimate.low_rank(window, variances, CUTOFF))) < CUTOFF**2 + 1e-4
@@ -134,7 +126,7 @@ def test_one_long_direction_among_equals_has_rank_one() -> None:
     lengths = 10.0 ** np.random.default_rng(1).uniform(-2.0, 2.0, 100)
     covariance = (0.95 + 0.05 * np.eye(100)) * np.outer(lengths, lengths)
     window = normal_window(covariance, 150)
-    variances = estimate.fisher_variances(window.moments, np.ones(100))
+    variances = estimate.fisher_variances(window.moments, np.ones(100), False)
     found = estimate.low_rank(window, variances, CUTOFF)
     assert len(found) == 3
     assert spread(covariance, np.diag(variances)) > 100.0
@@ -151,7 +143,7 @@ def test_directions_that_bend_are_left_to_the_variances(bends: bool) -> None:
     window = window_of(
         np.stack([first, ridge + across], axis=1), np.stack([across * slope / 0.01 - along, -across / 0.01], axis=1)
     )
-    variances = estimate.fisher_variances(window.moments, np.ones(2))
+    variances = estimate.fisher_variances(window.moments, np.ones(2), False)
     every = estimate.low_rank(window, variances, CUTOFF)
     assert len(every) > 2
     cautious = estimate.low_rank(window, variances, CUTOFF, most_bent=3.0)
@@ -161,7 +153,7 @@ def test_directions_that_bend_are_left_to_the_variances(bends: bool) -> None:
 def test_nothing_bends_of_a_normal_however_its_directions_lie() -> None:
     covariance = example(20)
     window = normal_window(covariance, 100)
-    variances = estimate.fisher_variances(window.moments, np.ones(20))
+    variances = estimate.fisher_variances(window.moments, np.ones(20), False)
     every = estimate.low_rank(window, variances, CUTOFF)
     assert len(every) > 2
     assert np.array_equal(estimate.low_rank(window, variances, CUTOFF, most_bent=3.0), every)
@@ -171,7 +163,7 @@ def test_nothing_bends_of_a_normal_however_its_directions_lie() -> None:
 def test_few_draws_make_a_better_metric_than_their_variances(draws: int) -> None:
     covariance = example(130)
     window = normal_window(covariance, draws)
-    variances = estimate.fisher_variances(window.moments, np.ones(130))
+    variances = estimate.fisher_variances(window.moments, np.ones(130), False)
     found = estimate.low_rank(window, variances, CUTOFF)
     assert METRICS["low_rank"].fits(found, 130)
     np.testing.assert_allclose(found[2:] @ found[2:].T, np.eye(len(found) - 2), atol=1e-10)
@@ -180,7 +172,7 @@ def test_few_draws_make_a_better_metric_than_their_variances(draws: int) -> None
 
 def test_correlations_of_a_few_early_draws_are_not_learnt() -> None:
     window = normal_window(example(4), 59)
-    variances = estimate.fisher_variances(window.moments, np.ones(4))
+    variances = estimate.fisher_variances(window.moments, np.ones(4), False)
     assert np.array_equal(estimate.low_rank(window, variances, CUTOFF), [variances, np.zeros(4)])
 
 
@@ -191,7 +183,7 @@ def test_draws_on_a_line_have_no_correlations(metric: str, seed: int) -> None:
     random = np.random.default_rng(seed)
     along = np.linspace(1.0, 2.0, 70)[:, np.newaxis] * random.normal(size=3)
     window = window_of(1e6 * along, 1e9 * along + random.normal(size=(70, 3)))
-    variances = estimate.fisher_variances(window.moments, np.ones(3))
+    variances = estimate.fisher_variances(window.moments, np.ones(3), False)
     found = matrix_of(metric, METRICS[metric].estimate(estimate.FISHER, window, variances))
     np.testing.assert_allclose(found, np.diag(variances), rtol=1e-12)
 
@@ -209,5 +201,5 @@ def test_independent_draws_without_correlations_have_rank_zero() -> None:
     random = np.random.default_rng(0)
     # Gradients that are noise, as of a density with heavy tails, are no reason for correlations either.
     window = window_of(random.standard_t(8, size=(400, 10)), random.standard_t(8, size=(400, 10)))
-    variances = estimate.fisher_variances(window.moments, np.ones(10))
+    variances = estimate.fisher_variances(window.moments, np.ones(10), False)
     assert estimate.low_rank(window, variances, CUTOFF).shape == (2, 10)

@@ -16,7 +16,7 @@ DIMENSIONS = [1, 2, 3, 8]
 def _example(name: str, dimension: int) -> np.ndarray:
     """An inverse mass matrix of this metric, estimated from draws with correlations and unequal scales."""
     window = normal_window(example(dimension), 70)
-    return METRICS[name].estimate(FISHER, window, FISHER.variances(window.moments, np.ones(dimension)))
+    return METRICS[name].estimate(FISHER, window, FISHER.variances(window.moments, np.ones(dimension), False))
 
 
 def _root(name: str, factor: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ class TestEveryMetric:
 
     def test_the_estimate_needs_the_draws_themselves_if_it_says_so(self, name: str, dimension: int) -> None:
         kind, window = METRICS[name], normal_window(example(dimension), 70)
-        variances = FISHER.variances(window.moments, np.ones(dimension))
+        variances = FISHER.variances(window.moments, np.ones(dimension), False)
         bare = window._replace(positions=window.positions[:0], gradients=window.gradients[:0])
         if not kind.needs_draws:
             assert np.array_equal(kind.estimate(FISHER, bare, variances), kind.estimate(FISHER, window, variances))

@@ -11,7 +11,7 @@ from exmc.nuts import warmup
 from exmc.nuts.metric import METRICS
 from exmc.nuts.pooling import pool
 from exmc.nuts.schemes import SCHEMES, Scheme
-from exmc.nuts.variance import Moments, Window, init
+from exmc.nuts.variance import Window, init
 from exmc.nuts.warmup import Adaptation
 from tests.nuts.test_estimate import window_of
 
@@ -41,22 +41,24 @@ def test_it_is_the_metric_of_the_deviations_of_all_draws(name: str, scheme: Sche
     unbiased = np.sqrt((4 * DRAWS - 1) / (4 * DRAWS - 4))
     one = window_of(*(unbiased * part for part in deviations))
     window = Window(init(DIMENSION), one.newer, *(unbiased * part for part in deviations))
-    expected = warmup.estimate(METRICS[name], scheme, window, np.ones(DIMENSION))
+    expected = warmup.estimate(METRICS[name], scheme, window, np.ones(DIMENSION), False)
     found = pool(METRICS[name], scheme, chains)
     assert found.chains == (0, 1, 2, 3)
     assert np.allclose(found.inverse_mass_matrix, expected, rtol=1e-10)
 
 
-def test_divergences_count_together() -> None:
-    """Of two chains, one of which has seen a ridge that no trajectory of the other came to."""
-    chains = {seed: chain("diagonal", seed) for seed in range(2)}
-    window = chains[1].window
-    rows = window.older.rows.copy(), window.newer.rows * np.array([[1.0], [1.0], [1.0], [60.0]])
-    chains[1] = chains[1]._replace(window=Window(Moments(0, 0, rows[0]), Moments(DRAWS, 2, rows[1]), *window[2:]))
-    with_divergences = pool(METRICS["diagonal"], SCHEMES["fisher"], chains).inverse_mass_matrix
-    calm = {**chains, 1: chains[1]._replace(window=chains[1].window._replace(newer=Moments(DRAWS, 1, rows[1])))}
-    without = pool(METRICS["diagonal"], SCHEMES["fisher"], calm).inverse_mass_matrix
-    assert np.all(with_divergences > 2.0 * without)
+@pytest.mark.parametrize(("careful", "wider"), [(1, False), (2, True)])
+def test_chains_are_careful_together_if_half_of_them_are(careful: int, wider: bool) -> None:
+    """Gradients that spread four times as far make a metric half as wide, but not of careful chains."""
+    steep = {seed: chain("diagonal", seed) for seed in range(4)}
+    for seed, one in steep.items():
+        window = one.window
+        rows = window.newer.rows * np.array([[1.0], [1.0], [1.0], [16.0]])
+        steep[seed] = one._replace(window=window._replace(newer=window.newer._replace(rows=rows)))
+    usual = pool(METRICS["diagonal"], SCHEMES["fisher"], steep).inverse_mass_matrix
+    some = {seed: one._replace(careful=seed < careful) for seed, one in steep.items()}
+    found = pool(METRICS["diagonal"], SCHEMES["fisher"], some).inverse_mass_matrix
+    assert np.all(found > 2.0 * usual) if wider else np.array_equal(found, usual)
 
 
 @pytest.mark.parametrize("name", METRICS)
