@@ -115,8 +115,9 @@ def fisher_stages(warmup: int) -> tuple[Stage, ...]:
     does so at each draw. A window grows to the end if less than half of the next would fit.
 
     The first 25 % are hot, other than in nuts-rs, so that chains leave lesser modes while there is nothing to lose, if
-    they have few coordinates (`Stage.spread`):
-    the metric found is that of the density all the same, if it is normal, as positions and gradients spread alike.
+    they have few coordinates (`Stage.spread`): the metric found is that of the density all the same, if it is normal,
+    as positions and gradients spread alike. Whatever acceptance is asked for, steps are long enough to diverge where
+    the density is narrow, until a chain is careful (`most_accept`).
     """
     if warmup < _TOO_SHORT_FOR_A_METRIC:
         return step_size_stage(warmup)
