@@ -131,13 +131,16 @@ def test_loo_of_schools_is_that_of_independent_draws() -> None:
         return loo(xr.DataTree.from_dict({g: xr.Dataset({k: (("chain", "draw", "school"), a) for k, a in held.items()})
                                           for g, held in groups.items()}))  # fmt: skip
 
-    found = np.array([(one.elpd, one.p, one.se) for one in (replica() for _ in range(40))])
+    replicas = [replica() for _ in range(40)]
+    found = np.array([(one.elpd, one.p, one.se) for one in replicas])
     whole, exact = loo(run("schools")), exact_schools()
     expected, spread = found.mean(axis=0), found.std(axis=0, ddof=1)
     errors = np.hypot(error_at("schools", "loo", CHAINS * DRAWS), spread / np.sqrt(40))
     z = (np.array([whole.elpd, whole.p, whole.se]) - expected) / errors
     assert np.abs(z).max() < LARGEST_Z, z
-    assert not whole.unreliable.any()
+    # One school in four sets of draws is over the limit of what can be relied on, whoever drew them.
+    tails = np.array([one.pareto_k.max() for one in replicas])
+    assert abs(whole.pareto_k.max() - tails.mean()) < LARGEST_Z * tails.std(ddof=1)
     # The draws are those of the quadrature: what is left of the difference is the smoothing's.
     assert np.all(np.abs(expected - [exact.elpd, exact.p, exact.se]) < 0.1)
 
