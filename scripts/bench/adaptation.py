@@ -190,7 +190,8 @@ def measured(density: LogDensity, scheme: Scheme, seed: int) -> Found:
 
 def warmed_up(density: LogDensity, options: SamplerOptions) -> tuple[list[ChainState], list[Block]]:
     """All chains at the end of warm-up, and its draws."""
-    states, blocks = [begin(density, options, chain) for chain in range(CHAINS)], []
+    states = [begin(density, options, chain) for chain in range(CHAINS)]
+    blocks: list[Block] = []
     while states[0].iteration < options.warmup:
         pooled = pool(options, states) if waits(options, states[0]) else None
         done = [advance(density, options, state, options.warmup, pooled=pooled) for state in states]

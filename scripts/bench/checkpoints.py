@@ -123,7 +123,7 @@ def depth_for(folder: Path, model: Model, milliseconds: int) -> int:
     before = time.process_time()
     advance(density, plan.options, state, 20)
     taken = (time.process_time() - before) / 20
-    shutil.rmtree(plan.path)
+    shutil.rmtree(plan.directory)
     return tried + round(math.log2(1e-3 * milliseconds / taken))
 
 
@@ -155,7 +155,7 @@ def sampling(client: Client, folder: Path, model: Model, draws: int, depth: int,
 
     found = spent_by(following.sample if committed else plainly)
     following.tasks.forget()
-    shutil.rmtree(plan.path)
+    shutil.rmtree(plan.directory)
     return found._replace(segments=segments["segment"])
 
 
@@ -225,7 +225,7 @@ def driving(address: str, scheduler: psutil.Process, chains: int, segments: int)
         nonlocal count
         count += event.kind == "segment"
 
-    with Client(address, set_as_default=False) as client:
+    with Client(address, set_as_default=False) as client:  # type: ignore[no-untyped-call]
         client.wait_for_workers(1)
         plan = Plan("bench", "/nowhere", options, "native", 2.0, 3, 1, "0" * 64, versions())
         following = followed(client, plan, counted, mock.Mock(**{"committed.return_value": ()}))
@@ -241,7 +241,8 @@ def driving(address: str, scheduler: psutil.Process, chains: int, segments: int)
         grown = [process.memory_info().rss - was for process, was in zip((own, scheduler), memory, strict=True)]
         following.tasks.forget()
     assert count == chains * segments
-    return Driven(*(1e3 * seconds / count for seconds in (clock, driver, theirs)), *grown)
+    clock, driver, theirs = (1e3 * seconds / count for seconds in (clock, driver, theirs))
+    return Driven(clock, driver, theirs, *grown)
 
 
 def follow_idle(folder: Path, chains: int, segments: int) -> None:

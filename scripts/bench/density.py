@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def time_compile(model: models.Model, directory: Path) -> tuple[Kernel, float]:
     return kernel, seconds
 
 
-def kernel_loop(kernel: Kernel, position: Any) -> Callable[[int], None]:
+def kernel_loop(kernel: Kernel, position: Any) -> Callable[[int], object]:
     """Work that evaluates a kernel a number of times."""
     positions = np.tile(position, (4096, 1))
 
@@ -70,14 +71,14 @@ def kernel_loop(kernel: Kernel, position: Any) -> Callable[[int], None]:
     return work
 
 
-def seconds_per_call(work: Callable[[int], None], calls: int) -> float:
+def seconds_per_call(work: Callable[[int], object], calls: int) -> float:
     """The processor time of one call in a turn of several."""
     start = time.process_time()
     work(calls)
     return (time.process_time() - start) / calls
 
 
-def in_turn(works: dict[str, Callable[[int], None]]) -> dict[str, float]:
+def in_turn(works: dict[str, Callable[[int], object]]) -> dict[str, float]:
     """The median seconds of a call of each, the libraries taking turns."""
     calls = {}
     for name, work in works.items():
@@ -100,7 +101,7 @@ def bench(model: models.Model, makers: dict[str, Callable[[models.Model], peers.
         cached = statistics.median(time_compile(model, Path(name))[1] for _ in range(3))
     position = np.random.default_rng(3).uniform(-0.5, 0.5, model.dimension)
     expected = autograd_value_and_gradient(model.function, position)
-    works = {"exmc": kernel_loop(kernel, position)}
+    works: dict[str, Callable[[int], object]] = {"exmc": kernel_loop(kernel, position)}
     compiling = {}
     for peer_name in (name for name in makers if name in model.peers):
         peer = makers[peer_name](model)
@@ -108,7 +109,7 @@ def bench(model: models.Model, makers: dict[str, Callable[[models.Model], peers.
         np.testing.assert_allclose(value, expected[0], rtol=model.agreement)
         slack = 100.0 * model.agreement
         np.testing.assert_allclose(gradient, expected[1], rtol=slack, atol=slack * np.max(np.abs(expected[1])))
-        works[peer_name] = lambda calls, peer=peer: peer.evaluate(position, calls)
+        works[peer_name] = partial(peer.evaluate, position)
         compiling[peer_name] = peer.compile_seconds
 
     def by_autograd(_: int) -> None:

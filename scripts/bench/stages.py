@@ -88,7 +88,8 @@ def print_commands(config: str, repeats: int) -> None:
             ("import exmc.inference", "import exmc.inference", []),
         ):
             runs = [cost(program, arguments, Path(cache)) for _ in range(repeats)]
-            wall, processor = (statistics.median(run[i] for run in runs) for i in (0, 1))
+            wall = statistics.median(run.wall for run in runs)
+            processor = statistics.median(run.processor for run in runs)
             print(f"{name}: {wall:.2f} s, of the processor {processor:.2f} s")
         print(f"modules that a run imports: {cost(IMPORTS + MODULES, [], Path(cache)).said.strip()}")
 
