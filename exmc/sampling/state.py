@@ -93,13 +93,14 @@ class ChainState:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> ChainState:
-        """The state that `to_arrays` wrote.
+        """The state that `to_arrays` wrote, now or, past its warm-up, before chains could be careful.
 
         Raises
         ------
         StoreError
             If an array is missing, unknown, or of another kind.
         """
+        arrays = _as_now(arrays)
         if set(arrays) != set(_SHAPES) or any(arrays[name].dtype.kind != kind for name, kind in _SHAPES.items()):
             found = {name: str(array.dtype) for name, array in sorted(arrays.items())}
             raise StoreError(
@@ -121,6 +122,15 @@ class ChainState:
             gradient=held["gradient"],
             adaptation=adaptation,
         )
+
+
+def _as_now(arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    """A state of before chains could be careful, which says all that goes on counting past warm-up; others as is."""
+    if "older_draws" not in arrays or np.size(arrays.get("older_moments", 0)) > 0:
+        return arrays
+    kept = {name: array for name, array in arrays.items() if name not in ("older_draws", "newer_draws")}
+    nothing = np.zeros(2, dtype=np.int64)
+    return kept | {"careful": np.array(False), "older_counts": nothing, "newer_counts": nothing}
 
 
 def _moments(counts: NDArray[np.int64], rows: FloatArray) -> Moments:
