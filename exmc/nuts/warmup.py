@@ -64,9 +64,10 @@ def target_accept(asked: float | None, stage: Stage, careful: bool) -> float:
 
 def is_careful(adaptation: Adaptation) -> bool:
     """Whether the chain is careful already, or is to be from here on, by what its window has seen."""
-    seen = adaptation.window.moments
-    enough = seen.draws >= _FEWEST_DRAWS and seen.divergences >= _FEWEST_DIVERGENCES
-    return adaptation.careful or (enough and seen.divergences > _OFTEN * seen.draws)
+    older, newer = adaptation.window.older, adaptation.window.newer
+    draws, divergences = older.draws + newer.draws, older.divergences + newer.divergences
+    enough = draws >= _FEWEST_DRAWS and divergences >= _FEWEST_DIVERGENCES
+    return adaptation.careful or (enough and divergences > _OFTEN * draws)
 
 
 def replaces_metric(stage: Stage, adaptation: Adaptation) -> bool:

@@ -48,7 +48,7 @@ def bulk(draws: np.ndarray) -> np.ndarray:
 
 
 def test_by_default_most_runs_are_worth_hundreds_of_draws() -> None:
-    """Medians of the least: 1100; with steps for a target of 0.8 600, and with scales from gradients alone 320."""
+    """Medians of the least: 1100; with steps for a target of 0.8 480, and with scales from gradients alone 320."""
     careful, careless = (
         np.median([bulk(drawn(seed, target_accept=target)).min() for seed in SEEDS]) for target in (AUTO, 0.8)
     )
